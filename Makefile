@@ -1,0 +1,20 @@
+# Evercart: `make` alone says what there is.
+PORT ?= 8787
+
+.DEFAULT_GOAL := help
+.PHONY: help run test setup clean
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+run: ## build, import the catalog, serve it all on this machine (PORT=8787)
+	@tools/run $(PORT)
+
+test: ## every check and test, as CI runs them
+	@tools/test
+
+setup: ## install the pinned tools, once
+	@tools/setup
+
+clean: ## remove what was built, and the local databases; tools stay
+	rm -rf target build .wrangler .replay

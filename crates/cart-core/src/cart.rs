@@ -1,0 +1,301 @@
+//! The cart: one causal dot store, a join semilattice. `Causal<DotMap<K, DotFun<V>>>` of Almeida, Shoker
+//! and Baquero (Delta State Replicated Data Types, arXiv 1603.01529, sections 6 and 7) with V a join
+//! semilattice: no tombstones, the context remembers. A delta is itself a small cart; applying it is
+//! joining it. What may be changed and how is `change`; the bytes of it are `wire`.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crdts::{CmRDT, CvRDT, ResetRemove, VClock};
+
+use crate::context::Context;
+use crate::id::{Actor, Dot, OrderId, Region};
+use crate::line::{Contributions, LineKey, Location};
+use crate::meta::{Code, Field, Register};
+use crate::reject::Reject;
+
+/// Which replicas of the cart there are: an epoch, raised at each change, and whether it has left.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Presence {
+    /// Raised by one at each change of this entry.
+    pub epoch: u32,
+    /// Whether the replica has deleted its storage.
+    pub left: bool,
+}
+
+/// The replica that coordinates checkout and merges. The higher term wins.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Home {
+    /// Raised by one at each hand-over.
+    pub term: u32,
+    /// Where the home is.
+    pub region: Region,
+}
+
+/// A cart's state, or a delta of it. Equal states are equal values (I5).
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Cart {
+    /// What has been seen.
+    pub(crate) context: Context,
+    /// Contributions by line, sorted by key, no empty lines.
+    pub(crate) lines: Vec<(LineKey, Contributions)>,
+    /// The canonical JSON of each customised line.
+    pub(crate) details: BTreeMap<LineKey, Arc<str>>,
+    /// Add-wins set of coupons: the live dots of each, sorted.
+    pub(crate) coupons: BTreeMap<Code, Vec<Dot>>,
+    /// Last-writer-wins registers.
+    pub(crate) meta: BTreeMap<Field, Register>,
+    /// Checkouts: number to order. Written by the home only, never changed (I4).
+    pub(crate) fences: BTreeMap<u64, OrderId>,
+    /// The cart's replicas.
+    pub(crate) replicas: BTreeMap<Region, Presence>,
+    /// The cart's home, once it is stated.
+    pub(crate) home: Option<Home>,
+    /// Absorbs everything.
+    pub(crate) erased: bool,
+}
+
+/// A change of a cart, itself a small cart: the dots of the change and what it does with others.
+pub type Delta = Cart;
+
+impl Cart {
+    /// The state after which nothing is: joins to itself with anything.
+    pub fn erased() -> Self {
+        Self { erased: true, ..Self::default() }
+    }
+
+    /// Whether the cart was erased.
+    pub fn is_erased(&self) -> bool {
+        self.erased
+    }
+
+    /// What has been seen.
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// The lines, sorted by key.
+    pub fn lines(&self) -> impl Iterator<Item = (&LineKey, &Contributions)> {
+        self.lines.iter().map(|(key, line)| (key, line))
+    }
+
+    /// How many lines there are, saved and such as show 0 too.
+    pub fn line_count(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// The contributions of a line.
+    pub fn line(&self, key: &LineKey) -> Option<&Contributions> {
+        self.lines.binary_search_by(|(there, _)| there.cmp(key)).ok().map(|at| &self.lines[at].1)
+    }
+
+    /// The quantity a line shows at a location.
+    pub fn shown(&self, key: &LineKey, at: Location) -> u64 {
+        self.line(key).map_or(0, |line| line.shown(at))
+    }
+
+    /// The canonical JSON of a customised line.
+    pub fn details(&self, key: &LineKey) -> Option<&Arc<str>> {
+        self.details.get(key)
+    }
+
+    /// The coupons on the cart, sorted by code.
+    pub fn coupons(&self) -> impl Iterator<Item = &Code> {
+        self.coupons.keys()
+    }
+
+    /// The register of a field.
+    pub fn meta(&self, field: Field) -> Option<&Register> {
+        self.meta.get(&field)
+    }
+
+    /// The order of each checkout.
+    pub fn fences(&self) -> &BTreeMap<u64, OrderId> {
+        &self.fences
+    }
+
+    /// Joins another state or a delta: commutative, associative, idempotent.
+    pub fn join(&mut self, other: &Self) {
+        if self.erased || other.erased {
+            *self = Self::erased();
+            return;
+        }
+        self.join_lines(other);
+        for (key, details) in &other.details {
+            self.details.entry(key.clone()).or_insert_with(|| Arc::clone(details));
+        }
+        if !self.details.is_empty() {
+            let mut details = std::mem::take(&mut self.details);
+            details.retain(|key, _| self.line(key).is_some());
+            self.details = details;
+        }
+        self.join_coupons(other);
+        for (field, theirs) in &other.meta {
+            match self.meta.get_mut(field) {
+                Some(mine) if *mine >= *theirs => {}
+                Some(mine) => mine.clone_from(theirs),
+                None => drop(self.meta.insert(*field, theirs.clone())),
+            }
+        }
+        join_by_max(&mut self.fences, &other.fences);
+        join_by_max(&mut self.replicas, &other.replicas);
+        self.home = self.home.max(other.home);
+        self.context.join(&other.context);
+    }
+
+    /// The join of what `merge(guest)` takes of a guest's cart: its context, lines and coupons, never its
+    /// fences, meta, replicas or home (R13).
+    pub fn without_identity(&self) -> Self {
+        Self {
+            context: self.context.clone(),
+            lines: self.lines.clone(),
+            details: self.details.clone(),
+            coupons: self.coupons.clone(),
+            ..Self::default()
+        }
+    }
+
+    /// What a replica with context `seen` lacks of this state: everything, but of contributions that it has
+    /// seen only what may have changed. Joined there, it gives what joining this whole state would.
+    pub fn lacking(&self, seen: &Context) -> Self {
+        let mut lacking = self.clone();
+        for (_, line) in &mut lacking.lines {
+            *line = Contributions::from_sorted(
+                line.iter()
+                    .map(|(dot, contribution)| {
+                        let mut contribution = contribution.clone();
+                        if seen.contains(dot) {
+                            contribution.payload = None;
+                        }
+                        (dot, contribution)
+                    })
+                    .collect(),
+            );
+        }
+        lacking.details.retain(|key, _| {
+            self.line(key).is_some_and(|line| line.iter().any(|(dot, _)| !seen.contains(dot)))
+        });
+        lacking
+    }
+
+    /// Raises the horizon: actors minted before `day` are forgotten, their dots count as seen.
+    pub fn raise_horizon(&mut self, day: crate::time::Day) {
+        self.context.raise_horizon(day);
+        for (_, line) in &mut self.lines {
+            line.retain(|dot, contribution| contribution.payload.is_some() || dot.actor.day() >= day);
+        }
+        self.lines.retain(|(_, line)| !line.is_empty());
+    }
+
+    fn join_lines(&mut self, other: &Self) {
+        if other.lines.is_empty() && other.context.is_empty() {
+            return;
+        }
+        let (seen_here, seen_there) = (&self.context, &other.context);
+        let mut joined = Vec::with_capacity(self.lines.len().max(other.lines.len()) + 1);
+        let mut here = std::mem::take(&mut self.lines).into_iter().peekable();
+        let mut there = other.lines.iter().peekable();
+        loop {
+            let order = match (here.peek(), there.peek()) {
+                (Some((mine, _)), Some((theirs, _))) => mine.cmp(theirs),
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (None, None) => break,
+            };
+            let line = match order {
+                Ordering::Less => here.next().map(|(key, mut mine)| {
+                    mine.retain(|dot, _| !seen_there.contains(dot));
+                    (key, mine)
+                }),
+                Ordering::Greater => there.next().map(|(key, theirs)| {
+                    let mut theirs = theirs.clone();
+                    theirs.retain(|dot, _| !seen_here.contains(dot));
+                    (key.clone(), theirs)
+                }),
+                Ordering::Equal => here.next().zip(there.next()).map(|((key, mut mine), (_, theirs))| {
+                    mine.join(theirs, |dot| seen_here.contains(dot), |dot| seen_there.contains(dot));
+                    (key, mine)
+                }),
+            };
+            joined.extend(line.filter(|(_, contributions)| !contributions.is_empty()));
+        }
+        self.lines = joined;
+    }
+
+    fn join_coupons(&mut self, other: &Self) {
+        if self.coupons.is_empty() && other.coupons.is_empty() {
+            return;
+        }
+        let none = Vec::new();
+        for (code, mine) in &mut self.coupons {
+            let theirs = other.coupons.get(code).unwrap_or(&none);
+            mine.retain(|dot| theirs.contains(dot) || !other.context.contains(*dot));
+        }
+        for (code, theirs) in &other.coupons {
+            let mine = self.coupons.entry(code.clone()).or_default();
+            let new = |dot: &&Dot| !mine.contains(dot) && !self.context.contains(**dot);
+            let fresh: Vec<Dot> = theirs.iter().filter(new).copied().collect();
+            mine.extend(fresh);
+            mine.sort_unstable();
+        }
+        self.coupons.retain(|_, dots| !dots.is_empty());
+    }
+}
+
+fn join_by_max<K: Ord + Clone, V: Ord + Clone>(mine: &mut BTreeMap<K, V>, theirs: &BTreeMap<K, V>) {
+    for (key, value) in theirs {
+        match mine.get_mut(key) {
+            Some(present) if *present >= *value => {}
+            Some(present) => present.clone_from(value),
+            None => drop(mine.insert(key.clone(), value.clone())),
+        }
+    }
+}
+
+impl CvRDT for Cart {
+    type Validation = Reject;
+
+    /// Refuses a state in which a dot known here has another payload: two replicas shared an actor.
+    fn validate_merge(&self, other: &Self) -> Result<(), Reject> {
+        for (key, theirs) in &other.lines {
+            let Some(mine) = self.line(key) else { continue };
+            for (dot, contribution) in theirs.iter() {
+                let known = mine.get(dot).and_then(|known| known.payload.as_ref());
+                if let (Some(known), Some(payload)) = (known, &contribution.payload)
+                    && known != payload
+                {
+                    return Err(Reject::DotConflict);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.join(&other);
+    }
+}
+
+impl CmRDT for Cart {
+    type Op = Delta;
+    type Validation = Reject;
+
+    fn validate_op(&self, delta: &Delta) -> Result<(), Reject> {
+        self.validate_merge(delta)
+    }
+
+    fn apply(&mut self, delta: Delta) {
+        self.join(&delta);
+    }
+}
+
+impl ResetRemove<Actor> for Cart {
+    /// Removes what `clock` has seen.
+    fn reset_remove(&mut self, clock: &VClock<Actor>) {
+        self.join(&Self {
+            context: Context::from_parts(clock.clone(), Vec::new(), crate::time::Day(0)),
+            ..Self::default()
+        });
+    }
+}

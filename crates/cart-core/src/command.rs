@@ -1,0 +1,222 @@
+//! What a program asks for over plain HTTP, in its own words: one command becomes one or more changes.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
+
+use crate::change::Change;
+use crate::customization::Customization;
+use crate::line::{LineKey, Location};
+use crate::meta::{Code, Field};
+use crate::reject::Reject;
+
+/// The most commands in one request.
+pub const COMMANDS_MAX: usize = 100;
+
+/// Where a line is, as programs say it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// In the cart.
+    #[default]
+    Cart,
+    /// Saved for later.
+    Saved,
+}
+
+impl From<Place> for Location {
+    fn from(place: Place) -> Self {
+        match place {
+            Place::Cart => Self::Cart,
+            Place::Saved => Self::Saved,
+        }
+    }
+}
+
+/// One command. Quantities come as any integer, so that a bad one is told what is allowed.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Command {
+    /// So many more of a product.
+    Add {
+        /// The product.
+        sku: String,
+        /// How many, 1 if not said.
+        #[serde(default = "one")]
+        quantity: i64,
+        /// Its variant.
+        #[serde(default)]
+        variant: Option<String>,
+        /// Its customisation.
+        #[serde(default)]
+        customization: Option<Map<String, Value>>,
+    },
+    /// Exactly so many of a line; 0 removes it.
+    Set {
+        /// Which line.
+        line_id: String,
+        /// How many.
+        quantity: i64,
+        /// Where it is.
+        #[serde(default, rename = "in")]
+        at: Place,
+    },
+    /// So many more of a line.
+    Increment {
+        /// Which line.
+        line_id: String,
+        /// How many.
+        quantity: i64,
+        /// Where it is.
+        #[serde(default, rename = "in")]
+        at: Place,
+    },
+    /// So many fewer of a line.
+    Decrement {
+        /// Which line.
+        line_id: String,
+        /// How many.
+        quantity: i64,
+        /// Where it is.
+        #[serde(default, rename = "in")]
+        at: Place,
+    },
+    /// A line goes.
+    Remove {
+        /// Which line.
+        line_id: String,
+        /// Where it is.
+        #[serde(default, rename = "in")]
+        at: Place,
+    },
+    /// Everything in the cart goes; saved lines stay.
+    Clear {},
+    /// Saved for later, or back.
+    Move {
+        /// Which line.
+        line_id: String,
+        /// Where to.
+        location: Place,
+    },
+    /// Apply a coupon.
+    ApplyCoupon {
+        /// Its code.
+        code: String,
+    },
+    /// Take a coupon off.
+    RemoveCoupon {
+        /// Its code.
+        code: String,
+    },
+    /// Write fields; null takes a value away.
+    Update(Fields),
+}
+
+/// The fields of a cart that can be written.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fields {
+    /// The shopper's note.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub note: Option<Option<String>>,
+    /// The currency.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
+    /// The locale.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub locale: Option<Option<String>>,
+    /// Where it is delivered to.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub delivery_region: Option<Option<String>>,
+}
+
+fn one() -> i64 {
+    1
+}
+
+/// Tells a field that is null from one that is absent.
+fn present<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(input).map(Some)
+}
+
+impl Command {
+    /// The changes it means, in order. `quantity_max` is the largest quantity of a line.
+    ///
+    /// # Errors
+    /// [`Reject::Invalid`] naming the field, or [`Reject::LineNotFound`] for an id that is none.
+    pub fn to_changes(&self, quantity_max: u32) -> Result<Vec<Change>, Reject> {
+        let many = |given: i64, min: u32| {
+            u32::try_from(given).ok().filter(|count| (min..=quantity_max).contains(count)).ok_or_else(|| {
+                Reject::invalid(
+                    "quantity",
+                    format!("is {given}; use a whole number from {min} to {quantity_max}"),
+                )
+            })
+        };
+        let line = |id: &str, at: Place| {
+            let location = Location::from(at).name();
+            LineKey::from_line_id(id).ok_or(Reject::LineNotFound { location })
+        };
+        Ok(vec![match self {
+            Self::Add { sku, quantity, variant, customization } => {
+                let custom = customization.as_ref().map(Customization::of).transpose()?.flatten();
+                let hash = custom.as_ref().map(|custom| custom.hash);
+                Change::Add {
+                    key: LineKey::new(sku, variant.as_deref(), hash)?,
+                    details: custom.map(|custom| custom.json),
+                    quantity: many(*quantity, 1)?,
+                    at: Location::Cart,
+                }
+            }
+            Self::Set { line_id, quantity, at } => {
+                Change::Set { key: line(line_id, *at)?, quantity: many(*quantity, 0)?, at: (*at).into() }
+            }
+            Self::Increment { line_id, quantity, at } => Change::Add {
+                key: line(line_id, *at)?,
+                details: None,
+                quantity: many(*quantity, 1)?,
+                at: (*at).into(),
+            },
+            Self::Decrement { line_id, quantity, at } => Change::Decrement {
+                key: line(line_id, *at)?,
+                quantity: many(*quantity, 1)?,
+                at: (*at).into(),
+            },
+            Self::Remove { line_id, at } => Change::Remove { key: line(line_id, *at)?, at: (*at).into() },
+            Self::Clear {} => Change::Clear,
+            Self::Move { line_id, location } => {
+                let from = if *location == Place::Cart { Place::Saved } else { Place::Cart };
+                Change::Move { key: line(line_id, from)?, to: (*location).into() }
+            }
+            Self::ApplyCoupon { code } => Change::Coupon(Code::try_from(code.as_str())?),
+            Self::RemoveCoupon { code } => Change::Uncoupon(Code::try_from(code.as_str())?),
+            Self::Update(fields) => return fields.to_changes(),
+        }])
+    }
+}
+
+impl Fields {
+    /// A write for each field that is there.
+    fn to_changes(&self) -> Result<Vec<Change>, Reject> {
+        let given = [
+            (Field::NOTE, self.note.clone()),
+            (Field::CURRENCY, self.currency.clone().map(Some)),
+            (Field::LOCALE, self.locale.clone()),
+            (Field::DELIVERY_REGION, self.delivery_region.clone()),
+        ];
+        let mut writes = Vec::new();
+        for (field, value) in given {
+            let Some(value) = value else { continue };
+            value.as_deref().map_or(Ok(()), |value| field.check(value))?;
+            writes.push(Change::Write(field, value.map(Arc::from)));
+        }
+        if writes.is_empty() {
+            return Err(Reject::invalid(
+                "body",
+                "name at least one of note, currency, locale, delivery_region",
+            ));
+        }
+        Ok(writes)
+    }
+}

@@ -1,0 +1,60 @@
+//! A line's customisation: any JSON object, such as an engraving. Two customisations are the same if
+//! their canonical JSON (RFC 8785) is.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
+
+use crate::reject::Reject;
+
+/// The longest canonical JSON of a customisation, in bytes.
+pub const BYTES_MAX: usize = 1_024;
+
+/// A customisation in canonical form.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Customization {
+    /// Its canonical JSON.
+    pub json: Arc<str>,
+    /// The first 16 bytes of the SHA-256 of that: what enters a line's identity.
+    pub hash: [u8; 16],
+}
+
+impl Customization {
+    /// The canonical form of an object; an empty one is no customisation.
+    ///
+    /// # Errors
+    /// [`Reject::Invalid`] if it is too long or holds a number that JSON's doubles cannot.
+    pub fn of(object: &Map<String, Value>) -> Result<Option<Self>, Reject> {
+        if object.is_empty() {
+            return Ok(None);
+        }
+        let json = serde_json_canonicalizer::to_string(object)
+            .map_err(|error| Reject::invalid("customization", format!("has no canonical form: {error}")))?;
+        Self::of_canonical(&json).map(Some)
+    }
+
+    /// From text that is said to be canonical JSON already, as in a delta.
+    ///
+    /// # Errors
+    /// [`Reject::Invalid`] if it is too long, no object, or not canonical.
+    pub fn parse(json: &str) -> Result<Self, Reject> {
+        let object: Map<String, Value> = serde_json::from_str(json)
+            .map_err(|_| Reject::invalid("customization", "must be a JSON object"))?;
+        match Self::of(&object)? {
+            Some(canonical) if *canonical.json == *json => Ok(canonical),
+            _ => Err(Reject::invalid("customization", "must be in the canonical form of RFC 8785")),
+        }
+    }
+
+    fn of_canonical(json: &str) -> Result<Self, Reject> {
+        if json.len() > BYTES_MAX {
+            let problem = format!("is {} bytes; at most {BYTES_MAX} are allowed", json.len());
+            return Err(Reject::invalid("customization", problem));
+        }
+        let digest: [u8; 32] = Sha256::digest(json.as_bytes()).into();
+        let mut hash = [0; 16];
+        hash.copy_from_slice(&digest[..16]);
+        Ok(Self { json: json.into(), hash })
+    }
+}

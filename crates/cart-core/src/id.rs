@@ -1,0 +1,281 @@
+//! Names of things: actors and dots, carts, sessions and orders, regions.
+//! Each is a newtype built only from a checked value; the limit stands beside the type.
+
+use std::fmt;
+
+use data_encoding::{BASE32_DNSSEC, HEXLOWER};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::reject::Reject;
+use crate::time::Day;
+
+/// Who makes dots: one replica instance of a device, one plain HTTP edit, or one regional replica.
+/// The upper 16 bits are the day it was minted, the lower 48 are random or derived.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Actor(pub u64);
+
+impl Actor {
+    const RANDOM_BITS: u32 = 48;
+
+    /// An actor minted on `day` from 48 random bits (the upper bits of `random` are ignored).
+    pub const fn mint(day: Day, random: u64) -> Self {
+        Self((day.0 as u64) << Self::RANDOM_BITS | (random & ((1 << Self::RANDOM_BITS) - 1)))
+    }
+
+    /// The actor of a plain HTTP edit: a hash of session and idempotency key with the token's day.
+    /// A retry in any region derives the same actor and so makes the same dots.
+    pub fn derive(day: Day, session: &SessionId, key: &str) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(b"evercart actor\0");
+        hash.update(session.as_bytes());
+        hash.update([0]);
+        hash.update(key.as_bytes());
+        let digest: [u8; 32] = hash.finalize().into();
+        let [a, b, c, d, e, f, g, h, ..] = digest;
+        Self::mint(day, u64::from_be_bytes([a, b, c, d, e, f, g, h]))
+    }
+
+    /// The day it was minted.
+    pub const fn day(self) -> Day {
+        Day((self.0 >> Self::RANDOM_BITS) as u16)
+    }
+
+    /// The 16 hexadecimal digits used in JSON.
+    pub fn to_hex(self) -> String {
+        HEXLOWER.encode(&self.0.to_be_bytes())
+    }
+
+    /// Reads [`Actor::to_hex`].
+    pub fn from_hex(text: &str) -> Option<Self> {
+        let bytes: [u8; 8] = HEXLOWER.decode(text.as_bytes()).ok()?.try_into().ok()?;
+        Some(Self(u64::from_be_bytes(bytes)))
+    }
+}
+
+impl fmt::Debug for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_hex())
+    }
+}
+
+/// The name of one change: the counter-th of its actor. Ordered by actor, then counter.
+/// (`crdts::Dot` orders only dots of one actor and `crdts::OrdDot` is not `Copy`.)
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct Dot {
+    /// Who made the change.
+    pub actor: Actor,
+    /// Which of its changes, from 1.
+    pub counter: u64,
+}
+
+impl Dot {
+    /// The dot of `actor`'s change number `counter`.
+    pub const fn new(actor: Actor, counter: u64) -> Self {
+        Self { actor, counter }
+    }
+
+    /// The order in which decrements are counted: the greatest is the newest.
+    pub fn age(&self) -> (u64, Actor) {
+        (self.counter, self.actor)
+    }
+}
+
+impl From<Dot> for crdts::Dot<Actor> {
+    fn from(dot: Dot) -> Self {
+        Self::new(dot.actor, dot.counter)
+    }
+}
+
+/// The cart in which a set was made: after a guest signs in, sets of two carts add up.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct Scope(pub u32);
+
+/// A region, by the platform's location hint.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub enum Region {
+    Wnam,
+    Enam,
+    Sam,
+    Weur,
+    Eeur,
+    Apac,
+    ApacNe,
+    ApacSe,
+    Oc,
+    Afr,
+    Me,
+}
+
+impl Region {
+    /// Every region, in the order of its wire number.
+    pub const ALL: [Self; 11] = [
+        Self::Wnam,
+        Self::Enam,
+        Self::Sam,
+        Self::Weur,
+        Self::Eeur,
+        Self::Apac,
+        Self::ApacNe,
+        Self::ApacSe,
+        Self::Oc,
+        Self::Afr,
+        Self::Me,
+    ];
+
+    /// The platform's name of it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Wnam => "wnam",
+            Self::Enam => "enam",
+            Self::Sam => "sam",
+            Self::Weur => "weur",
+            Self::Eeur => "eeur",
+            Self::Apac => "apac",
+            Self::ApacNe => "apac-ne",
+            Self::ApacSe => "apac-se",
+            Self::Oc => "oc",
+            Self::Afr => "afr",
+            Self::Me => "me",
+        }
+    }
+
+    /// Reads [`Region::name`].
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|region| region.name() == name)
+    }
+}
+
+impl fmt::Display for Region {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A cart's public id, `c_{region}_{24 base32 characters}`: its first home and 120 random bits.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct CartId(String);
+
+impl CartId {
+    const RANDOM_BYTES: usize = 15;
+
+    /// A cart first at home in `home`, from 15 random or derived bytes.
+    pub fn mint(home: Region, random: [u8; Self::RANDOM_BYTES]) -> Self {
+        Self(format!("c_{home}_{}", BASE32_DNSSEC.encode(&random)))
+    }
+
+    /// The cart that `session` makes with idempotency key `key`: a retry makes the same cart.
+    pub fn derive(home: Region, session: &SessionId, key: &str) -> Self {
+        let digest: [u8; 32] =
+            Sha256::digest([b"evercart cart\0", session.as_bytes(), b"\0", key.as_bytes()].concat()).into();
+        let mut random = [0; Self::RANDOM_BYTES];
+        random.copy_from_slice(&digest[..Self::RANDOM_BYTES]);
+        Self::mint(home, random)
+    }
+
+    /// The region in which the cart was made.
+    pub fn first_home(&self) -> Region {
+        Self::split(&self.0).map(|(region, _)| region).expect("a CartId is checked when built")
+    }
+
+    /// The name of the cart's object in `region`.
+    pub fn object_name(&self, region: Region) -> String {
+        format!("{}@{region}", self.0)
+    }
+
+    /// The scope of sets made in this cart.
+    pub fn scope(&self) -> Scope {
+        let digest: [u8; 32] = Sha256::digest(self.0.as_bytes()).into();
+        let [a, b, c, d, ..] = digest;
+        Scope(u32::from_be_bytes([a, b, c, d]))
+    }
+
+    /// The text of it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn split(text: &str) -> Option<(Region, Vec<u8>)> {
+        let (region, random) = text.strip_prefix("c_")?.split_once('_')?;
+        let bytes = BASE32_DNSSEC.decode(random.as_bytes()).ok()?;
+        let canonical = bytes.len() == Self::RANDOM_BYTES && BASE32_DNSSEC.encode(&bytes) == random;
+        Some((Region::parse(region)?, bytes)).filter(|_| canonical)
+    }
+}
+
+impl TryFrom<String> for CartId {
+    type Error = Reject;
+    fn try_from(text: String) -> Result<Self, Reject> {
+        Self::split(&text).map(|_| Self(text)).ok_or(Reject::CartNotFound)
+    }
+}
+
+impl From<CartId> for String {
+    fn from(id: CartId) -> Self {
+        id.0
+    }
+}
+
+impl fmt::Display for CartId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A session's id: `s_` and 120 random bits. It names the session, it does not open it.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SessionId(String);
+
+impl SessionId {
+    /// A session from 15 random bytes.
+    pub fn mint(random: [u8; 15]) -> Self {
+        Self(format!("s_{}", BASE32_DNSSEC.encode(&random)))
+    }
+
+    /// The bytes of its text, for hashing.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+
+    /// The text of it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// An order's id: 128 bits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct OrderId(pub u128);
+
+/// The idempotency key of a plain HTTP edit, 1 to 255 visible ASCII characters.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct IdempotencyKey(String);
+
+impl IdempotencyKey {
+    /// The longest key, in bytes.
+    pub const BYTES_MAX: usize = 255;
+
+    /// The text of it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for IdempotencyKey {
+    type Error = Reject;
+    fn try_from(text: String) -> Result<Self, Reject> {
+        let visible = text.bytes().all(|byte| (0x21..=0x7e).contains(&byte));
+        if text.is_empty() || text.len() > Self::BYTES_MAX || !visible {
+            return Err(Reject::invalid(
+                "Idempotency-Key",
+                "use 1 to 255 visible ASCII characters, for example a UUID",
+            ));
+        }
+        Ok(Self(text))
+    }
+}

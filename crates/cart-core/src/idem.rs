@@ -1,0 +1,110 @@
+//! Which idempotency keys were used with which body. That a change was applied is in the context (its dot
+//! is seen); the ledger only tells whether a key comes again with the same body. It keeps 24 hours, in
+//! pages, so that an edit writes a bounded number of bytes and no row of its own.
+
+use crate::id::Actor;
+use crate::time::Millis;
+
+/// What a key was used with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Entry {
+    /// The actor derived from session, key and day.
+    pub actor: Actor,
+    /// The first 8 bytes of the digest of the body.
+    pub body: [u8; 8],
+    /// When it was applied.
+    pub at: Millis,
+}
+
+/// A page of the ledger.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Ledger {
+    entries: Vec<Entry>,
+}
+
+impl Ledger {
+    /// How long a key is kept unless configured, in milliseconds.
+    pub const KEY_MS: u64 = 24 * 3_600 * Millis::SECOND;
+    /// How many entries a page has before it is put aside.
+    pub const PAGE_ENTRIES_MAX: usize = 64;
+    const ENTRY_BYTES: usize = 24;
+
+    /// What an actor's key was used with.
+    pub fn find(&self, actor: Actor) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.actor == actor)
+    }
+
+    /// Notes a key. Returns the full page if it has to be put aside first.
+    pub fn note(&mut self, entry: Entry) -> Option<Ledger> {
+        let full = (self.entries.len() >= Self::PAGE_ENTRIES_MAX).then(|| std::mem::take(self));
+        self.entries.push(entry);
+        full
+    }
+
+    /// Forgets entries made before `before`. Returns whether there were any.
+    pub fn forget(&mut self, before: Millis) -> bool {
+        let count = self.entries.len();
+        self.entries.retain(|entry| entry.at >= before);
+        self.entries.len() < count
+    }
+
+    /// When the latest entry was made.
+    pub fn latest(&self) -> Option<Millis> {
+        self.entries.iter().map(|entry| entry.at).max()
+    }
+
+    /// Whether it has no entry.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The bytes at rest: 24 an entry.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.entries.len() * Self::ENTRY_BYTES);
+        for entry in &self.entries {
+            out.extend(entry.actor.0.to_be_bytes());
+            out.extend(entry.body);
+            out.extend(entry.at.0.to_be_bytes());
+        }
+        out
+    }
+
+    /// Reads [`Ledger::to_bytes`]; `None` if the bytes are not a ledger's.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (entries, rest) = bytes.as_chunks::<{ Self::ENTRY_BYTES }>();
+        let entry = |chunk: &[u8; Self::ENTRY_BYTES]| {
+            let (words, _) = chunk.as_chunks::<8>();
+            let [actor, body, at] = words else { return None };
+            Some(Entry {
+                actor: Actor(u64::from_be_bytes(*actor)),
+                body: *body,
+                at: Millis(u64::from_be_bytes(*at)),
+            })
+        };
+        rest.is_empty()
+            .then(|| entries.iter().map(entry).collect::<Option<Vec<_>>>())?
+            .map(|entries| Self { entries })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_are_put_aside_whole_and_read_back() {
+        let entry = |n: u64| Entry { actor: Actor(n), body: n.to_be_bytes(), at: Millis(n) };
+        let mut ledger = Ledger::default();
+        for n in 0..64 {
+            assert_eq!(ledger.note(entry(n)), None);
+        }
+        let page = ledger.note(entry(64)).expect("the 65th finds the page full");
+        assert_eq!(Ledger::from_bytes(&page.to_bytes()).as_ref(), Some(&page));
+        assert_eq!(page.find(Actor(63)), Some(&entry(63)));
+        assert_eq!(ledger.find(Actor(64)), Some(&entry(64)));
+        assert_eq!(Ledger::from_bytes(&[0; 25]), None);
+        assert!(!ledger.forget(Millis(64)));
+        assert!(ledger.forget(Millis(65)));
+        assert!(ledger.is_empty());
+    }
+}

@@ -1,0 +1,177 @@
+//! What a device may send: devices are leaves. A delta is admitted whole or refused with a reason; what
+//! is admitted holds changes of the sender's own actor, removals, and its own updates of contributions.
+
+use crate::cart::{Cart, Delta};
+use crate::customization::Customization;
+use crate::id::{Actor, Dot, Scope};
+use crate::limits::Limits;
+use crate::line::{Contribution, Kind, LineKey, Payload};
+use crate::reject::Reject;
+use crate::time::{Day, HybridClock, Millis};
+
+/// How far beyond what is known of its actor a counter may be.
+pub const COUNTER_WINDOW: u64 = 1_024;
+
+/// The longest unknown kind of contribution admitted, in bytes.
+const UNKNOWN_BYTES_MAX: usize = 64;
+
+/// Who sends a delta, and by what it is judged.
+#[derive(Clone, Copy, Debug)]
+pub struct Sender {
+    /// The actor leased to the device.
+    pub actor: Actor,
+    /// The cart it edits.
+    pub scope: Scope,
+    /// The server's time.
+    pub now: Millis,
+    /// The bounds of the cart.
+    pub limits: Limits,
+}
+
+/// Admits a device's delta to `state`: returns what is to be joined, which is the delta without updates
+/// of contributions that are gone.
+///
+/// # Errors
+/// The reason for which it was refused; then nothing of it may be joined.
+pub fn admit(state: &Cart, delta: &Delta, sender: &Sender) -> Result<Delta, Reject> {
+    if sender.actor.day() < state.context().horizon() {
+        return Err(Reject::ActorExpired);
+    }
+    check_only_changes(delta)?;
+    check_context(state, delta, sender)?;
+    let mut admitted = delta.clone();
+    for (key, line) in &mut admitted.lines {
+        for (dot, contribution) in line.iter() {
+            check_contribution(state, key, dot, contribution, sender)?;
+        }
+        // An update of a contribution that has been removed is dropped with it; one of a contribution
+        // not met yet is kept, as a hole that the contribution fills.
+        let known = state.line(key);
+        line.retain(|dot, contribution| {
+            contribution.payload.is_some()
+                || known.is_some_and(|known| known.get(dot).is_some())
+                || !state.context().contains(dot)
+        });
+    }
+    admitted.lines.retain(|(_, line)| !line.is_empty());
+    check_rest(&admitted, sender)?;
+    let mut after = state.clone();
+    after.join(&admitted);
+    sender.limits.check_growth(state, &after)?;
+    Ok(admitted)
+}
+
+/// Fences, replicas, home, horizon and erasure are the service's own to write.
+fn check_only_changes(delta: &Delta) -> Result<(), Reject> {
+    let service_only = [
+        (delta.erased, "an erasure"),
+        (!delta.fences.is_empty(), "a fence"),
+        (!delta.replicas.is_empty(), "a replica"),
+        (delta.home.is_some(), "a home"),
+        (delta.context.horizon() > Day(0), "a horizon"),
+    ];
+    match service_only.into_iter().find(|(present, _)| *present) {
+        Some((_, what)) => Err(Reject::NotYours(what)),
+        None => Ok(()),
+    }
+}
+
+fn check_context(state: &Cart, delta: &Delta, sender: &Sender) -> Result<(), Reject> {
+    let context = delta.context();
+    let highest = context.clock().iter().map(|dot| (*dot.actor, dot.counter));
+    for (actor, counter) in highest.chain(context.cloud().iter().map(|dot| (dot.actor, dot.counter))) {
+        let retired = actor.day() < state.context().horizon();
+        if !retired && counter > state.context().highest(actor).saturating_add(COUNTER_WINDOW) {
+            return Err(Reject::CounterWindow { window: COUNTER_WINDOW });
+        }
+    }
+    // Counters before those of the delta are known here or in the delta: no dot may be claimed unseen.
+    if context.highest(sender.actor) == 0 && !delta.lines.is_empty() {
+        return Err(Reject::Malformed("its changes are not in its context"));
+    }
+    Ok(())
+}
+
+fn check_contribution(
+    state: &Cart,
+    key: &LineKey,
+    dot: Dot,
+    contribution: &Contribution,
+    sender: &Sender,
+) -> Result<(), Reject> {
+    let known = state.line(key).and_then(|line| line.get(dot));
+    let others = dot.actor != sender.actor;
+    match &contribution.payload {
+        Some(_) if others => return Err(Reject::ForeignDot),
+        Some(payload) => {
+            if known.and_then(|known| known.payload.as_ref()).is_some_and(|known| known != payload) {
+                return Err(Reject::DotConflict);
+            }
+            check_payload(state, payload, sender)?;
+        }
+        None => {
+            let horizon = state.context().horizon();
+            let far = state.context().highest(dot.actor).saturating_add(COUNTER_WINDOW);
+            if dot.actor.day() >= horizon && dot.counter > far {
+                return Err(Reject::CounterWindow { window: COUNTER_WINDOW });
+            }
+        }
+    }
+    let quantity = contribution.payload.as_ref().or_else(|| known?.payload.as_ref()).map(|p| p.quantity);
+    for (actor, count) in &contribution.decrements {
+        if *actor != sender.actor {
+            return Err(Reject::ForeignDot);
+        }
+        if *count > quantity.unwrap_or(sender.limits.line_quantity_max) {
+            return Err(Reject::invalid("decrement", "takes more off a contribution than it added"));
+        }
+    }
+    if let Some(moved) = contribution.moved {
+        if moved.actor != sender.actor {
+            return Err(Reject::ForeignDot);
+        }
+        HybridClock::check(moved.time, sender.now)?;
+    }
+    Ok(())
+}
+
+fn check_payload(state: &Cart, payload: &Payload, sender: &Sender) -> Result<(), Reject> {
+    let max = sender.limits.line_quantity_max;
+    match &payload.kind {
+        Kind::Add | Kind::Set { .. } if !(1..=max).contains(&payload.quantity) => {
+            return Err(Reject::invalid("quantity", format!("use 1 to {max}")));
+        }
+        Kind::Set { scope, .. } if *scope != sender.scope => {
+            return Err(Reject::NotYours("a set made in another cart"));
+        }
+        Kind::Set { time, .. } => HybridClock::check(*time, sender.now)?,
+        Kind::Unknown(bytes) if bytes.len() > UNKNOWN_BYTES_MAX || payload.quantity > max => {
+            return Err(Reject::Malformed("an unknown contribution is too large"));
+        }
+        Kind::Add | Kind::Unknown(_) => {}
+    }
+    let last_place = state.lines().filter_map(|(_, line)| line.place()).max().unwrap_or(0);
+    if u64::from(payload.place) > u64::from(last_place) + COUNTER_WINDOW {
+        return Err(Reject::CounterWindow { window: COUNTER_WINDOW });
+    }
+    Ok(())
+}
+
+fn check_rest(delta: &Delta, sender: &Sender) -> Result<(), Reject> {
+    for (key, json) in &delta.details {
+        if Some(Customization::parse(json)?.hash) != key.customization {
+            return Err(Reject::Malformed("a customization is not that of its line"));
+        }
+    }
+    if delta.coupons.values().flatten().any(|dot| dot.actor != sender.actor) {
+        return Err(Reject::ForeignDot);
+    }
+    for (field, register) in &delta.meta {
+        if register.actor != sender.actor {
+            return Err(Reject::ForeignDot);
+        }
+        HybridClock::check(register.time, sender.now)?;
+        register.value.as_deref().map_or(Ok(()), |value| field.check(value))?;
+    }
+    Ok(())
+}

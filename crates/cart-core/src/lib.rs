@@ -1,0 +1,25 @@
+//! The brain of Evercart: what a cart means when many devices edit it at once. Pure: time, ids and
+//! randomness are arguments, there is no I/O, and the same input gives the same bytes on every machine.
+//!
+//! Read [`change::Change`], [`command::Command`], [`replica::Input`], [`replica::Effect`] and
+//! [`reject::Reject`] to see all that can happen.
+
+pub mod cart;
+pub mod change;
+pub mod command;
+pub mod context;
+pub mod customization;
+pub mod id;
+pub mod idem;
+pub mod ingress;
+pub mod limits;
+pub mod line;
+pub mod meta;
+pub mod money;
+pub mod reject;
+pub mod replica;
+pub mod session;
+pub mod sync;
+pub mod time;
+pub mod view;
+pub mod wire;

@@ -1,0 +1,52 @@
+//! The bounds of a cart that depend on no single type, and the one check of a state against them.
+
+use crate::cart::Cart;
+use crate::line::Contributions;
+use crate::reject::Reject;
+
+/// The bounds of a cart. Configurable where a shop may differ.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// The largest quantity an edit may bring a line to, as its replica sees it.
+    pub line_quantity_max: u32,
+    /// The most lines, saved ones too.
+    pub lines_max: usize,
+    /// The largest encoded state, in bytes.
+    pub state_bytes_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { line_quantity_max: 9_999, lines_max: 500, state_bytes_max: 64 * 1_024 }
+    }
+}
+
+impl Limits {
+    /// Refuses a state that passes a bound and is further beyond it than the state before.
+    ///
+    /// # Errors
+    /// [`Reject::TooManyLines`], [`Reject::TooManyContributions`] or [`Reject::CartBusy`].
+    pub fn check_growth(&self, before: &Cart, after: &Cart) -> Result<(), Reject> {
+        if after.line_count() > self.lines_max && after.line_count() > before.line_count() {
+            return Err(Reject::TooManyLines { max: self.lines_max });
+        }
+        for (key, line) in after.lines() {
+            let count = line.count();
+            if count > Contributions::COUNT_MAX && count > before.line(key).map_or(0, Contributions::count) {
+                return Err(Reject::TooManyContributions { max: Contributions::COUNT_MAX });
+            }
+        }
+        // Encoding costs more than a glance: no cart with few contributions comes near the bound.
+        let may_be_large = after.lines().map(|(_, line)| line.count()).sum::<usize>() > 256
+            || !after.details.is_empty()
+            || after.coupons.len() > 16
+            || after.context().clock().dots.len() > 1_024;
+        if may_be_large {
+            let bytes = after.to_bytes().len();
+            if bytes > self.state_bytes_max && bytes > before.to_bytes().len() {
+                return Err(Reject::CartBusy);
+            }
+        }
+        Ok(())
+    }
+}

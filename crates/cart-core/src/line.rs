@@ -1,0 +1,344 @@
+//! A line of the cart: its identity, and the contributions whose sum it shows.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::sync::Arc;
+
+use data_encoding::BASE64URL_NOPAD;
+
+use crate::id::{Actor, Dot, Scope};
+use crate::reject::Reject;
+use crate::time::HybridTime;
+use crate::wire;
+
+/// What makes two lines one: product, variant and customisation. The price is never part of it.
+/// Cheap to clone, ordered by `(sku, variant, customisation)`.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct LineKey(Arc<Identity>);
+
+/// The parts of a [`LineKey`].
+#[derive(PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Identity {
+    /// The product.
+    pub sku: Box<str>,
+    /// Its variant, where it has one.
+    pub variant: Option<Box<str>>,
+    /// The first 16 bytes of the SHA-256 of the customisation's canonical JSON (RFC 8785).
+    pub customization: Option<[u8; 16]>,
+}
+
+impl LineKey {
+    /// The longest key: bytes of sku and variant and 16 for a customisation.
+    pub const BYTES_MAX: usize = 64;
+
+    /// A key from its parts.
+    ///
+    /// # Errors
+    /// [`Reject::Invalid`] when sku or variant is empty, has control characters, or the whole is too long.
+    pub fn new(sku: &str, variant: Option<&str>, customization: Option<[u8; 16]>) -> Result<Self, Reject> {
+        for (field, text) in [("sku", Some(sku)), ("variant", variant)] {
+            if text.is_some_and(|text| text.is_empty() || text.chars().any(char::is_control)) {
+                return Err(Reject::invalid(field, "must not be empty or hold control characters"));
+            }
+        }
+        let bytes = sku.len() + variant.map_or(0, str::len) + customization.map_or(0, |hash| hash.len());
+        if bytes > Self::BYTES_MAX {
+            let problem = format!(
+                "sku, variant and 16 for a customization are {bytes} bytes; at most {} are allowed",
+                Self::BYTES_MAX
+            );
+            return Err(Reject::invalid("sku", problem));
+        }
+        Ok(Self(Arc::new(Identity { sku: sku.into(), variant: variant.map(Into::into), customization })))
+    }
+
+    /// The opaque, URL-safe id shown to programs: the same on every device.
+    pub fn line_id(&self) -> String {
+        format!("l_{}", BASE64URL_NOPAD.encode(&wire::key_to_bytes(self)))
+    }
+
+    /// Reads [`LineKey::line_id`].
+    pub fn from_line_id(text: &str) -> Option<Self> {
+        let bytes = BASE64URL_NOPAD.decode(text.strip_prefix("l_")?.as_bytes()).ok()?;
+        wire::key_from_bytes(&bytes).ok()
+    }
+}
+
+impl std::ops::Deref for LineKey {
+    type Target = Identity;
+    fn deref(&self) -> &Identity {
+        &self.0
+    }
+}
+
+impl PartialOrd for LineKey {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for LineKey {
+    fn cmp(&self, other: &Self) -> Ordering {
+        if Arc::ptr_eq(&self.0, &other.0) { Ordering::Equal } else { self.0.cmp(&other.0) }
+    }
+}
+
+impl fmt::Debug for LineKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.sku)?;
+        self.variant.as_ref().map_or(Ok(()), |variant| write!(f, "|{variant}"))?;
+        self.customization.map_or(Ok(()), |hash| write!(f, "|{}", data_encoding::HEXLOWER.encode(&hash)))
+    }
+}
+
+/// Where a contribution is shown. `Saved` is "saved for later".
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub enum Location {
+    /// In the cart proper: counted in totals, sold by checkout.
+    #[default]
+    Cart,
+    /// Saved for later.
+    Saved,
+}
+
+impl Location {
+    /// The word for it in the API.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Cart => "cart",
+            Self::Saved => "saved",
+        }
+    }
+}
+
+/// What a contribution adds to its line. Immutable, fixed by its dot.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Payload {
+    /// Add, set, or a kind of a later version.
+    pub kind: Kind,
+    /// How many, from 1. For an unknown kind 0.
+    pub quantity: u32,
+    /// Where the line stands among the lines: one more than every line its maker saw, or the line's own
+    /// place if it was there. Decides only the order in which lines are shown.
+    pub place: u32,
+}
+
+/// The kinds of contribution.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// Counts always.
+    Add,
+    /// Counts if it is the latest set of its scope.
+    Set {
+        /// When it was made.
+        time: HybridTime,
+        /// The cart in which it was made.
+        scope: Scope,
+    },
+    /// A later version's: kept as it came, joined as a register, counted as nothing.
+    Unknown(Box<[u8]>),
+}
+
+/// Where a contribution was moved to, and when. The greatest wins.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Move {
+    /// When it was moved.
+    pub time: HybridTime,
+    /// By whom: decides between equal times.
+    pub actor: Actor,
+    /// Where to.
+    pub to: Location,
+}
+
+/// One contribution to a line. A join semilattice: the payload is fixed, the rest joins by maximum.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Contribution {
+    /// What it adds. `None` where only an update of it has been met yet: such a hole counts as nothing
+    /// and is filled when the contribution itself arrives.
+    pub payload: Option<Payload>,
+    /// How much each actor has decremented it, sorted by actor, no zeros.
+    pub decrements: Vec<(Actor, u32)>,
+    /// Where it was moved to; `None` is where it was born, in the cart.
+    pub moved: Option<Move>,
+}
+
+impl Contribution {
+    /// A new contribution with nothing taken off, in the cart.
+    pub fn new(kind: Kind, quantity: u32, place: u32) -> Self {
+        Self { payload: Some(Payload { kind, quantity, place }), ..Self::default() }
+    }
+
+    /// Where it is.
+    pub fn location(&self) -> Location {
+        self.moved.map_or(Location::Cart, |moved| moved.to)
+    }
+
+    /// All that was taken off it.
+    pub fn decremented(&self) -> u64 {
+        self.decrements.iter().map(|(_, count)| u64::from(*count)).sum()
+    }
+
+    /// What it adds, 0 for a hole.
+    pub fn quantity(&self) -> u32 {
+        self.payload.as_ref().map_or(0, |payload| payload.quantity)
+    }
+
+    /// What is left of it, not below 0.
+    pub fn left(&self) -> u32 {
+        let left = u64::from(self.quantity()).saturating_sub(self.decremented());
+        u32::try_from(left).expect("not above the quantity, which is a u32")
+    }
+
+    /// Joins another state of the same contribution. If the payloads differ, which only a reused dot or
+    /// a retry in two regions can bring about, the one with the greater bytes wins, everywhere.
+    pub fn join(&mut self, other: &Self) {
+        match (&self.payload, &other.payload) {
+            (_, None) => {}
+            (Some(mine), Some(theirs)) if mine == theirs => {}
+            (Some(mine), Some(theirs)) if wire::payload_bytes(mine) > wire::payload_bytes(theirs) => {}
+            (_, Some(theirs)) => self.payload = Some(theirs.clone()),
+        }
+        if !other.decrements.is_empty() {
+            for (actor, count) in &other.decrements {
+                self.decrement(*actor, *count);
+            }
+        }
+        self.moved = self.moved.max(other.moved);
+    }
+
+    /// Raises what `actor` has taken off to `count`.
+    pub fn decrement(&mut self, actor: Actor, count: u32) {
+        match self.decrements.binary_search_by_key(&actor, |(actor, _)| *actor) {
+            Ok(at) => self.decrements[at].1 = self.decrements[at].1.max(count),
+            Err(_) if count == 0 => {}
+            Err(at) => self.decrements.insert(at, (actor, count)),
+        }
+    }
+}
+
+/// The contributions of a line by dot, sorted. Never empty in a cart.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Contributions(Vec<(Dot, Contribution)>);
+
+impl Contributions {
+    /// The most contributions and decrements a line may have before an edit that adds one is refused.
+    pub const COUNT_MAX: usize = 512;
+
+    /// From pairs in the order of their dots.
+    pub fn from_sorted(pairs: Vec<(Dot, Contribution)>) -> Self {
+        debug_assert!(pairs.is_sorted_by(|a, b| a.0 < b.0));
+        Self(pairs)
+    }
+
+    /// One contribution.
+    pub fn one(dot: Dot, contribution: Contribution) -> Self {
+        Self(vec![(dot, contribution)])
+    }
+
+    /// In the order of their dots.
+    pub fn iter(&self) -> impl Iterator<Item = (Dot, &Contribution)> {
+        self.0.iter().map(|(dot, contribution)| (*dot, contribution))
+    }
+
+    /// The contribution of a dot.
+    pub fn get(&self, dot: Dot) -> Option<&Contribution> {
+        self.0.binary_search_by_key(&dot, |(dot, _)| *dot).ok().map(|at| &self.0[at].1)
+    }
+
+    /// How many.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many contributions and decrements, as [`Contributions::COUNT_MAX`] counts.
+    pub fn count(&self) -> usize {
+        self.0.iter().map(|(_, contribution)| 1 + contribution.decrements.len()).sum()
+    }
+
+    /// The contributions at a location, holes too.
+    pub fn at(&self, at: Location) -> impl Iterator<Item = (Dot, &Contribution)> {
+        self.iter().filter(move |(_, contribution)| contribution.location() == at)
+    }
+
+    /// Those that count at a location: the adds, and of each scope the latest set.
+    pub fn counting(&self, at: Location) -> impl Iterator<Item = (Dot, &Contribution)> {
+        self.at(at).filter(move |(dot, contribution)| match contribution.payload.as_ref().map(|p| &p.kind) {
+            Some(Kind::Add) => true,
+            Some(Kind::Set { time, scope }) => !self.at(at).any(|(other, rival)| {
+                matches!(rival.payload.as_ref().map(|p| &p.kind),
+                    Some(Kind::Set { time: later, scope: same })
+                        if same == scope && (*later, other) > (*time, *dot))
+            }),
+            Some(Kind::Unknown(_)) | None => false,
+        })
+    }
+
+    /// The quantity shown at a location: the sum of what counts there less its decrements, clamped at 0
+    /// once for the line. (Clamping each is wrong: 3 and 2, then in parallel 3 and 2 off, must show 0.)
+    pub fn shown(&self, at: Location) -> u64 {
+        let (plus, minus) = self.counting(at).fold((0u64, 0u64), |(plus, minus), (_, contribution)| {
+            (plus + u64::from(contribution.quantity()), minus.saturating_add(contribution.decremented()))
+        });
+        plus.saturating_sub(minus)
+    }
+
+    /// The line's place among the lines, by its earliest contribution.
+    pub fn place(&self) -> Option<u32> {
+        self.0.iter().filter_map(|(_, contribution)| Some(contribution.payload.as_ref()?.place)).min()
+    }
+
+    /// Keeps those that `keep` says.
+    pub fn retain(&mut self, mut keep: impl FnMut(Dot, &Contribution) -> bool) {
+        self.0.retain(|(dot, contribution)| keep(*dot, contribution));
+    }
+
+    /// Joins the contributions of the same line of another state: in both, join; in one only, keep unless
+    /// the other's context has seen it. `seen_here` and `seen_there` answer that.
+    pub fn join(&mut self, other: &Self, seen_here: impl Fn(Dot) -> bool, seen_there: impl Fn(Dot) -> bool) {
+        if let [(dot, theirs)] = other.0.as_slice() {
+            // The delta of an edit: in place, without building the line anew.
+            self.0.retain(|(mine, _)| mine == dot || !seen_there(*mine));
+            match self.0.binary_search_by_key(dot, |(dot, _)| *dot) {
+                Ok(at) => self.0[at].1.join(theirs),
+                Err(_) if seen_here(*dot) => {}
+                Err(at) => self.0.insert(at, (*dot, theirs.clone())),
+            }
+            return;
+        }
+        let mut joined = Vec::with_capacity(self.0.len().max(other.0.len()));
+        let mut here = std::mem::take(&mut self.0).into_iter().peekable();
+        let mut there = other.0.iter().peekable();
+        loop {
+            let order = match (here.peek(), there.peek()) {
+                (Some((mine, _)), Some((theirs, _))) => mine.cmp(theirs),
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (None, None) => break,
+            };
+            match order {
+                Ordering::Less => joined.extend(here.next().filter(|(dot, _)| !seen_there(*dot))),
+                Ordering::Greater => joined.extend(there.next().filter(|(dot, _)| !seen_here(*dot)).cloned()),
+                Ordering::Equal => {
+                    if let (Some((dot, mut mine)), Some((_, theirs))) = (here.next(), there.next()) {
+                        mine.join(theirs);
+                        joined.push((dot, mine));
+                    }
+                }
+            }
+        }
+        self.0 = joined;
+    }
+}
+
+impl FromIterator<(Dot, Contribution)> for Contributions {
+    fn from_iter<I: IntoIterator<Item = (Dot, Contribution)>>(pairs: I) -> Self {
+        let mut pairs: Vec<_> = pairs.into_iter().collect();
+        pairs.sort_by_key(|(dot, _)| *dot);
+        Self(pairs)
+    }
+}

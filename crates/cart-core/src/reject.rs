@@ -1,0 +1,159 @@
+//! Why an input was refused: the closed set of reasons, each with a stable code and a message that
+//! says what to do. A reject leaves the state as it was, to the byte. The edge maps it to HTTP.
+
+use thiserror::Error;
+
+/// A refusal of hostile or impossible input. Never a fault of ours: broken internal state asserts.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Reject {
+    /// The cart is absent, foreign or erased: the three are told apart by nobody.
+    #[error("there is no such cart for this session; create one with POST /v1/carts")]
+    CartNotFound,
+    /// A change names a line that shows nothing at the location named.
+    #[error("the cart has no such line in {location}; fetch the cart and use a line_id it lists")]
+    LineNotFound {
+        /// Where it was looked for: `cart` or `saved`.
+        location: &'static str,
+    },
+    /// A coupon to take off is not on the cart.
+    #[error("the cart has no coupon with this code; fetch the cart to see its coupons")]
+    CouponNotFound,
+    /// A field is not of its form. `field` is its path in the request.
+    #[error("{field}: {problem}")]
+    Invalid {
+        /// Path of the field.
+        field: &'static str,
+        /// What is wrong and what is allowed.
+        problem: String,
+    },
+    /// An add, set or increment would take a line past the limit as this replica sees it.
+    #[error("the line would hold {would_be} but at most {max} are allowed; choose a smaller quantity")]
+    QuantityLimit {
+        /// What the line would show.
+        would_be: u64,
+        /// The largest quantity of a line.
+        max: u32,
+    },
+    /// One more line than a cart may have.
+    #[error("a cart holds at most {max} lines; remove one first")]
+    TooManyLines {
+        /// The largest number of lines.
+        max: usize,
+    },
+    /// One more contribution than a line may have.
+    #[error(
+        "this line was edited {max} times without being folded; set its quantity, which folds them, then go on"
+    )]
+    TooManyContributions {
+        /// The largest number of contributions and decrements of a line.
+        max: usize,
+    },
+    /// The encoded state would be too large.
+    #[error("the cart is at its size limit; remove, clear or set lines, or try again later")]
+    CartBusy,
+    /// The key came with another body before.
+    #[error("this Idempotency-Key was used with another request; use a fresh key for a new request")]
+    KeyReused,
+    /// The change was applied so long ago that its body is no longer known.
+    #[error("this Idempotency-Key was used more than 24 hours ago; fetch the cart, then use a fresh key")]
+    KeyExpired,
+    /// `If-Match` names another version than the present one.
+    #[error("the cart has changed since the version in If-Match; fetch it again")]
+    VersionMismatch,
+    /// A `context` that this service did not make for this cart.
+    #[error("the context is not one of this cart's; send the context of a view of this cart unchanged")]
+    ContextInvalid,
+    /// Bytes that are not a canonical delta.
+    #[error("the delta is malformed: {0}")]
+    Malformed(&'static str),
+    /// A delta carries what only a replica of the service may say.
+    #[error("the delta carries {0}, which only the service writes; send changes of your own actor only")]
+    NotYours(&'static str),
+    /// A delta with a dot of another actor than its sender's.
+    #[error("the delta has a new dot or an update of another actor; send changes of your own actor only")]
+    ForeignDot,
+    /// The sender's actor is not leased to this session.
+    #[error("the actor is not leased to this session; lease one with POST /v1/carts/{{cart}}/actors")]
+    ActorUnknown,
+    /// The sender's actor is older than the horizon or its lease has ended.
+    #[error("the actor has expired; lease a new one and send again what the answer does not show")]
+    ActorExpired,
+    /// A counter further ahead than the window.
+    #[error("a counter skips more than {window}; send your earlier changes first")]
+    CounterWindow {
+        /// How far ahead of what is known a counter may be.
+        window: u64,
+    },
+    /// The same dot came with another immutable payload: two replicas share an actor.
+    #[error(
+        "a dot was used for two different changes; abandon this actor, lease a new one and send the change again"
+    )]
+    DotConflict,
+    /// A hybrid time too far ahead of the server's.
+    #[error(
+        "the clock of this device is more than {ahead_ms_max} ms ahead; correct it, stamp the unsent changes again and resend"
+    )]
+    ClockAhead {
+        /// How far ahead a time may be, in milliseconds.
+        ahead_ms_max: u64,
+    },
+    /// The session was ended.
+    #[error("this session was signed out; open a new one with POST /v1/sessions")]
+    SignedOut,
+    /// The guest's cart was already merged into another cart.
+    #[error("this guest cart was already merged into another cart; its items are there")]
+    AlreadyMerged,
+    /// The merge would make a circle of carts.
+    #[error("these carts are already merged the other way round; merge nothing")]
+    MergeCycle,
+}
+
+impl Reject {
+    /// The stable word for programs. It never changes once published.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::CartNotFound => "cart_not_found",
+            Self::LineNotFound { .. } => "line_not_found",
+            Self::CouponNotFound => "coupon_not_found",
+            Self::Invalid { .. } => "invalid_field",
+            Self::QuantityLimit { .. } => "quantity_limit",
+            Self::TooManyLines { .. } => "too_many_lines",
+            Self::TooManyContributions { .. } => "too_many_contributions",
+            Self::CartBusy => "cart_busy",
+            Self::KeyReused => "key_reused",
+            Self::KeyExpired => "key_expired",
+            Self::VersionMismatch => "version_mismatch",
+            Self::ContextInvalid => "context_invalid",
+            Self::Malformed(_) => "malformed_delta",
+            Self::NotYours(_) => "not_yours",
+            Self::ForeignDot => "foreign_dot",
+            Self::ActorUnknown => "actor_unknown",
+            Self::ActorExpired => "actor_expired",
+            Self::CounterWindow { .. } => "counter_window",
+            Self::DotConflict => "dot_conflict",
+            Self::ClockAhead { .. } => "clock_ahead",
+            Self::SignedOut => "session_ended",
+            Self::AlreadyMerged => "already_merged",
+            Self::MergeCycle => "merge_cycle",
+        }
+    }
+
+    /// The HTTP status that fits, as a number: the core names it once so that all transports agree.
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::CartNotFound | Self::LineNotFound { .. } | Self::CouponNotFound => 404,
+            Self::AlreadyMerged | Self::MergeCycle | Self::DotConflict => 409,
+            Self::KeyExpired | Self::ActorExpired => 410,
+            Self::VersionMismatch => 412,
+            Self::CartBusy => 429,
+            Self::ActorUnknown => 403,
+            Self::SignedOut => 401,
+            _ => 422,
+        }
+    }
+
+    /// Shorthand for a field that is not of its form.
+    pub fn invalid(field: &'static str, problem: impl Into<String>) -> Self {
+        Self::Invalid { field, problem: problem.into() }
+    }
+}

@@ -1,0 +1,731 @@
+//! A replica of a cart in a region: `step(call, now) -> effects`, the one way through for all that
+//! reaches it. It decides; the shell writes the effects of a step in one transaction, then replies.
+//! A refused call has no effect but its reply.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::cart::Cart;
+use crate::change::{Change, Stamp};
+use crate::command::Command;
+use crate::id::{Actor, CartId, Dot, Region, SessionId};
+use crate::idem::{Entry, Ledger};
+use crate::ingress::{self, Sender};
+use crate::limits::Limits;
+use crate::line::{Kind, Location};
+use crate::reject::Reject;
+use crate::sync::{SyncRequest, SyncResponse};
+use crate::time::{Day, HybridClock, HybridTime, Millis};
+
+/// How long a device's lease of an actor lasts, in milliseconds.
+pub const LEASE_MS: u64 = 30 * Millis::DAY;
+/// The most actors leased for one cart at a time.
+pub const LEASES_MAX: usize = 256;
+/// The most carts of one session.
+pub const SESSION_CARTS_MAX: usize = 1_000;
+/// How many days back a retry is looked for: a token may have been renewed at two midnights since.
+pub const RETRY_DAYS: u16 = 2;
+/// How long edits of a sealed cart wait for others before they are forwarded, in milliseconds.
+const FORWARD_MS: u64 = 200;
+
+/// Who calls.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Caller {
+    /// A shopper's session, verified.
+    Session {
+        /// The session.
+        id: SessionId,
+        /// The cart every session is born with; it keeps the list of the others.
+        root: CartId,
+        /// When its token was issued.
+        issued: Millis,
+    },
+    /// Another object of the service.
+    Service,
+}
+
+/// All that can be asked of a replica.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Input {
+    /// The state.
+    Read {
+        /// Answer with the session's newest cart instead, if this is its root cart and there is one.
+        follow: bool,
+    },
+    /// Commands over plain HTTP.
+    Edit(Edit),
+    /// A device's delta and context.
+    Sync {
+        /// The bytes of a [`SyncRequest`].
+        #[serde(with = "base64_bytes")]
+        request: Vec<u8>,
+    },
+    /// An actor for a replica instance of a device.
+    Lease {
+        /// The actor, minted or derived by the edge.
+        actor: Actor,
+    },
+    /// Makes the cart for its session.
+    Open {
+        /// The commands that give it its first fields.
+        edit: Option<Edit>,
+    },
+    /// Notes a further cart of the session in its root cart.
+    Enroll {
+        /// The cart.
+        cart: CartId,
+    },
+    /// The session's carts, from its root cart.
+    Carts,
+    /// Ends the session at this cart: tokens issued until now open nothing.
+    SignOut,
+    /// Seals a guest's cart: it was merged into `into`.
+    Seal {
+        /// The user's cart.
+        into: CartId,
+    },
+    /// Joins the state of a guest's cart.
+    Join {
+        /// Its canonical bytes.
+        #[serde(with = "base64_bytes")]
+        state: Vec<u8>,
+    },
+    /// A forward of this sequence number has arrived.
+    Forwarded {
+        /// The sequence number it held.
+        sequence: u64,
+    },
+    /// The cart goes for ever (privacy).
+    Erase,
+    /// The alarm.
+    Tick,
+}
+
+/// Plain HTTP commands, all or none.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Edit {
+    /// The actors under which the key may have been used: today's first, then those of the days before.
+    pub actors: Vec<Actor>,
+    /// What to do.
+    pub commands: Vec<Command>,
+    /// What the caller saw: the verified bytes of a view's context. Absent: what the replica holds.
+    #[serde(default, with = "base64_option")]
+    pub seen: Option<Vec<u8>>,
+    /// Refuse unless the state has this version (`If-Match`).
+    #[serde(default)]
+    pub if_version: Option<String>,
+    /// Entries of pages put aside, where [`Replica::wants_pages`] asked for them.
+    #[serde(skip)]
+    pub pages: Vec<Ledger>,
+}
+
+impl Edit {
+    /// The first 8 bytes of the digest by which a repeated body is recognised.
+    pub fn body_digest(&self) -> [u8; 8] {
+        let body = serde_json::to_vec(&(&self.commands, self.seen.as_ref().map(|seen| &seen[..])))
+            .expect("commands are JSON values");
+        let digest: [u8; 32] = Sha256::digest(&body).into();
+        let [a, b, c, d, e, f, g, h, ..] = digest;
+        [a, b, c, d, e, f, g, h]
+    }
+}
+
+/// What follows from a step, in the order in which it is to be done.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Effect {
+    /// Write the replica's row.
+    Put(Row),
+    /// Put a full page of the ledger aside; it may be dropped at `until`.
+    PutPage {
+        /// Its bytes.
+        entries: Vec<u8>,
+        /// When no entry of it is needed any more.
+        until: Millis,
+    },
+    /// Drop the pages whose time has come.
+    DropPages {
+        /// Now.
+        until: Millis,
+    },
+    /// Arm the alarm.
+    Wake(Millis),
+    /// Send the state to the cart into which this one was merged, then call with [`Input::Forwarded`].
+    Forward {
+        /// The user's cart.
+        into: CartId,
+        /// The state.
+        state: Vec<u8>,
+        /// The sequence number of it.
+        sequence: u64,
+    },
+    /// Answer the caller.
+    Reply(Result<Reply, Reject>),
+}
+
+/// The replica's row at rest.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Row {
+    /// The cart's canonical bytes.
+    pub cart: Vec<u8>,
+    /// The book, as JSON.
+    pub book: String,
+    /// The ledger's open page.
+    pub ledger: Vec<u8>,
+}
+
+/// What is known of the cart beside its state, at this replica.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Book {
+    /// The cart.
+    pub cart_id: CartId,
+    /// Where this replica is.
+    pub region: Region,
+    /// New whenever the replica starts without its storage.
+    pub incarnation: u64,
+    /// The session that owns the cart.
+    pub owner: Option<SessionId>,
+    /// One more for each change of the state.
+    pub sequence: u64,
+    /// Later than every hybrid time given or seen.
+    pub clock: HybridClock,
+    /// When the cart was made.
+    pub created: Millis,
+    /// When it was last changed.
+    pub updated: Millis,
+    /// The actors leased to devices.
+    pub leases: Vec<Lease>,
+    /// Further carts of the session, oldest first; only in its root cart.
+    pub carts: Vec<CartId>,
+    /// The cart into which this guest's cart was merged.
+    pub merged_into: Option<CartId>,
+    /// The sequence number up to which changes have been forwarded there.
+    pub forwarded: u64,
+    /// Tokens issued until then open nothing.
+    pub signed_out: Option<Millis>,
+    /// When the alarm is armed for.
+    pub wake: Option<Millis>,
+}
+
+/// An actor leased to a replica instance of a device.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Lease {
+    /// The actor.
+    pub actor: Actor,
+    /// When the lease ends.
+    pub until: Millis,
+}
+
+/// What a replica answers.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Reply {
+    /// The kind of answer.
+    pub kind: ReplyKind,
+    /// The sequence number of the state it shows.
+    pub sequence: u64,
+    /// The hybrid time of the last change of this call, or the latest known.
+    pub time: HybridTime,
+    /// When the state was last changed.
+    pub updated: Millis,
+    /// When the cart was made.
+    pub created: Millis,
+    /// The cart's canonical bytes, where the answer shows the state.
+    #[serde(skip)]
+    pub cart: Vec<u8>,
+}
+
+/// The kinds of answer.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReplyKind {
+    /// The state.
+    State {
+        /// Whether the change had been applied before.
+        replayed: bool,
+        /// The cart into which this one was merged.
+        merged_into: Option<CartId>,
+    },
+    /// Ask this cart instead.
+    Elsewhere(CartId),
+    /// What the device lacks: the bytes of a [`SyncResponse`].
+    Synced(#[serde(with = "base64_bytes")] Vec<u8>),
+    /// A lease.
+    Leased(Lease),
+    /// The session's further carts, oldest first.
+    Carts(Vec<CartId>),
+    /// Done.
+    Done,
+}
+
+/// A replica of a cart.
+#[derive(Clone, Debug)]
+pub struct Replica {
+    cart: Cart,
+    book: Book,
+    ledger: Ledger,
+    limits: Limits,
+    key_ms: u64,
+}
+
+impl Replica {
+    /// A replica that has no storage yet. `incarnation` is random.
+    pub fn new(cart_id: CartId, region: Region, incarnation: u64, now: Millis) -> Self {
+        let book = Book {
+            cart_id,
+            region,
+            incarnation,
+            owner: None,
+            sequence: 0,
+            clock: HybridClock::default(),
+            created: now,
+            updated: now,
+            leases: Vec::new(),
+            carts: Vec::new(),
+            merged_into: None,
+            forwarded: 0,
+            signed_out: None,
+            wake: None,
+        };
+        Self {
+            cart: Cart::default(),
+            book,
+            ledger: Ledger::default(),
+            limits: Limits::default(),
+            key_ms: Ledger::KEY_MS,
+        }
+    }
+
+    /// Reads a row that this replica wrote.
+    ///
+    /// # Errors
+    /// [`Reject::Malformed`] if the row is damaged.
+    pub fn from_row(row: &Row) -> Result<Self, Reject> {
+        Ok(Self {
+            cart: Cart::from_bytes(&row.cart)?,
+            book: serde_json::from_str(&row.book).map_err(|_| Reject::Malformed("the book is damaged"))?,
+            ledger: Ledger::from_bytes(&row.ledger).ok_or(Reject::Malformed("the ledger is damaged"))?,
+            limits: Limits::default(),
+            key_ms: Ledger::KEY_MS,
+        })
+    }
+
+    /// With other bounds and another life of idempotency keys, in milliseconds.
+    pub fn configured(self, limits: Limits, key_ms: u64) -> Self {
+        Self { limits, key_ms, ..self }
+    }
+
+    /// The state.
+    pub fn cart(&self) -> &Cart {
+        &self.cart
+    }
+
+    /// The book.
+    pub fn book(&self) -> &Book {
+        &self.book
+    }
+
+    /// Whether an edit's key was used before and its entry must be looked for in pages put aside.
+    pub fn wants_pages(&self, edit: &Edit) -> bool {
+        self.applied_as(edit).is_some_and(|actor| self.ledger.find(actor).is_none())
+    }
+
+    /// One step: decides, changes this replica, and says what follows.
+    pub fn step(&mut self, caller: &Caller, input: Input, now: Millis) -> Vec<Effect> {
+        let sequence = self.book.sequence;
+        let before = self.book.clone();
+        let mut effects = Vec::new();
+        let reply = match self.admits(caller, &input) {
+            Ok(()) => self.decide(caller, input, now, &mut effects),
+            Err(reject) => Err(reject),
+        };
+        if self.book.sequence != sequence {
+            self.book.updated = now;
+        }
+        self.arm(now, &mut effects);
+        if self.book != before {
+            effects.insert(0, Effect::Put(self.row()));
+        }
+        effects.push(Effect::Reply(reply.map(|kind| self.reply(kind))));
+        effects
+    }
+
+    fn decide(
+        &mut self,
+        caller: &Caller,
+        input: Input,
+        now: Millis,
+        effects: &mut Vec<Effect>,
+    ) -> Result<ReplyKind, Reject> {
+        match input {
+            Input::Read { follow } => Ok(match self.book.carts.last() {
+                Some(newest) if follow => ReplyKind::Elsewhere(newest.clone()),
+                _ => self.state(false),
+            }),
+            Input::Edit(edit) => self.edit(caller, &edit, now, effects),
+            Input::Sync { request } => self.sync(caller, &request, now),
+            Input::Lease { actor } => self.lease(caller, actor, now),
+            Input::Open { edit } => {
+                self.own(caller);
+                edit.map_or(Ok(self.state(false)), |edit| self.edit(caller, &edit, now, effects))
+            }
+            Input::Enroll { cart } => self.enroll(caller, cart),
+            Input::Carts => Ok(ReplyKind::Carts(self.book.carts.clone())),
+            Input::SignOut => {
+                self.own(caller);
+                self.book.signed_out = Some(now);
+                Ok(ReplyKind::Done)
+            }
+            Input::Seal { into } => self.seal(caller, into),
+            Input::Join { state } => self.join(&state),
+            Input::Forwarded { sequence } => {
+                self.book.forwarded = self.book.forwarded.max(sequence);
+                Ok(ReplyKind::Done)
+            }
+            Input::Erase => {
+                self.cart = Cart::erased();
+                self.ledger = Ledger::default();
+                self.book.leases.clear();
+                self.book.sequence += 1;
+                effects.push(Effect::DropPages { until: Millis(u64::MAX >> 11) });
+                Ok(ReplyKind::Done)
+            }
+            Input::Tick => {
+                self.tick(now, effects);
+                Ok(ReplyKind::Done)
+            }
+        }
+    }
+
+    /// A cart is open to the session that owns it, and a session's root cart to it even before its first
+    /// write. An erased, a foreign and an absent cart are told apart by nobody.
+    fn admits(&self, caller: &Caller, input: &Input) -> Result<(), Reject> {
+        let Caller::Session { id, root, issued } = caller else { return Ok(()) };
+        let may_own = *root == self.book.cart_id || matches!(input, Input::Open { .. });
+        let owns = self.book.owner.as_ref().map_or(may_own, |owner| owner == id);
+        if !owns || self.cart.is_erased() {
+            return Err(Reject::CartNotFound);
+        }
+        if self.book.signed_out.is_some_and(|at| *issued <= at) {
+            return Err(Reject::SignedOut);
+        }
+        Ok(())
+    }
+
+    fn own(&mut self, caller: &Caller) {
+        if let (None, Caller::Session { id, .. }) = (&self.book.owner, caller) {
+            self.book.owner = Some(id.clone());
+        }
+    }
+
+    /// The actor under which an edit was applied before.
+    fn applied_as(&self, edit: &Edit) -> Option<Actor> {
+        let context = self.cart.context();
+        let kept = |actor: &Actor| actor.day() >= context.horizon();
+        edit.actors.iter().copied().filter(kept).find(|actor| context.contains(Dot::new(*actor, 1)))
+    }
+
+    fn edit(
+        &mut self,
+        caller: &Caller,
+        edit: &Edit,
+        now: Millis,
+        effects: &mut Vec<Effect>,
+    ) -> Result<ReplyKind, Reject> {
+        if let Some(actor) = self.applied_as(edit) {
+            let mut pages = std::iter::once(&self.ledger).chain(&edit.pages);
+            return match pages.find_map(|page| page.find(actor)) {
+                Some(entry) if now > entry.at.plus(self.key_ms) => Err(Reject::KeyExpired),
+                Some(entry) if entry.body != edit.body_digest() => Err(Reject::KeyReused),
+                Some(_) => Ok(self.state(true)),
+                None => Err(Reject::KeyExpired),
+            };
+        }
+        if edit.if_version.as_ref().is_some_and(|wanted| *wanted != self.cart.version().to_hex()) {
+            return Err(Reject::VersionMismatch);
+        }
+        let actor = *edit.actors.first().ok_or(Reject::Malformed("an edit without an actor"))?;
+        let mut after = self.cart.clone();
+        let mut clock = self.book.clock;
+        let mut seen = edit.seen.as_deref().map(Cart::from_bytes).transpose()?;
+        let mut counter = 0;
+        for command in &edit.commands {
+            for change in command.to_changes(self.limits.line_quantity_max)? {
+                counter += 1;
+                let stamp = Stamp {
+                    dot: Dot::new(actor, counter),
+                    time: clock.tick(now),
+                    scope: self.book.cart_id.scope(),
+                };
+                self.check(&change, seen.as_ref().unwrap_or(&after), &after)?;
+                let delta = seen.as_ref().unwrap_or(&after).change(&change, stamp);
+                after.join(&delta);
+                if let Some(seen) = &mut seen {
+                    seen.join(&delta);
+                }
+                if !matches!(change, Change::Set { .. } | Change::Remove { .. } | Change::Clear) {
+                    self.limits.check_growth(&self.cart, &after)?;
+                }
+            }
+        }
+        if counter == 0 {
+            return Err(Reject::invalid("commands", "name at least one command"));
+        }
+        self.own(caller);
+        self.cart = after;
+        self.book.clock = clock;
+        self.changed(now);
+        if let Some(page) = self.ledger.note(Entry { actor, body: edit.body_digest(), at: now }) {
+            effects.push(Effect::PutPage { entries: page.to_bytes(), until: now.plus(self.key_ms) });
+        }
+        Ok(self.state(false))
+    }
+
+    /// Refuses a change that its caller cannot mean: of a line that it did not see, or past the limit.
+    fn check(&self, change: &Change, seen: &Cart, state: &Cart) -> Result<(), Reject> {
+        let named = match change {
+            Change::Set { key, at, .. } | Change::Decrement { key, at, .. } | Change::Remove { key, at } => {
+                Some((key, *at))
+            }
+            Change::Move { key, to: Location::Saved } => Some((key, Location::Cart)),
+            Change::Move { key, to: Location::Cart } => Some((key, Location::Saved)),
+            Change::Add { key, details: None, at, .. } if key.customization.is_some() => Some((key, *at)),
+            _ => None,
+        };
+        if let Some((key, at)) = named
+            && seen.shown(key, at) == 0
+        {
+            return Err(Reject::LineNotFound { location: at.name() });
+        }
+        match change {
+            Change::Add { key, quantity, at, .. } => {
+                let would_be = state.shown(key, *at) + u64::from(*quantity);
+                let max = self.limits.line_quantity_max;
+                if would_be > u64::from(max) {
+                    return Err(Reject::QuantityLimit { would_be, max });
+                }
+            }
+            Change::Coupon(code) => {
+                let max = crate::meta::Code::COUNT_MAX;
+                if state.coupons().count() >= max && !state.coupons().any(|there| there == code) {
+                    return Err(Reject::invalid("code", format!("a cart takes at most {max} coupons")));
+                }
+            }
+            Change::Uncoupon(code) if !seen.coupons().any(|there| there == code) => {
+                return Err(Reject::CouponNotFound);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn sync(&mut self, caller: &Caller, request: &[u8], now: Millis) -> Result<ReplyKind, Reject> {
+        let request = SyncRequest::from_bytes(request)?;
+        let lease = self.book.leases.iter().find(|lease| lease.actor == request.actor);
+        match lease {
+            Some(lease) if now > lease.until => return Err(Reject::ActorExpired),
+            None if request.actor.day() < self.cart.context().horizon() => return Err(Reject::ActorExpired),
+            None => return Err(Reject::ActorUnknown),
+            Some(_) => {}
+        }
+        let prior = self.cart.context().highest(request.actor);
+        if request.delta != Cart::default() {
+            let sender =
+                Sender { actor: request.actor, scope: self.book.cart_id.scope(), now, limits: self.limits };
+            let admitted = ingress::admit(&self.cart, &request.delta, &sender)?;
+            let mut after = self.cart.clone();
+            after.join(&admitted);
+            if after != self.cart {
+                self.own(caller);
+                self.cart = after;
+                self.book.clock.observe(latest_time(&admitted));
+                self.changed(now);
+            }
+        }
+        let lacking = self.cart.lacking(&request.context);
+        Ok(ReplyKind::Synced(SyncResponse { prior, sequence: self.book.sequence, lacking }.to_bytes()))
+    }
+
+    fn lease(&mut self, caller: &Caller, actor: Actor, now: Millis) -> Result<ReplyKind, Reject> {
+        if self.book.merged_into.is_some() {
+            return Err(Reject::AlreadyMerged);
+        }
+        if let Some(lease) = self.book.leases.iter().find(|lease| lease.actor == actor) {
+            return Ok(ReplyKind::Leased(*lease));
+        }
+        self.book.leases.retain(|lease| lease.until > now);
+        if self.book.leases.len() >= LEASES_MAX {
+            return Err(Reject::CartBusy);
+        }
+        self.own(caller);
+        let lease = Lease { actor, until: now.plus(LEASE_MS) };
+        self.book.leases.push(lease);
+        Ok(ReplyKind::Leased(lease))
+    }
+
+    fn enroll(&mut self, caller: &Caller, cart: CartId) -> Result<ReplyKind, Reject> {
+        if !self.book.carts.contains(&cart) {
+            if self.book.carts.len() >= SESSION_CARTS_MAX {
+                return Err(Reject::CartBusy);
+            }
+            self.own(caller);
+            self.book.carts.push(cart);
+        }
+        Ok(ReplyKind::Done)
+    }
+
+    fn seal(&mut self, caller: &Caller, into: CartId) -> Result<ReplyKind, Reject> {
+        match &self.book.merged_into {
+            Some(there) if *there != into => return Err(Reject::AlreadyMerged),
+            _ if into == self.book.cart_id => return Err(Reject::MergeCycle),
+            Some(_) => {}
+            None => {
+                self.own(caller);
+                self.book.merged_into = Some(into);
+                self.book.forwarded = self.book.sequence;
+            }
+        }
+        Ok(self.state(false))
+    }
+
+    fn join(&mut self, state: &[u8]) -> Result<ReplyKind, Reject> {
+        let guest = Cart::from_bytes(state)?.without_identity();
+        let mut after = self.cart.clone();
+        after.join(&guest);
+        if after != self.cart && !self.cart.is_erased() {
+            self.cart = after;
+            self.book.clock.observe(latest_time(&guest));
+            self.book.sequence += 1;
+        }
+        Ok(self.state(false))
+    }
+
+    /// A new state: one more in sequence, and the horizon follows, at no row of its own.
+    fn changed(&mut self, now: Millis) {
+        self.book.sequence += 1;
+        self.follow_horizon(now);
+    }
+
+    /// Actors retire: those of HTTP edits with the end of their key, devices' with that of their lease.
+    /// A key used under a token of day d is used on d or d + 1, and forgotten by the end of d + 2.
+    fn follow_horizon(&mut self, now: Millis) {
+        self.book.leases.retain(|lease| lease.until > now);
+        let leased = self.book.leases.iter().map(|lease| lease.actor.day()).min();
+        let ended = now.day().before(RETRY_DAYS);
+        let alone = self.cart.replicas.values().filter(|replica| !replica.left).count() <= 1;
+        if alone && !self.cart.is_erased() {
+            self.cart.raise_horizon(leased.map_or(ended, |leased: Day| leased.min(ended)));
+        }
+    }
+
+    fn tick(&mut self, now: Millis, effects: &mut Vec<Effect>) {
+        self.book.wake = None;
+        let day_before = self.cart.context().horizon();
+        self.ledger.forget(Millis(now.0.saturating_sub(self.key_ms)));
+        effects.push(Effect::DropPages { until: now });
+        self.follow_horizon(now);
+        if self.cart.context().horizon() != day_before {
+            self.book.sequence += 1;
+        }
+        if let Some(into) = self.book.merged_into.clone().filter(|_| self.unforwarded()) {
+            let (state, sequence) = (self.cart.to_bytes(), self.book.sequence);
+            effects.push(Effect::Forward { into, state, sequence });
+        }
+    }
+
+    fn unforwarded(&self) -> bool {
+        self.book.merged_into.is_some() && self.book.forwarded < self.book.sequence
+    }
+
+    /// Arms the alarm for what has to be done later, if it is not armed for earlier.
+    fn arm(&mut self, now: Millis, effects: &mut Vec<Effect>) {
+        let purge = self.ledger.latest().map(|latest| latest.plus(self.key_ms + 1));
+        let forwarding = effects.iter().any(|effect| matches!(effect, Effect::Forward { .. }));
+        let forward =
+            self.unforwarded().then(|| now.plus(if forwarding { 10 * FORWARD_MS } else { FORWARD_MS }));
+        let Some(due) = purge.into_iter().chain(forward).min() else { return };
+        if self.book.wake.is_none_or(|armed| armed > due) {
+            self.book.wake = Some(due);
+            effects.push(Effect::Wake(due));
+        }
+    }
+
+    fn state(&self, replayed: bool) -> ReplyKind {
+        ReplyKind::State { replayed, merged_into: self.book.merged_into.clone() }
+    }
+
+    fn reply(&self, kind: ReplyKind) -> Reply {
+        let cart = if matches!(kind, ReplyKind::State { .. }) { self.cart.to_bytes() } else { Vec::new() };
+        Reply {
+            kind,
+            sequence: self.book.sequence,
+            time: self.book.clock.last(),
+            updated: self.book.updated,
+            created: self.book.created,
+            cart,
+        }
+    }
+
+    fn row(&self) -> Row {
+        Row {
+            cart: self.cart.to_bytes(),
+            book: serde_json::to_string(&self.book).expect("a book is a JSON value"),
+            ledger: self.ledger.to_bytes(),
+        }
+    }
+}
+
+/// The latest hybrid time in a delta.
+fn latest_time(delta: &Cart) -> HybridTime {
+    let contributions = delta.lines().flat_map(|(_, line)| line.iter());
+    let times = contributions.flat_map(|(_, contribution)| {
+        let set = match contribution.payload.as_ref().map(|payload| &payload.kind) {
+            Some(Kind::Set { time, .. }) => Some(*time),
+            _ => None,
+        };
+        set.into_iter().chain(contribution.moved.map(|moved| moved.time))
+    });
+    times.chain(delta.meta.values().map(|register| register.time)).max().unwrap_or_default()
+}
+
+/// The actors under which a session's key may have been used, today's first.
+pub fn actors_of_key(day: Day, session: &SessionId, key: &str) -> Vec<Actor> {
+    (0..=RETRY_DAYS).map(|back| Actor::derive(day.before(back), session, key)).collect()
+}
+
+/// What a view's context holds: the lines as shown, with which a change sent back is computed.
+pub fn seen_of(cart: &Cart) -> Vec<u8> {
+    let lines = cart.lines.clone();
+    let details = cart.details.clone();
+    let coupons = cart.coupons.clone();
+    Cart { lines, details, coupons, ..Cart::default() }.to_bytes()
+}
+
+mod base64_bytes {
+    use data_encoding::BASE64_NOPAD;
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    pub fn serialize<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&BASE64_NOPAD.encode(bytes))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
+        let text = String::deserialize(from)?;
+        BASE64_NOPAD.decode(text.as_bytes()).map_err(D::Error::custom)
+    }
+}
+
+mod base64_option {
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+
+    #[derive(serde::Serialize, serde::Deserialize)]
+    struct Wrapped(#[serde(with = "super::base64_bytes")] Vec<u8>);
+
+    pub fn serialize<S: Serializer>(bytes: &Option<Vec<u8>>, to: S) -> Result<S::Ok, S::Error> {
+        bytes.clone().map(Wrapped).serialize(to)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<u8>>, D::Error> {
+        Ok(Option::<Wrapped>::deserialize(from)?.map(|wrapped| wrapped.0))
+    }
+}

@@ -1,0 +1,148 @@
+//! Sessions and contexts as signed text: nothing is kept for them on the server. Both are HMAC-SHA-256
+//! over a purpose and the payload, compared in constant time.
+
+use data_encoding::BASE64URL_NOPAD;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+
+use crate::id::{CartId, Region, SessionId};
+use crate::reject::Reject;
+use crate::time::{Day, Millis};
+
+/// How long a session lives without a request, in milliseconds.
+pub const IDLE_MS: u64 = 30 * 60 * Millis::SECOND;
+/// How long an ended guest session can be renewed with its token, in milliseconds.
+pub const RENEW_MS: u64 = 30 * Millis::DAY;
+/// A token older than this is renewed on the way, in milliseconds.
+pub const SLIDE_MS: u64 = 5 * 60 * Millis::SECOND;
+const MAC_BYTES: usize = 16;
+
+/// What a session's token says.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Session {
+    /// The session.
+    #[serde(rename = "s")]
+    pub id: SessionId,
+    /// The cart it was born with.
+    #[serde(rename = "c")]
+    pub root: CartId,
+    /// The region that serves it.
+    #[serde(rename = "r")]
+    pub region: Region,
+    /// When it was opened.
+    #[serde(rename = "o")]
+    pub opened: Millis,
+    /// When this token was issued: its day is that of the actors derived from it.
+    #[serde(rename = "i")]
+    pub issued: Millis,
+}
+
+impl Session {
+    /// The day of derived actors.
+    pub fn day(&self) -> Day {
+        self.issued.day()
+    }
+
+    /// When the token ends unless it is renewed.
+    pub fn expires(&self) -> Millis {
+        self.issued.plus(IDLE_MS)
+    }
+
+    /// The same session, issued anew.
+    pub fn renewed(&self, now: Millis) -> Self {
+        Self { issued: now.max(self.issued), ..self.clone() }
+    }
+}
+
+/// Why a token opens nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TokenFault {
+    /// Not made by this service.
+    Invalid,
+    /// Idle for too long; it can be renewed.
+    Expired,
+}
+
+/// The secret that signs.
+#[derive(Clone)]
+pub struct Signer {
+    secret: Vec<u8>,
+}
+
+impl Signer {
+    /// The least bytes of a secret.
+    pub const SECRET_BYTES_MIN: usize = 32;
+
+    /// From a secret of at least 32 bytes; `None` if it is shorter.
+    pub fn new(secret: &[u8]) -> Option<Self> {
+        (secret.len() >= Self::SECRET_BYTES_MIN).then(|| Self { secret: secret.to_vec() })
+    }
+
+    /// The token of a session.
+    pub fn token(&self, session: &Session) -> String {
+        let payload = serde_json::to_vec(session).expect("a session is a JSON value");
+        self.seal("session", &payload)
+    }
+
+    /// Reads a token that is not idle for too long.
+    ///
+    /// # Errors
+    /// The fault.
+    pub fn session(&self, token: &str, now: Millis) -> Result<Session, TokenFault> {
+        let session = self.session_within(token, now, IDLE_MS)?;
+        Ok(session)
+    }
+
+    /// Reads a token that can still be renewed.
+    ///
+    /// # Errors
+    /// The fault.
+    pub fn renewable(&self, token: &str, now: Millis) -> Result<Session, TokenFault> {
+        self.session_within(token, now, RENEW_MS)
+    }
+
+    fn session_within(&self, token: &str, now: Millis, ms: u64) -> Result<Session, TokenFault> {
+        let payload = self.open("session", token).ok_or(TokenFault::Invalid)?;
+        let session: Session = serde_json::from_slice(&payload).map_err(|_| TokenFault::Invalid)?;
+        if now > session.issued.plus(ms) {
+            return Err(TokenFault::Expired);
+        }
+        Ok(session)
+    }
+
+    /// The text of a view's context.
+    pub fn context(&self, cart: &CartId, seen: &[u8]) -> String {
+        self.seal(cart.as_str(), seen)
+    }
+
+    /// Reads the context of a view of this cart.
+    ///
+    /// # Errors
+    /// [`Reject::ContextInvalid`].
+    pub fn seen(&self, cart: &CartId, context: &str) -> Result<Vec<u8>, Reject> {
+        self.open(cart.as_str(), context).ok_or(Reject::ContextInvalid)
+    }
+
+    fn seal(&self, purpose: &str, payload: &[u8]) -> String {
+        let tag = self.mac(purpose, payload).finalize().into_bytes();
+        let mut sealed = tag[..MAC_BYTES].to_vec();
+        sealed.extend_from_slice(payload);
+        BASE64URL_NOPAD.encode(&sealed)
+    }
+
+    fn open(&self, purpose: &str, text: &str) -> Option<Vec<u8>> {
+        let sealed = BASE64URL_NOPAD.decode(text.as_bytes()).ok()?;
+        let (tag, payload) = sealed.split_at_checked(MAC_BYTES)?;
+        self.mac(purpose, payload).verify_truncated_left(tag).ok()?;
+        Some(payload.to_vec())
+    }
+
+    fn mac(&self, purpose: &str, payload: &[u8]) -> Hmac<Sha256> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.secret).expect("any length is a key");
+        mac.update(&(purpose.len() as u64).to_be_bytes());
+        mac.update(purpose.as_bytes());
+        mac.update(payload);
+        mac
+    }
+}

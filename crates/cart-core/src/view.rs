@@ -1,0 +1,189 @@
+//! The view: what a cart shows, priced. Lines stand in the order first added.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::cart::Cart;
+use crate::id::{CartId, Region};
+use crate::limits::Limits;
+use crate::line::{LineKey, Location};
+use crate::meta::Field;
+use crate::money::Money;
+
+/// What the catalog says of a product.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Offer {
+    /// Its name.
+    pub title: String,
+    /// Its unit price, if it is for sale.
+    pub price: Option<Money>,
+}
+
+/// Where and as of when a view is made.
+#[derive(Clone, Debug)]
+pub struct Occasion<'a> {
+    /// The cart.
+    pub cart_id: &'a CartId,
+    /// The region that serves it.
+    pub region: Region,
+    /// The authenticated context of this state.
+    pub context: String,
+    /// Whether edits made elsewhere may be missing.
+    pub partial: bool,
+    /// When the state was last changed, RFC 3339.
+    pub updated_at: String,
+    /// The currency of a cart that names none.
+    pub currency: &'a str,
+}
+
+/// A cart as shown.
+#[derive(Clone, Serialize, Debug)]
+pub struct View {
+    /// The cart.
+    pub cart_id: CartId,
+    /// The digest of the state: equal everywhere when replicas are equal.
+    pub version: String,
+    /// What the caller sees, to send back with a change.
+    pub context: String,
+    /// The region that served it.
+    pub region: Region,
+    /// The lines in the cart.
+    pub lines: Vec<LineView>,
+    /// The lines saved for later.
+    pub saved: Vec<LineView>,
+    /// Whether edits made elsewhere may be missing.
+    pub partial: bool,
+    /// The coupons' codes, sorted.
+    pub coupons: Vec<String>,
+    /// The shopper's note.
+    pub note: Option<String>,
+    /// The currency.
+    pub currency: String,
+    /// The locale.
+    pub locale: Option<String>,
+    /// Where it is delivered to.
+    pub delivery_region: Option<String>,
+    /// The sums of the lines in the cart.
+    pub totals: Totals,
+    /// When the state was last changed, RFC 3339.
+    pub updated_at: String,
+}
+
+/// A line as shown.
+#[derive(Clone, Serialize, Debug)]
+pub struct LineView {
+    /// Opaque, the same on every device.
+    pub line_id: String,
+    /// The product.
+    pub sku: String,
+    /// Its variant.
+    pub variant: Option<String>,
+    /// Its customisation.
+    pub customization: Option<Box<RawValue>>,
+    /// The product's name, if the catalog has it.
+    pub title: Option<String>,
+    /// How many.
+    pub quantity: u64,
+    /// The price of one, if it is for sale.
+    pub unit_price: Option<Money>,
+    /// The price of all.
+    pub total: Option<Money>,
+    /// What hinders checkout.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<Problem>,
+}
+
+/// What hinders the checkout of a line.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Debug)]
+#[serde(rename_all = "snake_case")]
+pub enum Problem {
+    /// The product is gone or has no price in the cart's currency.
+    NotForSale,
+    /// A merge brought the line past the limit.
+    OverLimit,
+}
+
+/// The sums of the lines in the cart that are for sale.
+#[derive(Clone, Serialize, Debug)]
+pub struct Totals {
+    /// How many units.
+    pub quantity: u64,
+    /// Before discounts.
+    pub subtotal: Money,
+    /// Taken off by coupons.
+    pub discount: Money,
+    /// To pay.
+    pub total: Money,
+}
+
+/// The view of a cart. `offers` holds what the catalog has of its products.
+pub fn view(cart: &Cart, occasion: Occasion<'_>, offers: &BTreeMap<String, Offer>, limits: &Limits) -> View {
+    let field = |field| cart.meta(field).and_then(|register| register.value.as_deref()).map(str::to_owned);
+    let currency = field(Field::CURRENCY).unwrap_or_else(|| occasion.currency.to_owned());
+    let lines = lines_at(cart, Location::Cart, &currency, offers, limits);
+    let sold = || lines.iter().filter(|line| line.total.is_some());
+    let subtotal = sold().filter_map(|line| line.total.as_ref()).map(|total| total.amount_minor).sum();
+    let quantity = sold().map(|line| line.quantity).sum();
+    let money = |amount_minor| Money { amount_minor, currency: currency.clone() };
+    View {
+        cart_id: occasion.cart_id.clone(),
+        version: cart.version().to_hex(),
+        context: occasion.context,
+        region: occasion.region,
+        totals: Totals { quantity, subtotal: money(subtotal), discount: money(0), total: money(subtotal) },
+        saved: lines_at(cart, Location::Saved, &currency, offers, limits),
+        lines,
+        partial: occasion.partial,
+        coupons: cart.coupons().map(|code| code.as_str().to_owned()).collect(),
+        note: field(Field::NOTE),
+        locale: field(Field::LOCALE),
+        delivery_region: field(Field::DELIVERY_REGION),
+        currency,
+        updated_at: occasion.updated_at,
+    }
+}
+
+/// The lines that show something at a location: key and quantity, in the order first added.
+pub fn shown_lines(cart: &Cart, at: Location) -> Vec<(&LineKey, u64)> {
+    let mut lines: Vec<_> = cart
+        .lines()
+        .map(|(key, line)| (line.place(), key, line.shown(at)))
+        .filter(|(_, _, quantity)| *quantity > 0)
+        .collect();
+    lines.sort_by_key(|(place, _, _)| *place);
+    lines.into_iter().map(|(_, key, quantity)| (key, quantity)).collect()
+}
+
+fn lines_at(
+    cart: &Cart,
+    at: Location,
+    currency: &str,
+    offers: &BTreeMap<String, Offer>,
+    limits: &Limits,
+) -> Vec<LineView> {
+    let line = |(key, quantity): (&LineKey, u64)| {
+        let offer = offers.get(&*key.sku);
+        let unit_price =
+            offer.and_then(|offer| offer.price.clone()).filter(|price| price.currency == currency);
+        let total = unit_price.as_ref().and_then(|price| price.times(quantity));
+        let problem = if total.is_none() {
+            Some(Problem::NotForSale)
+        } else {
+            (quantity > u64::from(limits.line_quantity_max)).then_some(Problem::OverLimit)
+        };
+        LineView {
+            line_id: key.line_id(),
+            sku: key.sku.to_string(),
+            variant: key.variant.as_deref().map(str::to_owned),
+            customization: cart.details(key).and_then(|json| RawValue::from_string(json.to_string()).ok()),
+            title: offer.map(|offer| offer.title.clone()),
+            quantity,
+            unit_price: unit_price.filter(|_| total.is_some()),
+            total,
+            problem,
+        }
+    };
+    shown_lines(cart, at).into_iter().map(line).collect()
+}
