@@ -40,6 +40,8 @@ pub enum Caller {
         root: CartId,
         /// When its token was issued.
         issued: Millis,
+        /// It asks for its newest cart, whichever that is.
+        current: bool,
     },
     /// Another object of the service.
     Service,
@@ -50,10 +52,7 @@ pub enum Caller {
 #[serde(rename_all = "snake_case")]
 pub enum Input {
     /// The state.
-    Read {
-        /// Answer with the session's newest cart instead, if this is its root cart and there is one.
-        follow: bool,
-    },
+    Read,
     /// Commands over plain HTTP.
     Edit(Edit),
     /// A device's delta and context.
@@ -204,6 +203,8 @@ pub struct Book {
     pub forwarded: u64,
     /// Tokens issued until then open nothing.
     pub signed_out: Option<Millis>,
+    /// When the last page of the ledger that was put aside may be dropped; `None` if there is none.
+    pub pages_until: Option<Millis>,
     /// When the alarm is armed for.
     pub wake: Option<Millis>,
 }
@@ -285,6 +286,7 @@ impl Replica {
             merged_into: None,
             forwarded: 0,
             signed_out: None,
+            pages_until: None,
             wake: None,
         };
         Self {
@@ -335,9 +337,10 @@ impl Replica {
         let sequence = self.book.sequence;
         let before = self.book.clone();
         let mut effects = Vec::new();
-        let reply = match self.admits(caller, &input) {
-            Ok(()) => self.decide(caller, input, now, &mut effects),
-            Err(reject) => Err(reject),
+        let reply = match (self.admits(caller, &input), self.elsewhere(caller)) {
+            (Ok(()), Some(newest)) => Ok(ReplyKind::Elsewhere(newest)),
+            (Ok(()), None) => self.decide(caller, input, now, &mut effects),
+            (Err(reject), _) => Err(reject),
         };
         if self.book.sequence != sequence {
             self.book.updated = now;
@@ -358,10 +361,7 @@ impl Replica {
         effects: &mut Vec<Effect>,
     ) -> Result<ReplyKind, Reject> {
         match input {
-            Input::Read { follow } => Ok(match self.book.carts.last() {
-                Some(newest) if follow => ReplyKind::Elsewhere(newest.clone()),
-                _ => self.state(false),
-            }),
+            Input::Read => Ok(self.state(false)),
             Input::Edit(edit) => self.edit(caller, &edit, now, effects),
             Input::Sync { request } => self.sync(caller, &request, now),
             Input::Lease { actor } => self.lease(caller, actor, now),
@@ -377,7 +377,7 @@ impl Replica {
                 Ok(ReplyKind::Done)
             }
             Input::Seal { into } => self.seal(caller, into),
-            Input::Join { state } => self.join(&state),
+            Input::Join { state } => self.join(caller, &state),
             Input::Forwarded { sequence } => {
                 self.book.forwarded = self.book.forwarded.max(sequence);
                 Ok(ReplyKind::Done)
@@ -387,7 +387,7 @@ impl Replica {
                 self.ledger = Ledger::default();
                 self.book.leases.clear();
                 self.book.sequence += 1;
-                effects.push(Effect::DropPages { until: Millis(u64::MAX >> 11) });
+                self.drop_pages(Millis(u64::MAX >> 11), effects);
                 Ok(ReplyKind::Done)
             }
             Input::Tick => {
@@ -400,7 +400,7 @@ impl Replica {
     /// A cart is open to the session that owns it, and a session's root cart to it even before its first
     /// write. An erased, a foreign and an absent cart are told apart by nobody.
     fn admits(&self, caller: &Caller, input: &Input) -> Result<(), Reject> {
-        let Caller::Session { id, root, issued } = caller else { return Ok(()) };
+        let Caller::Session { id, root, issued, .. } = caller else { return Ok(()) };
         let may_own = *root == self.book.cart_id || matches!(input, Input::Open { .. });
         let owns = self.book.owner.as_ref().map_or(may_own, |owner| owner == id);
         if !owns || self.cart.is_erased() {
@@ -410,6 +410,12 @@ impl Replica {
             return Err(Reject::SignedOut);
         }
         Ok(())
+    }
+
+    /// The session's newest cart, where that was asked for and is not this one.
+    fn elsewhere(&self, caller: &Caller) -> Option<CartId> {
+        let current = matches!(caller, Caller::Session { current: true, .. });
+        self.book.carts.last().filter(|_| current).cloned()
     }
 
     fn own(&mut self, caller: &Caller) {
@@ -476,7 +482,9 @@ impl Replica {
         self.book.clock = clock;
         self.changed(now);
         if let Some(page) = self.ledger.note(Entry { actor, body: edit.body_digest(), at: now }) {
-            effects.push(Effect::PutPage { entries: page.to_bytes(), until: now.plus(self.key_ms) });
+            let until = now.plus(self.key_ms);
+            self.book.pages_until = Some(until);
+            effects.push(Effect::PutPage { entries: page.to_bytes(), until });
         }
         Ok(self.state(false))
     }
@@ -588,11 +596,12 @@ impl Replica {
         Ok(self.state(false))
     }
 
-    fn join(&mut self, state: &[u8]) -> Result<ReplyKind, Reject> {
+    fn join(&mut self, caller: &Caller, state: &[u8]) -> Result<ReplyKind, Reject> {
         let guest = Cart::from_bytes(state)?.without_identity();
         let mut after = self.cart.clone();
         after.join(&guest);
         if after != self.cart && !self.cart.is_erased() {
+            self.own(caller);
             self.cart = after;
             self.book.clock.observe(latest_time(&guest));
             self.book.sequence += 1;
@@ -622,7 +631,7 @@ impl Replica {
         self.book.wake = None;
         let day_before = self.cart.context().horizon();
         self.ledger.forget(Millis(now.0.saturating_sub(self.key_ms)));
-        effects.push(Effect::DropPages { until: now });
+        self.drop_pages(now, effects);
         self.follow_horizon(now);
         if self.cart.context().horizon() != day_before {
             self.book.sequence += 1;
@@ -630,6 +639,14 @@ impl Replica {
         if let Some(into) = self.book.merged_into.clone().filter(|_| self.unforwarded()) {
             let (state, sequence) = (self.cart.to_bytes(), self.book.sequence);
             effects.push(Effect::Forward { into, state, sequence });
+        }
+    }
+
+    /// Drops the ledger's pages whose time has come by `until`, if there are pages at all.
+    fn drop_pages(&mut self, until: Millis, effects: &mut Vec<Effect>) {
+        if self.book.pages_until.is_some() {
+            effects.push(Effect::DropPages { until });
+            self.book.pages_until = self.book.pages_until.filter(|last| *last > until);
         }
     }
 
@@ -643,7 +660,8 @@ impl Replica {
         let forwarding = effects.iter().any(|effect| matches!(effect, Effect::Forward { .. }));
         let forward =
             self.unforwarded().then(|| now.plus(if forwarding { 10 * FORWARD_MS } else { FORWARD_MS }));
-        let Some(due) = purge.into_iter().chain(forward).min() else { return };
+        let pages = self.book.pages_until;
+        let Some(due) = purge.max(pages).into_iter().chain(forward).min() else { return };
         if self.book.wake.is_none_or(|armed| armed > due) {
             self.book.wake = Some(due);
             effects.push(Effect::Wake(due));

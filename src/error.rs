@@ -1,0 +1,123 @@
+//! Refusals as `application/problem+json` (RFC 9457): the only place where one becomes HTTP.
+
+use cart_core::reject::Reject;
+use serde::{Deserialize, Serialize};
+use worker::{Response, Result};
+
+/// A refusal on its way out.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Problem {
+    pub status: u16,
+    /// The stable word for programs.
+    pub code: String,
+    /// What is wrong and what to do.
+    pub detail: String,
+    /// When to try again, in seconds.
+    #[serde(default)]
+    pub retry_after_s: Option<u32>,
+    /// The sequence number of the state that refused.
+    #[serde(default)]
+    pub sequence: Option<u64>,
+    /// The methods of the path, for 405.
+    #[serde(default)]
+    pub allow: Option<String>,
+}
+
+impl Problem {
+    pub fn new(status: u16, code: &str, detail: impl Into<String>) -> Self {
+        Self {
+            status,
+            code: code.to_owned(),
+            detail: detail.into(),
+            retry_after_s: None,
+            sequence: None,
+            allow: None,
+        }
+    }
+
+    pub fn retry(status: u16, code: &str, detail: impl Into<String>) -> Self {
+        Self { retry_after_s: Some(1), ..Self::new(status, code, detail) }
+    }
+
+    pub fn invalid(field: &'static str, problem: impl Into<String>) -> Self {
+        Reject::invalid(field, problem).into()
+    }
+
+    pub fn misconfigured(detail: &str) -> Self {
+        Self::retry(503, "misconfigured", format!("this deployment is not configured: {detail}"))
+    }
+
+    /// The object or its storage did not do it; whether it did is not known.
+    pub fn object(error: &worker::Error) -> Self {
+        worker::console_error!("object: {error}");
+        let text = error.to_string();
+        if text.contains("SQLITE_FULL") || text.contains("database or disk is full") {
+            return Self::new(507, "storage_full", "no more can be stored here; reading still works");
+        }
+        Self::retry(
+            503,
+            "replica_unavailable",
+            "the cart did not answer; send the same request with the same Idempotency-Key again",
+        )
+    }
+
+    pub fn catalog(error: &worker::Error) -> Self {
+        worker::console_error!("catalog: {error}");
+        Self::retry(
+            503,
+            "catalog_unavailable",
+            "the catalog did not answer; send the same request with the same Idempotency-Key again",
+        )
+    }
+
+    pub fn response(&self) -> Result<Response> {
+        let title = match self.status {
+            400 => "Bad request",
+            401 => "Session required",
+            403 => "Refused",
+            404 => "Not found",
+            405 => "Method not allowed",
+            409 => "Conflict",
+            410 => "Expired",
+            412 => "Precondition failed",
+            413 => "Too large",
+            415 => "Unsupported media type",
+            422 => "Invalid request",
+            429 => "Too much",
+            507 => "Storage full",
+            _ => "Unavailable",
+        };
+        let body = serde_json::json!({
+            "type": format!("https://evercart.dev/problems/{}", self.code),
+            "title": title,
+            "status": self.status,
+            "detail": self.detail,
+            "code": self.code,
+        });
+        let response = Response::from_bytes(body.to_string().into_bytes())?.with_status(self.status);
+        let headers = response.headers();
+        headers.set("Content-Type", "application/problem+json")?;
+        headers.set("Cache-Control", "no-store")?;
+        if let Some(seconds) = self.retry_after_s {
+            headers.set("Retry-After", &seconds.to_string())?;
+        }
+        if let Some(sequence) = self.sequence {
+            headers.set("Evercart-Sequence", &sequence.to_string())?;
+        }
+        if let Some(allow) = &self.allow {
+            headers.set("Allow", allow)?;
+        }
+        if self.status == 401 {
+            headers.set("WWW-Authenticate", "Bearer")?;
+        }
+        Ok(response)
+    }
+}
+
+impl From<Reject> for Problem {
+    fn from(reject: Reject) -> Self {
+        let problem = Self::new(reject.status(), reject.code(), reject.to_string());
+        let retry_after_s = (problem.status == 429).then_some(1);
+        Self { retry_after_s, ..problem }
+    }
+}

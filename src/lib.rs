@@ -1,0 +1,26 @@
+//! The edge shell: the only crate that knows the runtime. It decides nothing about carts: it routes,
+//! guards, loads, calls `step`, commits and replies. ARCHITECTURE.md is the map.
+
+// The runtime's bindings expand to unsafe code; none is written here.
+#![allow(unsafe_code, missing_docs)]
+
+mod api;
+mod body;
+mod call;
+mod catalog;
+mod commit;
+mod config;
+mod error;
+mod guard;
+mod objects;
+mod respond;
+pub mod route;
+mod rows;
+mod sys;
+
+use worker::{Context, Env, Request, Response, Result, event};
+
+#[event(fetch)]
+async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response> {
+    api::serve(request, &env).await
+}

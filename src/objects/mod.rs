@@ -1,0 +1,3 @@
+//! The Durable Objects: load, step, commit, reply.
+
+pub mod cart;

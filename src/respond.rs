@@ -1,0 +1,205 @@
+//! Answers: the view of a cart with its headers, and what every answer carries.
+
+use cart_core::cart::Cart;
+use cart_core::id::CartId;
+use cart_core::replica::{Reply, seen_of};
+use cart_core::session::{RENEW_MS, Session};
+use cart_core::time::Millis;
+use cart_core::view::{self, Occasion};
+use data_encoding::HEXLOWER;
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use worker::{Env, Headers, Request, Response};
+
+use crate::call::Head;
+use crate::catalog;
+use crate::config::{CURRENCY, Config};
+use crate::error::Problem;
+use crate::guard::{COOKIE, Visitor};
+
+/// A cart as it goes out: the body and what identifies it.
+pub struct Shown {
+    pub body: String,
+    /// Strong: a digest of all that is shown.
+    pub etag: String,
+    pub version: String,
+    pub context: String,
+}
+
+/// Prices and words for the state of a reply.
+pub async fn show(
+    env: &Env,
+    config: &Config,
+    cart_id: &CartId,
+    reply: &Reply,
+    now: Millis,
+) -> Result<Shown, Problem> {
+    let cart = Cart::from_bytes(&reply.cart)?;
+    let offers = catalog::offers(env, cart.lines().map(|(key, _)| &*key.sku), now).await?;
+    let context = config.signer.context(cart_id, &seen_of(&cart));
+    let occasion = Occasion {
+        cart_id,
+        region: config.region,
+        context: context.clone(),
+        partial: false,
+        updated_at: rfc3339(reply.updated),
+        currency: CURRENCY,
+    };
+    let view = view::view(&cart, occasion, &offers, &config.limits);
+    let body = serde_json::to_string(&view).map_err(|error| Problem::object(&error.into()))?;
+    let digest: [u8; 32] = Sha256::digest(body.as_bytes()).into();
+    Ok(Shown {
+        etag: format!("\"{}\"", HEXLOWER.encode(&digest[..16])),
+        body,
+        version: view.version,
+        context,
+    })
+}
+
+impl Shown {
+    /// The answer: 304 or 204 where the request asked for no more, else the view with `status`.
+    pub fn response(self, request: &Request, status: u16) -> Result<Response, Problem> {
+        let header = |name: &str| request.headers().get(name).ok().flatten().unwrap_or_default();
+        let matches =
+            request.method() == worker::Method::Get && etag_matches(&header("If-None-Match"), &self.etag);
+        let minimal = header("Prefer").split(',').any(|preference| preference.trim() == "return=minimal");
+        let response = if matches {
+            Response::empty().map(|response| response.with_status(304))
+        } else if minimal && request.method() != worker::Method::Get {
+            Response::empty().map(|response| response.with_status(204))
+        } else {
+            json(&self.body, status)
+        };
+        let response = response.map_err(|error| Problem::object(&error))?;
+        let mut set = Setter(response.headers());
+        set.put("ETag", &self.etag);
+        set.put("Cache-Control", "private, no-cache");
+        if matches || minimal {
+            set.put("Evercart-Context", &self.context);
+            set.put("Evercart-Version", &self.version);
+        }
+        if minimal {
+            set.put("Preference-Applied", "return=minimal");
+        }
+        Ok(response)
+    }
+}
+
+/// Whether a list of entity tags, or `*`, names this one (RFC 9110, 13.1).
+pub fn etag_matches(list: &str, etag: &str) -> bool {
+    list.split(',').map(str::trim).any(|there| there == "*" || there.trim_start_matches("W/") == etag)
+}
+
+/// What the replica said of itself: where it stands, and in development what it cost.
+pub fn replica_headers(response: &Response, reply: &Reply, head: &Head, config: &Config) {
+    let mut set = Setter(response.headers());
+    set.put("Evercart-Sequence", &reply.sequence.to_string());
+    set.put("Evercart-Time", &format!("{}.{}", reply.time.millis().0, reply.time.count()));
+    if config.development {
+        let (now, all) = (head.rows, head.rows_since_wake);
+        set.put("Evercart-Rows", &format!("read={} written={}", now.read, now.written));
+        set.put("Evercart-Rows-Since-Wake", &format!("read={} written={}", all.read, all.written));
+    }
+}
+
+/// What every answer carries.
+pub fn common_headers(
+    response: &Response,
+    request: &Request,
+    config: Option<&Config>,
+    visitor: Option<&Visitor>,
+) {
+    let mut set = Setter(response.headers());
+    if let Some(config) = config {
+        set.put("Evercart-Region", config.region.name());
+    }
+    if let Ok(Some(parent)) = request.headers().get("traceparent") {
+        set.put("traceparent", &parent);
+    }
+    set.put("X-Content-Type-Options", "nosniff");
+    if let Some(origin) = visitor.and_then(|visitor| visitor.origin.as_ref()) {
+        set.put("Access-Control-Allow-Origin", origin);
+        set.put("Access-Control-Allow-Credentials", "true");
+        set.put("Access-Control-Expose-Headers", EXPOSED);
+        set.put("Vary", "Origin");
+    }
+    if let (Some(config), Some(visitor)) = (config, visitor)
+        && let (Some(session), true) = (&visitor.session, visitor.issue)
+        && response.status_code() < 400
+    {
+        let token = config.signer.token(&session.renewed(visitor.now));
+        set.put("Evercart-Token", &token);
+        set.put("Set-Cookie", &cookie(&token, RENEW_MS / Millis::SECOND));
+    }
+}
+
+const EXPOSED: &str = "ETag, Location, Retry-After, Evercart-Region, Evercart-Token, Evercart-Context, \
+    Evercart-Version, Evercart-Sequence, Evercart-Time, Idempotency-Key, Idempotency-Replayed, traceparent";
+
+/// The cookie of a token, for so many seconds; 0 takes it away.
+pub fn cookie(token: &str, age_s: u64) -> String {
+    format!("{COOKIE}={token}; Path=/; Max-Age={age_s}; Secure; HttpOnly; SameSite=Lax")
+}
+
+/// The answer to a browser that asks before it sends.
+pub fn preflight(methods: &str) -> worker::Result<Response> {
+    let response = Response::empty()?.with_status(204);
+    let mut set = Setter(response.headers());
+    set.put("Access-Control-Allow-Methods", methods);
+    set.put("Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Prefer, Evercart-Context, traceparent");
+    set.put("Access-Control-Max-Age", "86400");
+    Ok(response)
+}
+
+/// A session as JSON.
+pub fn session(config: &Config, session: &Session, cart_id: &CartId) -> worker::Result<Response> {
+    #[derive(Serialize)]
+    struct Body<'a> {
+        session_id: &'a str,
+        token: String,
+        cart_id: &'a CartId,
+        expires_at: String,
+    }
+    let body = Body {
+        session_id: session.id.as_str(),
+        token: config.signer.token(session),
+        cart_id,
+        expires_at: rfc3339(session.expires()),
+    };
+    json_of(&body, 201)
+}
+
+/// A JSON answer that is not kept anywhere.
+pub fn json_of<T: Serialize>(body: &T, status: u16) -> worker::Result<Response> {
+    let response = json(&serde_json::to_string(body)?, status)?;
+    response.headers().set("Cache-Control", "no-store")?;
+    Ok(response)
+}
+
+fn json(body: &str, status: u16) -> worker::Result<Response> {
+    let response = Response::from_bytes(body.as_bytes().to_vec())?.with_status(status);
+    response.headers().set("Content-Type", "application/json")?;
+    Ok(response)
+}
+
+/// A moment as RFC 3339 in UTC.
+pub fn rfc3339(at: Millis) -> String {
+    let moment = i128::from(at.0) * 1_000_000;
+    OffsetDateTime::from_unix_timestamp_nanos(moment)
+        .ok()
+        .and_then(|moment| moment.format(&Rfc3339).ok())
+        .unwrap_or_else(|| "9999-12-31T23:59:59Z".to_owned())
+}
+
+/// Sets headers of a fresh response; their names and values are ours and valid.
+pub struct Setter<'a>(pub &'a Headers);
+
+impl Setter<'_> {
+    pub fn put(&mut self, name: &str, value: &str) {
+        if let Err(error) = self.0.set(name, value) {
+            worker::console_error!("header {name}: {error}");
+        }
+    }
+}
