@@ -53,17 +53,18 @@ async fn handle(
     config: &Config,
     visitor: &mut Option<Visitor>,
 ) -> Result<Response, Problem> {
-    let url =
-        request.url().map_err(|_| Problem::new(400, "invalid_url", "the URL cannot be read; encode it"))?;
+    // Not `request.url()`: the Url type brings 100 KB of tables for host names, and the host is not needed.
+    let url = request.inner().url();
+    let (path, query) = path_and_query(&url);
     let visitor = visitor.insert(Visitor::of(request, config)?);
     let method = request.method();
     if method == worker::Method::Options
-        && let Some(methods) = Route::methods(url.path())
+        && let Some(methods) = Route::methods(path)
     {
         return respond::preflight(&methods).map_err(ours);
     }
-    let route = Route::find(method.as_ref(), url.path())?;
-    let mut exchange = Exchange { request, env, config, visitor, query: Query::of(&url)? };
+    let route = Route::find(method.as_ref(), path)?;
+    let mut exchange = Exchange { request, env, config, visitor, query: Query::of(query)? };
     match route.endpoint {
         Endpoint::Healthz => respond::json_of(&json!({"status": "ok"}), 200).map_err(ours),
         Endpoint::Readyz => exchange.ready().await,
@@ -75,6 +76,14 @@ async fn handle(
             exchange.cart_endpoint(route).await
         }
     }
+}
+
+/// The path and the query of an absolute URL, both still encoded.
+fn path_and_query(url: &str) -> (&str, &str) {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let rest = rest.find(['/', '?']).map_or("/", |at| &rest[at..]);
+    let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+    (path, query.split('#').next().unwrap_or_default())
 }
 
 /// A request on its way, with all that is needed to answer it.
@@ -538,9 +547,9 @@ impl Exchange<'_> {
 
 impl Query {
     /// The parameters, decoded. Unknown ones are refused, as unknown fields are.
-    fn of(url: &worker::Url) -> Result<Self, Problem> {
+    fn of(text: &str) -> Result<Self, Problem> {
         let mut query = Self::default();
-        for (name, value) in url.query_pairs() {
+        for (name, value) in form_urlencoded::parse(text.as_bytes()) {
             match name.as_ref() {
                 "context" => query.context = Some(value.into_owned()),
                 "cursor" => query.cursor = Some(value.into_owned()),
