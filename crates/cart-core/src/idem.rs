@@ -41,16 +41,9 @@ impl Ledger {
         full
     }
 
-    /// Forgets entries made before `before`. Returns whether there were any.
-    pub fn forget(&mut self, before: Millis) -> bool {
-        let count = self.entries.len();
+    /// Forgets entries made before `before`.
+    pub fn forget(&mut self, before: Millis) {
         self.entries.retain(|entry| entry.at >= before);
-        self.entries.len() < count
-    }
-
-    /// When the latest entry was made.
-    pub fn latest(&self) -> Option<Millis> {
-        self.entries.iter().map(|entry| entry.at).max()
     }
 
     /// Whether it has no entry.
@@ -103,8 +96,9 @@ mod tests {
         assert_eq!(page.find(Actor(63)), Some(&entry(63)));
         assert_eq!(ledger.find(Actor(64)), Some(&entry(64)));
         assert_eq!(Ledger::from_bytes(&[0; 25]), None);
-        assert!(!ledger.forget(Millis(64)));
-        assert!(ledger.forget(Millis(65)));
+        ledger.forget(Millis(64));
+        assert!(!ledger.is_empty());
+        ledger.forget(Millis(65));
         assert!(ledger.is_empty());
     }
 }

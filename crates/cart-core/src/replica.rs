@@ -27,6 +27,8 @@ pub const SESSION_CARTS_MAX: usize = 1_000;
 pub const RETRY_DAYS: u16 = 2;
 /// How long edits of a sealed cart wait for others before they are forwarded, in milliseconds.
 const FORWARD_MS: u64 = 200;
+/// When a forward is tried again, in milliseconds.
+const RETRY_MS: u64 = 2_000;
 
 /// Who calls.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -391,7 +393,7 @@ impl Replica {
                 Ok(ReplyKind::Done)
             }
             Input::Tick => {
-                self.tick(now, effects);
+                self.tick(effects);
                 Ok(ReplyKind::Done)
             }
         }
@@ -481,6 +483,11 @@ impl Replica {
         self.cart = after;
         self.book.clock = clock;
         self.changed(now);
+        // Purged here, where the row is written anyway: no alarm and no row of its own.
+        self.ledger.forget(Millis(now.0.saturating_sub(self.key_ms)));
+        if self.book.pages_until.is_some_and(|until| until < now) {
+            self.drop_pages(now, effects);
+        }
         if let Some(page) = self.ledger.note(Entry { actor, body: edit.body_digest(), at: now }) {
             let until = now.plus(self.key_ms);
             self.book.pages_until = Some(until);
@@ -627,15 +634,8 @@ impl Replica {
         }
     }
 
-    fn tick(&mut self, now: Millis, effects: &mut Vec<Effect>) {
+    fn tick(&mut self, effects: &mut Vec<Effect>) {
         self.book.wake = None;
-        let day_before = self.cart.context().horizon();
-        self.ledger.forget(Millis(now.0.saturating_sub(self.key_ms)));
-        self.drop_pages(now, effects);
-        self.follow_horizon(now);
-        if self.cart.context().horizon() != day_before {
-            self.book.sequence += 1;
-        }
         if let Some(into) = self.book.merged_into.clone().filter(|_| self.unforwarded()) {
             let (state, sequence) = (self.cart.to_bytes(), self.book.sequence);
             effects.push(Effect::Forward { into, state, sequence });
@@ -654,14 +654,13 @@ impl Replica {
         self.book.merged_into.is_some() && self.book.forwarded < self.book.sequence
     }
 
-    /// Arms the alarm for what has to be done later, if it is not armed for earlier.
+    /// Arms the alarm for edits to be forwarded, and again for the case that forwarding fails.
     fn arm(&mut self, now: Millis, effects: &mut Vec<Effect>) {
-        let purge = self.ledger.latest().map(|latest| latest.plus(self.key_ms + 1));
+        if !self.unforwarded() {
+            return;
+        }
         let forwarding = effects.iter().any(|effect| matches!(effect, Effect::Forward { .. }));
-        let forward =
-            self.unforwarded().then(|| now.plus(if forwarding { 10 * FORWARD_MS } else { FORWARD_MS }));
-        let pages = self.book.pages_until;
-        let Some(due) = purge.max(pages).into_iter().chain(forward).min() else { return };
+        let due = now.plus(if forwarding { RETRY_MS } else { FORWARD_MS });
         if self.book.wake.is_none_or(|armed| armed > due) {
             self.book.wake = Some(due);
             effects.push(Effect::Wake(due));
