@@ -1,0 +1,127 @@
+//! A client of the HTTP contract: thin, so that tests say what goes over the wire.
+
+use std::time::Duration;
+
+use reqwest::{Client, Method, RequestBuilder, StatusCode};
+use serde_json::{Value, json};
+
+/// How long a test waits for an answer.
+const ANSWER_MAX: Duration = Duration::from_secs(30);
+
+/// A shop at an address.
+#[derive(Clone)]
+pub struct Shop {
+    pub url: String,
+    pub http: Client,
+}
+
+/// An open session.
+#[derive(Clone, Debug)]
+pub struct Session {
+    pub session_id: String,
+    pub token: String,
+    pub cart_id: String,
+}
+
+/// An answer, read whole.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: reqwest::header::HeaderMap,
+    pub bytes: Vec<u8>,
+}
+
+impl Shop {
+    pub fn at(url: String) -> Self {
+        let http =
+            Client::builder().timeout(ANSWER_MAX).pool_max_idle_per_host(64).build().expect("a client");
+        Self { url, http }
+    }
+
+    pub async fn is_ready(&self) -> bool {
+        let answer =
+            self.http.get(format!("{}/readyz", self.url)).timeout(Duration::from_secs(5)).send().await;
+        answer.is_ok_and(|answer| answer.status() == StatusCode::OK)
+    }
+
+    /// A request without a session.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.url))
+    }
+
+    /// A request of a session.
+    pub fn call(&self, session: &Session, method: Method, path: &str) -> RequestBuilder {
+        self.request(method, path).bearer_auth(&session.token)
+    }
+
+    /// Opens a session.
+    pub async fn open(&self) -> Session {
+        let answer = Answer::of(self.request(Method::POST, "/v1/sessions").json(&json!({}))).await;
+        assert_eq!(answer.status, 201, "{}", answer.text());
+        let body = answer.json();
+        let text = |name: &str| body[name].as_str().unwrap_or_else(|| panic!("{name} in {body}")).to_owned();
+        Session { session_id: text("session_id"), token: text("token"), cart_id: text("cart_id") }
+    }
+
+    /// Adds to the current cart.
+    pub async fn add(&self, session: &Session, sku: &str, quantity: u32) -> Answer {
+        let body = json!({"sku": sku, "quantity": quantity});
+        Answer::of(self.call(session, Method::POST, "/v1/carts/current/lines").json(&body)).await
+    }
+
+    /// The current cart's view.
+    pub async fn view(&self, session: &Session) -> Value {
+        let answer = Answer::of(self.call(session, Method::GET, "/v1/carts/current")).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.json()
+    }
+}
+
+impl Answer {
+    /// Sends a request; fails the test if there is no answer.
+    pub async fn of(request: RequestBuilder) -> Self {
+        Self::try_of(request).await.expect("an answer")
+    }
+
+    /// Sends a request; an error is a lost connection or no answer in time.
+    pub async fn try_of(request: RequestBuilder) -> reqwest::Result<Self> {
+        let response = request.send().await?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        Ok(Self { status, headers, bytes: response.bytes().await?.to_vec() })
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.bytes).into_owned()
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.bytes).unwrap_or_else(|error| panic!("{error} in {}", self.text()))
+    }
+
+    /// A header's text, empty if it is absent.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    /// The stable code of a refusal.
+    pub fn code(&self) -> String {
+        self.json()["code"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// The replica's sequence number.
+    pub fn sequence(&self) -> u64 {
+        self.header("evercart-sequence")
+            .parse()
+            .unwrap_or_else(|_| panic!("no sequence in {:?}", self.headers))
+    }
+
+    /// Rows read and written by the object for this call.
+    pub fn rows(&self) -> (u64, u64) {
+        let text = self.header("evercart-rows");
+        let number = |name: &str| {
+            let rest = text.split_once(name).unwrap_or_else(|| panic!("{name} in {text:?}")).1;
+            rest.split(' ').next().and_then(|digits| digits.parse().ok()).expect("a number")
+        };
+        (number("read="), number("written="))
+    }
+}
