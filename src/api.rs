@@ -208,7 +208,9 @@ impl Exchange<'_> {
             Endpoint::Merge => self.merge(cart).await,
             Endpoint::Export => self.export(cart).await,
             Endpoint::EraseCart => {
-                self.call_cart(cart, Input::Erase).await?;
+                let (cart_id, _, _) = self.call_cart(cart, Input::Erase).await?;
+                let session = self.visitor.session()?.clone();
+                self.call_as(&session, &session.root, Input::Strike { cart: cart_id }).await?;
                 Response::empty().map(|response| response.with_status(204)).map_err(ours)
             }
             Endpoint::OpenSession
@@ -247,9 +249,11 @@ impl Exchange<'_> {
         let session = self.visitor.session()?.clone();
         let (reply, _) = self.call_as(&session, &session.root, Input::Carts).await?;
         let ReplyKind::Carts(carts) = reply.kind else { return Err(odd_reply()) };
-        for cart in std::iter::once(&session.root).chain(&carts) {
+        for cart in carts.iter().filter(|cart| **cart != session.root) {
             self.call_as(&session, cart, Input::SignOut).await?;
         }
+        // The root last: it is what renewal asks.
+        self.call_as(&session, &session.root, Input::SignOut).await?;
         self.visitor.issue = false;
         let response = Response::empty().map_err(ours)?.with_status(204);
         Setter(response.headers()).put("Set-Cookie", &respond::cookie("", 0));
@@ -293,8 +297,8 @@ impl Exchange<'_> {
     async fn list_carts(&mut self) -> Result<Response, Problem> {
         let session = self.visitor.session()?.clone();
         let (reply, _) = self.call_as(&session, &session.root, Input::Carts).await?;
-        let ReplyKind::Carts(further) = reply.kind else { return Err(odd_reply()) };
-        let all: Vec<&CartId> = std::iter::once(&session.root).chain(&further).rev().collect();
+        let ReplyKind::Carts(carts) = reply.kind else { return Err(odd_reply()) };
+        let all: Vec<&CartId> = carts.iter().rev().collect();
         let from = match self.query.cursor.as_deref() {
             None => 0,
             Some(cursor) => all.iter().position(|cart| cart.as_str() == cursor).ok_or_else(|| {
@@ -512,8 +516,8 @@ impl Exchange<'_> {
     /// The newest cart of a session.
     async fn newest(&self, session: &Session) -> Result<CartId, Problem> {
         let (reply, _) = self.call_as(session, &session.root, Input::Carts).await?;
-        let ReplyKind::Carts(further) = reply.kind else { return Err(odd_reply()) };
-        Ok(further.last().unwrap_or(&session.root).clone())
+        let ReplyKind::Carts(carts) = reply.kind else { return Err(odd_reply()) };
+        carts.last().cloned().ok_or_else(|| Reject::CartNotFound.into())
     }
 
     async fn call_as(

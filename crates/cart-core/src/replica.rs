@@ -78,6 +78,11 @@ pub enum Input {
         /// The cart.
         cart: CartId,
     },
+    /// Strikes an erased cart from that list.
+    Strike {
+        /// The cart.
+        cart: CartId,
+    },
     /// The session's carts, from its root cart.
     Carts,
     /// Ends the session at this cart: tokens issued until now open nothing.
@@ -255,7 +260,7 @@ pub enum ReplyKind {
     Synced(#[serde(with = "base64_bytes")] Vec<u8>),
     /// A lease.
     Leased(Lease),
-    /// The session's further carts, oldest first.
+    /// The session's carts, oldest first.
     Carts(Vec<CartId>),
     /// Done.
     Done,
@@ -372,7 +377,11 @@ impl Replica {
                 edit.map_or(Ok(self.state(false)), |edit| self.edit(caller, &edit, now, effects))
             }
             Input::Enroll { cart } => self.enroll(caller, cart),
-            Input::Carts => Ok(ReplyKind::Carts(self.book.carts.clone())),
+            Input::Strike { cart } => {
+                self.book.carts.retain(|there| *there != cart);
+                Ok(ReplyKind::Done)
+            }
+            Input::Carts => Ok(ReplyKind::Carts(self.carts())),
             Input::SignOut => {
                 self.own(caller);
                 self.book.signed_out = Some(now);
@@ -405,7 +414,12 @@ impl Replica {
         let Caller::Session { id, root, issued, .. } = caller else { return Ok(()) };
         let may_own = *root == self.book.cart_id || matches!(input, Input::Open { .. });
         let owns = self.book.owner.as_ref().map_or(may_own, |owner| owner == id);
-        if !owns || self.cart.is_erased() {
+        // An erased root cart still keeps the list of the session's others.
+        let of_session = matches!(
+            input,
+            Input::Enroll { .. } | Input::Strike { .. } | Input::Carts | Input::SignOut
+        ) || self.elsewhere(caller).is_some();
+        if !owns || (self.cart.is_erased() && !of_session) {
             return Err(Reject::CartNotFound);
         }
         if self.book.signed_out.is_some_and(|at| *issued <= at) {
@@ -576,6 +590,12 @@ impl Replica {
         let lease = Lease { actor, until: now.plus(LEASE_MS) };
         self.book.leases.push(lease);
         Ok(ReplyKind::Leased(lease))
+    }
+
+    /// The session's carts, oldest first: this, its root, unless it was erased, and the others.
+    fn carts(&self) -> Vec<CartId> {
+        let root = (!self.cart.is_erased()).then(|| self.book.cart_id.clone());
+        root.into_iter().chain(self.book.carts.iter().cloned()).collect()
     }
 
     fn enroll(&mut self, caller: &Caller, cart: CartId) -> Result<ReplyKind, Reject> {
