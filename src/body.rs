@@ -125,6 +125,7 @@ mod tests {
         check(b"{\"op\":\"add\",\"sku\":\"1\",\"quantity\":1e400}", "invalid_json", "number out of range");
         check(b"{\"op\":\"add\",\"sku\":\"1\",\"qty\":1}", "invalid_field", "unknown field `qty`");
         check(b"{\"op\":\"add\",\"sku\":7}", "invalid_field", "string");
-        check("[".repeat(5_000).as_bytes(), "invalid_json", "recursion");
+        let deep = format!("{{\"op\":\"add\",\"sku\":\"1\",\"customization\":{{\"a\":{}", "[".repeat(5_000));
+        check(deep.as_bytes(), "invalid_json", "recursion");
     }
 }

@@ -2,13 +2,15 @@
 //! reaches it. It decides; the shell writes the effects of a step in one transaction, then replies.
 //! A refused call has no effect but its reply.
 
-use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
+mod book;
+mod call;
+
+pub use book::{Book, LEASE_MS, LEASES_MAX, Lease, Row, SESSION_CARTS_MAX};
+pub use call::{Caller, Edit, Effect, Input, RETRY_DAYS, Reply, ReplyKind, actors_of_key};
 
 use crate::cart::Cart;
 use crate::change::{Change, Stamp};
-use crate::command::Command;
-use crate::id::{Actor, CartId, Dot, Region, SessionId};
+use crate::id::{Actor, CartId, Dot, Region};
 use crate::idem::{Entry, Ledger};
 use crate::ingress::{self, Sender};
 use crate::limits::Limits;
@@ -17,254 +19,10 @@ use crate::reject::Reject;
 use crate::sync::{SyncRequest, SyncResponse};
 use crate::time::{Day, HybridClock, HybridTime, Millis};
 
-/// How long a device's lease of an actor lasts, in milliseconds.
-pub const LEASE_MS: u64 = 30 * Millis::DAY;
-/// The most actors leased for one cart at a time.
-pub const LEASES_MAX: usize = 256;
-/// The most carts of one session.
-pub const SESSION_CARTS_MAX: usize = 1_000;
-/// How many days back a retry is looked for: a token may have been renewed at two midnights since.
-pub const RETRY_DAYS: u16 = 2;
 /// How long edits of a sealed cart wait for others before they are forwarded, in milliseconds.
 const FORWARD_MS: u64 = 200;
 /// When a forward is tried again, in milliseconds.
 const RETRY_MS: u64 = 2_000;
-
-/// Who calls.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Caller {
-    /// A shopper's session, verified.
-    Session {
-        /// The session.
-        id: SessionId,
-        /// The cart every session is born with; it keeps the list of the others.
-        root: CartId,
-        /// When its token was issued.
-        issued: Millis,
-        /// It asks for its newest cart, whichever that is.
-        current: bool,
-    },
-    /// Another object of the service.
-    Service,
-}
-
-/// All that can be asked of a replica.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Input {
-    /// The state.
-    Read,
-    /// Commands over plain HTTP.
-    Edit(Edit),
-    /// A device's delta and context.
-    Sync {
-        /// The bytes of a [`SyncRequest`].
-        #[serde(with = "base64_bytes")]
-        request: Vec<u8>,
-    },
-    /// An actor for a replica instance of a device.
-    Lease {
-        /// The actor, minted or derived by the edge.
-        actor: Actor,
-    },
-    /// Makes the cart for its session.
-    Open {
-        /// The commands that give it its first fields.
-        edit: Option<Edit>,
-    },
-    /// Notes a further cart of the session in its root cart.
-    Enroll {
-        /// The cart.
-        cart: CartId,
-    },
-    /// Strikes an erased cart from that list.
-    Strike {
-        /// The cart.
-        cart: CartId,
-    },
-    /// The session's carts, from its root cart.
-    Carts,
-    /// Ends the session at this cart: tokens issued until now open nothing.
-    SignOut,
-    /// Seals a guest's cart: it was merged into `into`.
-    Seal {
-        /// The user's cart.
-        into: CartId,
-    },
-    /// Joins the state of a guest's cart.
-    Join {
-        /// Its canonical bytes.
-        #[serde(with = "base64_bytes")]
-        state: Vec<u8>,
-    },
-    /// A forward of this sequence number has arrived.
-    Forwarded {
-        /// The sequence number it held.
-        sequence: u64,
-    },
-    /// The cart goes for ever (privacy).
-    Erase,
-    /// The alarm.
-    Tick,
-}
-
-/// Plain HTTP commands, all or none.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Edit {
-    /// The actors under which the key may have been used: today's first, then those of the days before.
-    pub actors: Vec<Actor>,
-    /// What to do.
-    pub commands: Vec<Command>,
-    /// What the caller saw: the verified bytes of a view's context. Absent: what the replica holds.
-    #[serde(default, with = "base64_option")]
-    pub seen: Option<Vec<u8>>,
-    /// Refuse unless the state has this version (`If-Match`).
-    #[serde(default)]
-    pub if_version: Option<String>,
-    /// Entries of pages put aside, where [`Replica::wants_pages`] asked for them.
-    #[serde(skip)]
-    pub pages: Vec<Ledger>,
-}
-
-impl Edit {
-    /// The first 8 bytes of the digest by which a repeated body is recognised.
-    pub fn body_digest(&self) -> [u8; 8] {
-        let body = serde_json::to_vec(&(&self.commands, self.seen.as_ref().map(|seen| &seen[..])))
-            .expect("commands are JSON values");
-        let digest: [u8; 32] = Sha256::digest(&body).into();
-        let [a, b, c, d, e, f, g, h, ..] = digest;
-        [a, b, c, d, e, f, g, h]
-    }
-}
-
-/// What follows from a step, in the order in which it is to be done.
-#[derive(Clone, PartialEq, Debug)]
-pub enum Effect {
-    /// Write the replica's row.
-    Put(Row),
-    /// Put a full page of the ledger aside; it may be dropped at `until`.
-    PutPage {
-        /// Its bytes.
-        entries: Vec<u8>,
-        /// When no entry of it is needed any more.
-        until: Millis,
-    },
-    /// Drop the pages whose time has come.
-    DropPages {
-        /// Now.
-        until: Millis,
-    },
-    /// Arm the alarm.
-    Wake(Millis),
-    /// Send the state to the cart into which this one was merged, then call with [`Input::Forwarded`].
-    Forward {
-        /// The user's cart.
-        into: CartId,
-        /// The state.
-        state: Vec<u8>,
-        /// The sequence number of it.
-        sequence: u64,
-    },
-    /// Answer the caller.
-    Reply(Result<Reply, Reject>),
-}
-
-/// The replica's row at rest.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Row {
-    /// The cart's canonical bytes.
-    pub cart: Vec<u8>,
-    /// The book, as JSON.
-    pub book: String,
-    /// The ledger's open page.
-    pub ledger: Vec<u8>,
-}
-
-/// What is known of the cart beside its state, at this replica.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Book {
-    /// The cart.
-    pub cart_id: CartId,
-    /// Where this replica is.
-    pub region: Region,
-    /// New whenever the replica starts without its storage.
-    pub incarnation: u64,
-    /// The session that owns the cart.
-    pub owner: Option<SessionId>,
-    /// One more for each change of the state.
-    pub sequence: u64,
-    /// Later than every hybrid time given or seen.
-    pub clock: HybridClock,
-    /// When the cart was made.
-    pub created: Millis,
-    /// When it was last changed.
-    pub updated: Millis,
-    /// The actors leased to devices.
-    pub leases: Vec<Lease>,
-    /// Further carts of the session, oldest first; only in its root cart.
-    pub carts: Vec<CartId>,
-    /// The cart into which this guest's cart was merged.
-    pub merged_into: Option<CartId>,
-    /// The sequence number up to which changes have been forwarded there.
-    pub forwarded: u64,
-    /// Tokens issued until then open nothing.
-    pub signed_out: Option<Millis>,
-    /// When the last page of the ledger that was put aside may be dropped; `None` if there is none.
-    pub pages_until: Option<Millis>,
-    /// When the alarm is armed for.
-    pub wake: Option<Millis>,
-}
-
-/// An actor leased to a replica instance of a device.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Lease {
-    /// The actor.
-    pub actor: Actor,
-    /// When the lease ends.
-    pub until: Millis,
-}
-
-/// What a replica answers.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct Reply {
-    /// The kind of answer.
-    pub kind: ReplyKind,
-    /// The sequence number of the state it shows.
-    pub sequence: u64,
-    /// The hybrid time of the last change of this call, or the latest known.
-    pub time: HybridTime,
-    /// When the state was last changed.
-    pub updated: Millis,
-    /// When the cart was made.
-    pub created: Millis,
-    /// The cart's canonical bytes, where the answer shows the state.
-    #[serde(skip)]
-    pub cart: Vec<u8>,
-}
-
-/// The kinds of answer.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ReplyKind {
-    /// The state.
-    State {
-        /// Whether the change had been applied before.
-        replayed: bool,
-        /// The cart into which this one was merged.
-        merged_into: Option<CartId>,
-    },
-    /// Ask this cart instead.
-    Elsewhere(CartId),
-    /// What the device lacks: the bytes of a [`SyncResponse`].
-    Synced(#[serde(with = "base64_bytes")] Vec<u8>),
-    /// A lease.
-    Leased(Lease),
-    /// The session's carts, oldest first.
-    Carts(Vec<CartId>),
-    /// Done.
-    Done,
-}
 
 /// A replica of a cart.
 #[derive(Clone, Debug)]
@@ -415,10 +173,9 @@ impl Replica {
         let may_own = *root == self.book.cart_id || matches!(input, Input::Open { .. });
         let owns = self.book.owner.as_ref().map_or(may_own, |owner| owner == id);
         // An erased root cart still keeps the list of the session's others.
-        let of_session = matches!(
-            input,
-            Input::Enroll { .. } | Input::Strike { .. } | Input::Carts | Input::SignOut
-        ) || self.elsewhere(caller).is_some();
+        let of_session =
+            matches!(input, Input::Enroll { .. } | Input::Strike { .. } | Input::Carts | Input::SignOut)
+                || self.elsewhere(caller).is_some();
         if !owns || (self.cart.is_erased() && !of_session) {
             return Err(Reject::CartNotFound);
         }
@@ -725,44 +482,10 @@ fn latest_time(delta: &Cart) -> HybridTime {
     times.chain(delta.meta.values().map(|register| register.time)).max().unwrap_or_default()
 }
 
-/// The actors under which a session's key may have been used, today's first.
-pub fn actors_of_key(day: Day, session: &SessionId, key: &str) -> Vec<Actor> {
-    (0..=RETRY_DAYS).map(|back| Actor::derive(day.before(back), session, key)).collect()
-}
-
 /// What a view's context holds: the lines as shown, with which a change sent back is computed.
 pub fn seen_of(cart: &Cart) -> Vec<u8> {
     let lines = cart.lines.clone();
     let details = cart.details.clone();
     let coupons = cart.coupons.clone();
     Cart { lines, details, coupons, ..Cart::default() }.to_bytes()
-}
-
-mod base64_bytes {
-    use data_encoding::BASE64_NOPAD;
-    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
-
-    pub fn serialize<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(&BASE64_NOPAD.encode(bytes))
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
-        let text = String::deserialize(from)?;
-        BASE64_NOPAD.decode(text.as_bytes()).map_err(D::Error::custom)
-    }
-}
-
-mod base64_option {
-    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
-
-    #[derive(serde::Serialize, serde::Deserialize)]
-    struct Wrapped(#[serde(with = "super::base64_bytes")] Vec<u8>);
-
-    pub fn serialize<S: Serializer>(bytes: &Option<Vec<u8>>, to: S) -> Result<S::Ok, S::Error> {
-        bytes.clone().map(Wrapped).serialize(to)
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<u8>>, D::Error> {
-        Ok(Option::<Wrapped>::deserialize(from)?.map(|wrapped| wrapped.0))
-    }
 }

@@ -1,0 +1,68 @@
+//! What a replica keeps: its row, and the book of what it knows beside the state.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{Actor, CartId, Region, SessionId};
+use crate::time::{HybridClock, Millis};
+
+/// How long a device's lease of an actor lasts, in milliseconds.
+pub const LEASE_MS: u64 = 30 * Millis::DAY;
+/// The most actors leased for one cart at a time.
+pub const LEASES_MAX: usize = 256;
+/// The most carts of one session.
+pub const SESSION_CARTS_MAX: usize = 1_000;
+
+/// The replica's row at rest.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Row {
+    /// The cart's canonical bytes.
+    pub cart: Vec<u8>,
+    /// The book, as JSON.
+    pub book: String,
+    /// The ledger's open page.
+    pub ledger: Vec<u8>,
+}
+
+/// What is known of the cart beside its state, at this replica.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Book {
+    /// The cart.
+    pub cart_id: CartId,
+    /// Where this replica is.
+    pub region: Region,
+    /// New whenever the replica starts without its storage.
+    pub incarnation: u64,
+    /// The session that owns the cart.
+    pub owner: Option<SessionId>,
+    /// One more for each change of the state.
+    pub sequence: u64,
+    /// Later than every hybrid time given or seen.
+    pub clock: HybridClock,
+    /// When the cart was made.
+    pub created: Millis,
+    /// When it was last changed.
+    pub updated: Millis,
+    /// The actors leased to devices.
+    pub leases: Vec<Lease>,
+    /// Further carts of the session, oldest first; only in its root cart.
+    pub carts: Vec<CartId>,
+    /// The cart into which this guest's cart was merged.
+    pub merged_into: Option<CartId>,
+    /// The sequence number up to which changes have been forwarded there.
+    pub forwarded: u64,
+    /// Tokens issued until then open nothing.
+    pub signed_out: Option<Millis>,
+    /// When the last page of the ledger that was put aside may be dropped; `None` if there is none.
+    pub pages_until: Option<Millis>,
+    /// When the alarm is armed for.
+    pub wake: Option<Millis>,
+}
+
+/// An actor leased to a replica instance of a device.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Lease {
+    /// The actor.
+    pub actor: Actor,
+    /// When the lease ends.
+    pub until: Millis,
+}

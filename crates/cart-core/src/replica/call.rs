@@ -1,0 +1,229 @@
+//! What can be asked of a replica, what follows from it, and what it answers: three closed enums.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::book::{Lease, Row};
+use crate::command::Command;
+use crate::id::{Actor, CartId, SessionId};
+use crate::idem::Ledger;
+use crate::reject::Reject;
+use crate::time::{Day, HybridTime, Millis};
+
+/// How many days back a retry is looked for: a token may have been renewed at two midnights since.
+pub const RETRY_DAYS: u16 = 2;
+
+/// Who calls.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Caller {
+    /// A shopper's session, verified.
+    Session {
+        /// The session.
+        id: SessionId,
+        /// The cart every session is born with; it keeps the list of the others.
+        root: CartId,
+        /// When its token was issued.
+        issued: Millis,
+        /// It asks for its newest cart, whichever that is.
+        current: bool,
+    },
+    /// Another object of the service.
+    Service,
+}
+
+/// All that can be asked of a replica.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Input {
+    /// The state.
+    Read,
+    /// Commands over plain HTTP.
+    Edit(Edit),
+    /// A device's delta and context.
+    Sync {
+        /// The bytes of a [`SyncRequest`].
+        #[serde(with = "base64_bytes")]
+        request: Vec<u8>,
+    },
+    /// An actor for a replica instance of a device.
+    Lease {
+        /// The actor, minted or derived by the edge.
+        actor: Actor,
+    },
+    /// Makes the cart for its session.
+    Open {
+        /// The commands that give it its first fields.
+        edit: Option<Edit>,
+    },
+    /// Notes a further cart of the session in its root cart.
+    Enroll {
+        /// The cart.
+        cart: CartId,
+    },
+    /// Strikes an erased cart from that list.
+    Strike {
+        /// The cart.
+        cart: CartId,
+    },
+    /// The session's carts, from its root cart.
+    Carts,
+    /// Ends the session at this cart: tokens issued until now open nothing.
+    SignOut,
+    /// Seals a guest's cart: it was merged into `into`.
+    Seal {
+        /// The user's cart.
+        into: CartId,
+    },
+    /// Joins the state of a guest's cart.
+    Join {
+        /// Its canonical bytes.
+        #[serde(with = "base64_bytes")]
+        state: Vec<u8>,
+    },
+    /// A forward of this sequence number has arrived.
+    Forwarded {
+        /// The sequence number it held.
+        sequence: u64,
+    },
+    /// The cart goes for ever (privacy).
+    Erase,
+    /// The alarm.
+    Tick,
+}
+
+/// Plain HTTP commands, all or none.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Edit {
+    /// The actors under which the key may have been used: today's first, then those of the days before.
+    pub actors: Vec<Actor>,
+    /// What to do.
+    pub commands: Vec<Command>,
+    /// What the caller saw: the verified bytes of a view's context. Absent: what the replica holds.
+    #[serde(default, with = "base64_option")]
+    pub seen: Option<Vec<u8>>,
+    /// Refuse unless the state has this version (`If-Match`).
+    #[serde(default)]
+    pub if_version: Option<String>,
+    /// Entries of pages put aside, where [`Replica::wants_pages`] asked for them.
+    #[serde(skip)]
+    pub pages: Vec<Ledger>,
+}
+
+impl Edit {
+    /// The first 8 bytes of the digest by which a repeated body is recognised.
+    pub fn body_digest(&self) -> [u8; 8] {
+        let body = serde_json::to_vec(&(&self.commands, self.seen.as_ref().map(|seen| &seen[..])))
+            .expect("commands are JSON values");
+        let digest: [u8; 32] = Sha256::digest(&body).into();
+        let [a, b, c, d, e, f, g, h, ..] = digest;
+        [a, b, c, d, e, f, g, h]
+    }
+}
+
+/// What follows from a step, in the order in which it is to be done.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Effect {
+    /// Write the replica's row.
+    Put(Row),
+    /// Put a full page of the ledger aside; it may be dropped at `until`.
+    PutPage {
+        /// Its bytes.
+        entries: Vec<u8>,
+        /// When no entry of it is needed any more.
+        until: Millis,
+    },
+    /// Drop the pages whose time has come.
+    DropPages {
+        /// Now.
+        until: Millis,
+    },
+    /// Arm the alarm.
+    Wake(Millis),
+    /// Send the state to the cart into which this one was merged, then call with [`Input::Forwarded`].
+    Forward {
+        /// The user's cart.
+        into: CartId,
+        /// The state.
+        state: Vec<u8>,
+        /// The sequence number of it.
+        sequence: u64,
+    },
+    /// Answer the caller.
+    Reply(Result<Reply, Reject>),
+}
+
+/// What a replica answers.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Reply {
+    /// The kind of answer.
+    pub kind: ReplyKind,
+    /// The sequence number of the state it shows.
+    pub sequence: u64,
+    /// The hybrid time of the last change of this call, or the latest known.
+    pub time: HybridTime,
+    /// When the state was last changed.
+    pub updated: Millis,
+    /// When the cart was made.
+    pub created: Millis,
+    /// The cart's canonical bytes, where the answer shows the state.
+    #[serde(skip)]
+    pub cart: Vec<u8>,
+}
+
+/// The kinds of answer.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReplyKind {
+    /// The state.
+    State {
+        /// Whether the change had been applied before.
+        replayed: bool,
+        /// The cart into which this one was merged.
+        merged_into: Option<CartId>,
+    },
+    /// Ask this cart instead.
+    Elsewhere(CartId),
+    /// What the device lacks: the bytes of a [`SyncResponse`].
+    Synced(#[serde(with = "base64_bytes")] Vec<u8>),
+    /// A lease.
+    Leased(Lease),
+    /// The session's carts, oldest first.
+    Carts(Vec<CartId>),
+    /// Done.
+    Done,
+}
+
+/// The actors under which a session's key may have been used, today's first.
+pub fn actors_of_key(day: Day, session: &SessionId, key: &str) -> Vec<Actor> {
+    (0..=RETRY_DAYS).map(|back| Actor::derive(day.before(back), session, key)).collect()
+}
+
+mod base64_bytes {
+    use data_encoding::BASE64_NOPAD;
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    pub fn serialize<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&BASE64_NOPAD.encode(bytes))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
+        let text = String::deserialize(from)?;
+        BASE64_NOPAD.decode(text.as_bytes()).map_err(D::Error::custom)
+    }
+}
+
+mod base64_option {
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+
+    #[derive(serde::Serialize, serde::Deserialize)]
+    struct Wrapped(#[serde(with = "super::base64_bytes")] Vec<u8>);
+
+    pub fn serialize<S: Serializer>(bytes: &Option<Vec<u8>>, to: S) -> Result<S::Ok, S::Error> {
+        bytes.clone().map(Wrapped).serialize(to)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<u8>>, D::Error> {
+        Ok(Option::<Wrapped>::deserialize(from)?.map(|wrapped| wrapped.0))
+    }
+}
