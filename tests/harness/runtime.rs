@@ -36,7 +36,7 @@ pub struct Runtime {
     state: PathBuf,
     log: PathBuf,
     child: Option<Child>,
-    _scratch: TempDir,
+    scratch: TempDir,
 }
 
 impl Runtime {
@@ -65,8 +65,9 @@ impl Runtime {
             imported.is_ok_and(|status| status.success()),
             "the catalog could not be imported: run tools/setup"
         );
+        deploy(&options.tree.clone().unwrap_or_else(root), scratch.path());
         let log = scratch.path().join("log");
-        let mut runtime = Self { options, port: free_port(), state, log, child: None, _scratch: scratch };
+        let mut runtime = Self { options, port: free_port(), state, log, child: None, scratch };
         runtime.restart().await;
         runtime
     }
@@ -96,17 +97,16 @@ impl Runtime {
     /// Starts it again on the same state, at the same port.
     pub async fn restart(&mut self) {
         self.kill();
-        let tree = self.options.tree.clone().unwrap_or_else(root);
         let log = std::fs::OpenOptions::new().create(true).append(true).open(&self.log).expect("a log");
         let mut command = Command::new("bash");
         command
-            .args(["-c", "source tools/env && exec wrangler dev --env '' \"$@\"", "wrangler"])
+            .args(["-c", "source tools/env && exec wrangler dev --env '' \"$@\"", "wrangler", "--config"])
+            .arg(self.scratch.path().join("wrangler.toml"))
             .args(["--port", &self.port.to_string(), "--inspector-port", &free_port().to_string()])
             .args(["--ip", "127.0.0.1", "--show-interactive-dev-session=false", "--log-level", "error"])
             .arg("--persist-to")
             .arg(&self.state)
-            .current_dir(&tree)
-            .env("EVERCART_LOG_REQUESTS", "0")
+            .current_dir(root())
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a second handle"))
             .stderr(log)
@@ -140,6 +140,15 @@ impl Drop for Runtime {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// Builds a tree and copies what is served into a folder of its own, so that a test goes on with what it
+/// began with whatever is built meanwhile.
+fn deploy(tree: &Path, to: &Path) {
+    let script = r#"tools/build && cp -r build .dev.vars "$1" && sed '/^\[build\]/,/^$/d' wrangler.toml >"$1/wrangler.toml""#;
+    let built = Command::new("bash").args(["-c", script, "deploy"]).arg(to).current_dir(tree).output();
+    let built = built.expect("bash");
+    assert!(built.status.success(), "not built: {}", String::from_utf8_lossy(&built.stderr));
 }
 
 /// The project's folder.
