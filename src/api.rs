@@ -443,21 +443,26 @@ impl Exchange<'_> {
         let (address, session, _) = self.address(cart)?;
         let cart_id = if cart == "current" { self.newest(&session).await? } else { address };
         let guest_id = CartId::try_from(guest)?;
+        if guest_id == cart_id {
+            return Err(Reject::MergeCycle.into());
+        }
         let guest_session = self.config.signer.renewable(&token, self.visitor.now).map_err(|_| {
             Problem::invalid("token", "is not the token of the session that owns the guest's cart")
         })?;
-        // The user's own cart first: nothing is sealed unless there is a cart to merge into.
-        let mut link = self.call_as(&session, &cart_id, Input::Read).await?.0;
+        // The user's own cart first, and those it was merged into: nothing is sealed unless there is a cart
+        // to merge into, and it waits for what the guest's devices still send.
+        let mut link = self.call_as(&session, &cart_id, Input::Expect).await?.0;
         for _ in 0..CHAIN_MAX {
             let ReplyKind::State { merged_into: Some(next), .. } = &link.kind else { break };
             if *next == guest_id {
                 return Err(Reject::MergeCycle.into());
             }
-            link = self.send(next, Caller::Service, Input::Read).await?.0;
+            link = self.send(next, Caller::Service, Input::Expect).await?.0;
         }
         let seal = Input::Seal { into: cart_id.clone() };
         let (sealed, _) = self.call_as(&guest_session, &guest_id, seal).await?;
-        let (reply, head) = self.call_as(&session, &cart_id, Input::Join { state: sealed.cart }).await?;
+        let ReplyKind::Sealed(state) = sealed.kind else { return Err(odd_reply()) };
+        let (reply, head) = self.call_as(&session, &cart_id, Input::Join { state }).await?;
         self.view(&cart_id, &reply, &head, 200).await
     }
 

@@ -130,11 +130,10 @@ impl CartObject {
         let mut rows = Rows::default();
         let effects = self.step(&call(Input::Tick), &mut rows).map_err(to_error)?;
         for effect in effects {
-            if let Effect::Forward { into, state, sequence } = effect {
-                send(&self.env, &Call { cart_id: into, ..call(Input::Join { state }) })
-                    .await
-                    .map_err(to_error)?;
-                self.step(&call(Input::Forwarded { sequence }), &mut rows).map_err(to_error)?;
+            if let Effect::Forward { into, delta } = effect {
+                let join = Input::Join { state: delta.clone() };
+                send(&self.env, &Call { cart_id: into, ..call(join) }).await.map_err(to_error)?;
+                self.step(&call(Input::Forwarded { delta }), &mut rows).map_err(to_error)?;
             }
         }
         self.rows_since_wake.set(self.rows_since_wake.get().plus(rows));

@@ -144,18 +144,6 @@ impl Cart {
         self.context.join(&other.context);
     }
 
-    /// The join of what `merge(guest)` takes of a guest's cart: its context, lines and coupons, never its
-    /// fences, meta, replicas or home (R13).
-    pub fn without_identity(&self) -> Self {
-        Self {
-            context: self.context.clone(),
-            lines: self.lines.clone(),
-            details: self.details.clone(),
-            coupons: self.coupons.clone(),
-            ..Self::default()
-        }
-    }
-
     /// What a replica with context `seen` lacks of this state: everything, but of contributions that it has
     /// seen only what may have changed. Joined there, it gives what joining this whole state would.
     pub fn lacking(&self, seen: &Context) -> Self {

@@ -21,5 +21,6 @@ pub mod replica;
 pub mod session;
 pub mod sync;
 pub mod time;
+pub mod transplant;
 pub mod view;
 pub mod wire;

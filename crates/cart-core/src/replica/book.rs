@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::cart::Cart;
 use crate::id::{Actor, CartId, Region, SessionId};
-use crate::time::{HybridClock, Millis};
+use crate::time::{Day, HybridClock, Millis};
 
 /// How long a device's lease of an actor lasts, in milliseconds.
 pub const LEASE_MS: u64 = 30 * Millis::DAY;
@@ -46,16 +47,26 @@ pub struct Book {
     pub leases: Vec<Lease>,
     /// Further carts of the session, oldest first; only in its root cart.
     pub carts: Vec<CartId>,
-    /// The cart into which this guest's cart was merged.
-    pub merged_into: Option<CartId>,
-    /// The sequence number up to which changes have been forwarded there.
-    pub forwarded: u64,
+    /// The cart into which this guest's cart was merged, once it was.
+    pub seal: Option<Seal>,
     /// Tokens issued until then open nothing.
     pub signed_out: Option<Millis>,
     /// When the last page of the ledger that was put aside may be dropped; `None` if there is none.
     pub pages_until: Option<Millis>,
     /// When the alarm is armed for.
     pub wake: Option<Millis>,
+}
+
+/// The seal of a guest's cart: the first wins.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Seal {
+    /// The user's cart.
+    pub into: CartId,
+    /// The day of the seal: what goes there is named by it, see [`crate::transplant`].
+    pub day: Day,
+    /// The changes that have not arrived there yet, joined; empty if all have.
+    #[serde(with = "super::call::base64_cart")]
+    pub outbox: Cart,
 }
 
 /// An actor leased to a replica instance of a device.

@@ -70,21 +70,25 @@ pub enum Input {
     Carts,
     /// Ends the session at this cart: tokens issued until now open nothing.
     SignOut,
+    /// A guest's cart is about to be merged here, or into a cart that was: its devices' late changes
+    /// must not fall behind the horizon while their leases last.
+    Expect,
     /// Seals a guest's cart: it was merged into `into`.
     Seal {
         /// The user's cart.
         into: CartId,
     },
-    /// Joins the state of a guest's cart.
+    /// Joins what a guest's cart sends.
     Join {
         /// Its canonical bytes.
         #[serde(with = "base64_bytes")]
         state: Vec<u8>,
     },
-    /// A forward of this sequence number has arrived.
+    /// What was forwarded has arrived.
     Forwarded {
-        /// The sequence number it held.
-        sequence: u64,
+        /// The canonical bytes that were sent.
+        #[serde(with = "base64_bytes")]
+        delta: Vec<u8>,
     },
     /// The cart goes for ever (privacy).
     Erase,
@@ -140,14 +144,12 @@ pub enum Effect {
     },
     /// Arm the alarm.
     Wake(Millis),
-    /// Send the state to the cart into which this one was merged, then call with [`Input::Forwarded`].
+    /// Send late changes to the cart into which this one was merged, then call with [`Input::Forwarded`].
     Forward {
         /// The user's cart.
         into: CartId,
-        /// The state.
-        state: Vec<u8>,
-        /// The sequence number of it.
-        sequence: u64,
+        /// The changes.
+        delta: Vec<u8>,
     },
     /// Answer the caller.
     Reply(Result<Reply, Reject>),
@@ -186,6 +188,8 @@ pub enum ReplyKind {
     Elsewhere(CartId),
     /// What the device lacks: the bytes of a [`SyncResponse`].
     Synced(#[serde(with = "base64_bytes")] Vec<u8>),
+    /// The guest's cart is sealed: what the user's cart is to join.
+    Sealed(#[serde(with = "base64_bytes")] Vec<u8>),
     /// A lease.
     Leased(Lease),
     /// The session's carts, oldest first.
@@ -210,6 +214,21 @@ mod base64_bytes {
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
         let text = String::deserialize(from)?;
         BASE64_NOPAD.decode(text.as_bytes()).map_err(D::Error::custom)
+    }
+}
+
+/// A cart as its canonical bytes.
+pub(super) mod base64_cart {
+    use serde::{Deserializer, Serializer, de::Error as _};
+
+    use crate::cart::Cart;
+
+    pub fn serialize<S: Serializer>(cart: &Cart, to: S) -> Result<S::Ok, S::Error> {
+        super::base64_bytes::serialize(&cart.to_bytes(), to)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Cart, D::Error> {
+        Cart::from_bytes(&super::base64_bytes::deserialize(from)?).map_err(D::Error::custom)
     }
 }
 

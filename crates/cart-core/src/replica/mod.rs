@@ -5,7 +5,7 @@
 mod book;
 mod call;
 
-pub use book::{Book, LEASE_MS, LEASES_MAX, Lease, Row, SESSION_CARTS_MAX};
+pub use book::{Book, LEASE_MS, LEASES_MAX, Lease, Row, SESSION_CARTS_MAX, Seal};
 pub use call::{Caller, Edit, Effect, Input, RETRY_DAYS, Reply, ReplyKind, actors_of_key};
 
 use crate::cart::Cart;
@@ -18,6 +18,7 @@ use crate::line::{Kind, Location};
 use crate::reject::Reject;
 use crate::sync::{SyncRequest, SyncResponse};
 use crate::time::{Day, HybridClock, HybridTime, Millis};
+use crate::transplant::Transplant;
 
 /// How long edits of a sealed cart wait for others before they are forwarded, in milliseconds.
 const FORWARD_MS: u64 = 200;
@@ -48,8 +49,7 @@ impl Replica {
             updated: now,
             leases: Vec::new(),
             carts: Vec::new(),
-            merged_into: None,
-            forwarded: 0,
+            seal: None,
             signed_out: None,
             pages_until: None,
             wake: None,
@@ -145,10 +145,17 @@ impl Replica {
                 self.book.signed_out = Some(now);
                 Ok(ReplyKind::Done)
             }
-            Input::Seal { into } => self.seal(caller, into),
-            Input::Join { state } => self.join(caller, &state),
-            Input::Forwarded { sequence } => {
-                self.book.forwarded = self.book.forwarded.max(sequence);
+            Input::Expect => {
+                self.own(caller);
+                self.expect_guest(now);
+                Ok(self.state(false))
+            }
+            Input::Seal { into } => self.seal(caller, into, now),
+            Input::Join { state } => self.join(caller, &state, now),
+            Input::Forwarded { delta } => {
+                if let Some(seal) = self.book.seal.as_mut().filter(|seal| seal.outbox.to_bytes() == delta) {
+                    seal.outbox = Cart::default();
+                }
                 Ok(ReplyKind::Done)
             }
             Input::Erase => {
@@ -227,6 +234,7 @@ impl Replica {
         let mut after = self.cart.clone();
         let mut clock = self.book.clock;
         let mut seen = edit.seen.as_deref().map(Cart::from_bytes).transpose()?;
+        let mut whole = Cart::default();
         let mut counter = 0;
         for command in &edit.commands {
             for change in command.to_changes(self.limits.line_quantity_max)? {
@@ -239,6 +247,7 @@ impl Replica {
                 self.check(&change, seen.as_ref().unwrap_or(&after), &after)?;
                 let delta = seen.as_ref().unwrap_or(&after).change(&change, stamp);
                 after.join(&delta);
+                whole.join(&delta);
                 if let Some(seen) = &mut seen {
                     seen.join(&delta);
                 }
@@ -251,9 +260,8 @@ impl Replica {
             return Err(Reject::invalid("commands", "name at least one command"));
         }
         self.own(caller);
-        self.cart = after;
         self.book.clock = clock;
-        self.changed(now);
+        self.change(after, &whole, now);
         // Purged here, where the row is written anyway: no alarm and no row of its own.
         self.ledger.forget(Millis(now.0.saturating_sub(self.key_ms)));
         if self.book.pages_until.is_some_and(|until| until < now) {
@@ -323,9 +331,8 @@ impl Replica {
             after.join(&admitted);
             if after != self.cart {
                 self.own(caller);
-                self.cart = after;
                 self.book.clock.observe(latest_time(&admitted));
-                self.changed(now);
+                self.change(after, &admitted, now);
             }
         }
         let lacking = self.cart.lacking(&request.context);
@@ -333,7 +340,7 @@ impl Replica {
     }
 
     fn lease(&mut self, caller: &Caller, actor: Actor, now: Millis) -> Result<ReplyKind, Reject> {
-        if self.book.merged_into.is_some() {
+        if self.book.seal.is_some() {
             return Err(Reject::AlreadyMerged);
         }
         if let Some(lease) = self.book.leases.iter().find(|lease| lease.actor == actor) {
@@ -366,36 +373,48 @@ impl Replica {
         Ok(ReplyKind::Done)
     }
 
-    fn seal(&mut self, caller: &Caller, into: CartId) -> Result<ReplyKind, Reject> {
-        match &self.book.merged_into {
-            Some(there) if *there != into => return Err(Reject::AlreadyMerged),
-            _ if into == self.book.cart_id => return Err(Reject::MergeCycle),
-            Some(_) => {}
-            None => {
-                self.own(caller);
-                self.book.merged_into = Some(into);
-                self.book.forwarded = self.book.sequence;
-            }
-        }
-        Ok(self.state(false))
+    /// Holds the horizon for a guest's devices: their leases end with this one at the latest.
+    fn expect_guest(&mut self, now: Millis) {
+        let lease = Lease { actor: Actor::mint(now.day().before(1), 0), until: now.plus(LEASE_MS) };
+        self.book.leases.retain(|there| there.actor != lease.actor);
+        self.book.leases.push(lease);
     }
 
-    fn join(&mut self, caller: &Caller, state: &[u8]) -> Result<ReplyKind, Reject> {
-        let guest = Cart::from_bytes(state)?.without_identity();
+    fn seal(&mut self, caller: &Caller, into: CartId, now: Millis) -> Result<ReplyKind, Reject> {
+        let seal = match &self.book.seal {
+            Some(seal) if seal.into != into => return Err(Reject::AlreadyMerged),
+            _ if into == self.book.cart_id => return Err(Reject::MergeCycle),
+            Some(seal) => seal,
+            None => {
+                self.own(caller);
+                self.book.seal.insert(Seal { into, day: now.day(), outbox: Cart::default() })
+            }
+        };
+        let transplant = Transplant { from: &self.book.cart_id, sealed: seal.day };
+        Ok(ReplyKind::Sealed(transplant.of(&self.cart).to_bytes()))
+    }
+
+    fn join(&mut self, caller: &Caller, state: &[u8], now: Millis) -> Result<ReplyKind, Reject> {
+        let guest = Cart::from_bytes(state)?;
         let mut after = self.cart.clone();
         after.join(&guest);
         if after != self.cart && !self.cart.is_erased() {
             self.own(caller);
-            self.cart = after;
             self.book.clock.observe(latest_time(&guest));
-            self.book.sequence += 1;
+            self.change(after, &guest, now);
         }
         Ok(self.state(false))
     }
 
-    /// A new state: one more in sequence, and the horizon follows, at no row of its own.
-    fn changed(&mut self, now: Millis) {
+    /// A new state, made by joining `delta`: one more in sequence. The horizon follows, at no row of its
+    /// own, and what a sealed cart takes in is to be forwarded.
+    fn change(&mut self, after: Cart, delta: &Cart, now: Millis) {
+        self.cart = after;
         self.book.sequence += 1;
+        if let Some(seal) = &mut self.book.seal {
+            let transplant = Transplant { from: &self.book.cart_id, sealed: seal.day };
+            seal.outbox.join(&transplant.of(delta));
+        }
         self.follow_horizon(now);
     }
 
@@ -413,9 +432,8 @@ impl Replica {
 
     fn tick(&mut self, effects: &mut Vec<Effect>) {
         self.book.wake = None;
-        if let Some(into) = self.book.merged_into.clone().filter(|_| self.unforwarded()) {
-            let (state, sequence) = (self.cart.to_bytes(), self.book.sequence);
-            effects.push(Effect::Forward { into, state, sequence });
+        if let Some(seal) = self.book.seal.as_ref().filter(|seal| seal.outbox != Cart::default()) {
+            effects.push(Effect::Forward { into: seal.into.clone(), delta: seal.outbox.to_bytes() });
         }
     }
 
@@ -427,13 +445,9 @@ impl Replica {
         }
     }
 
-    fn unforwarded(&self) -> bool {
-        self.book.merged_into.is_some() && self.book.forwarded < self.book.sequence
-    }
-
     /// Arms the alarm for edits to be forwarded, and again for the case that forwarding fails.
     fn arm(&mut self, now: Millis, effects: &mut Vec<Effect>) {
-        if !self.unforwarded() {
+        if self.book.seal.as_ref().is_none_or(|seal| seal.outbox == Cart::default()) {
             return;
         }
         let forwarding = effects.iter().any(|effect| matches!(effect, Effect::Forward { .. }));
@@ -445,7 +459,7 @@ impl Replica {
     }
 
     fn state(&self, replayed: bool) -> ReplyKind {
-        ReplyKind::State { replayed, merged_into: self.book.merged_into.clone() }
+        ReplyKind::State { replayed, merged_into: self.book.seal.as_ref().map(|seal| seal.into.clone()) }
     }
 
     fn reply(&self, kind: ReplyKind) -> Reply {

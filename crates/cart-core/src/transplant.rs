@@ -1,0 +1,99 @@
+//! What `merge(guest)` takes of a guest's cart: its context, lines and coupons, never its fences, meta,
+//! replicas or home (R13), under dots that the user's cart cannot take for old ones.
+//!
+//! Both carts have horizons of their own, and a dot of an actor minted before a horizon counts as seen:
+//! joined as they are, a guest's week-old items would vanish in a user's cart whose horizon has passed
+//! them, and a user's in a guest's. So a sealed cart sends no horizon, and its actors minted before the
+//! day of the seal go under actors derived from them and minted on that day: the same ones whenever and
+//! from wherever it is sent, so that repeating it changes nothing.
+
+use std::collections::BTreeMap;
+
+use crdts::VClock;
+use sha2::{Digest as _, Sha256};
+
+use crate::cart::Cart;
+use crate::context::Context;
+use crate::id::{Actor, CartId, Dot};
+use crate::line::{Contribution, Contributions, Move};
+use crate::time::Day;
+
+/// How the actors of a sealed cart are named elsewhere.
+#[derive(Clone, Copy, Debug)]
+pub struct Transplant<'a> {
+    /// The guest's cart.
+    pub from: &'a CartId,
+    /// The day on which it was sealed.
+    pub sealed: Day,
+}
+
+impl Transplant<'_> {
+    /// The state, or a delta, of the guest's cart as the user's cart is to join it.
+    pub fn of(&self, guest: &Cart) -> Cart {
+        let line = |line: &Contributions| {
+            line.iter().map(|(dot, contribution)| (self.dot(dot), self.contribution(contribution))).collect()
+        };
+        let mut coupons = BTreeMap::new();
+        for (code, dots) in &guest.coupons {
+            let mut dots: Vec<Dot> = dots.iter().map(|dot| self.dot(*dot)).collect();
+            dots.sort_unstable();
+            coupons.insert(code.clone(), dots);
+        }
+        let mut moved = Cart {
+            lines: guest
+                .lines
+                .iter()
+                .map(|(key, contributions)| (key.clone(), line(contributions)))
+                .collect(),
+            details: guest.details.clone(),
+            coupons,
+            ..Cart::default()
+        };
+        moved.context = self.context(guest.context(), &moved);
+        moved
+    }
+
+    fn context(&self, context: &Context, moved: &Cart) -> Context {
+        let clock: VClock<Actor> = context
+            .clock()
+            .dots
+            .iter()
+            .map(|(actor, counter)| crdts::Dot::new(self.actor(*actor), *counter))
+            .collect();
+        let mut cloud: Vec<Dot> = context.cloud().iter().map(|dot| self.dot(*dot)).collect();
+        for (_, line) in &moved.lines {
+            cloud.extend(line.iter().filter(|(_, c)| c.payload.is_some()).map(|(dot, _)| dot));
+        }
+        cloud.extend(moved.coupons.values().flatten());
+        Context::from_parts(clock, cloud, Day(0))
+    }
+
+    fn contribution(&self, contribution: &Contribution) -> Contribution {
+        let mut moved = Contribution {
+            payload: contribution.payload.clone(),
+            moved: contribution.moved.map(|moved| Move { actor: self.actor(moved.actor), ..moved }),
+            ..Contribution::default()
+        };
+        for (actor, count) in &contribution.decrements {
+            moved.decrement(self.actor(*actor), *count);
+        }
+        moved
+    }
+
+    fn dot(&self, dot: Dot) -> Dot {
+        Dot::new(self.actor(dot.actor), dot.counter)
+    }
+
+    fn actor(&self, actor: Actor) -> Actor {
+        if actor.day() >= self.sealed {
+            return actor;
+        }
+        let mut hash = Sha256::new();
+        hash.update(b"evercart transplant\0");
+        hash.update(self.from.as_str().as_bytes());
+        hash.update(actor.0.to_be_bytes());
+        let digest: [u8; 32] = hash.finalize().into();
+        let [a, b, c, d, e, f, g, h, ..] = digest;
+        Actor::mint(self.sealed, u64::from_be_bytes([a, b, c, d, e, f, g, h]))
+    }
+}
