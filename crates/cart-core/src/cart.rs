@@ -11,9 +11,10 @@ use crdts::{CmRDT, CvRDT, ResetRemove, VClock};
 
 use crate::context::Context;
 use crate::id::{Actor, Dot, OrderId, Region};
-use crate::line::{Contributions, LineKey, Location};
+use crate::line::{Contributions, Kind, LineKey, Location};
 use crate::meta::{Code, Field, Register};
 use crate::reject::Reject;
+use crate::time::{Day, HybridTime};
 
 /// Which replicas of the cart there are: an epoch, raised at each change, and whether it has left.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -122,22 +123,10 @@ impl Cart {
             return;
         }
         self.join_lines(other);
-        for (key, details) in &other.details {
-            self.details.entry(key.clone()).or_insert_with(|| Arc::clone(details));
-        }
-        if !self.details.is_empty() {
-            let mut details = std::mem::take(&mut self.details);
-            details.retain(|key, _| self.line(key).is_some());
-            self.details = details;
-        }
+        join_by_max(&mut self.details, &other.details);
+        self.drop_details();
         self.join_coupons(other);
-        for (field, theirs) in &other.meta {
-            match self.meta.get_mut(field) {
-                Some(mine) if *mine >= *theirs => {}
-                Some(mine) => mine.clone_from(theirs),
-                None => drop(self.meta.insert(*field, theirs.clone())),
-            }
-        }
+        join_by_max(&mut self.meta, &other.meta);
         join_by_max(&mut self.fences, &other.fences);
         join_by_max(&mut self.replicas, &other.replicas);
         self.home = self.home.max(other.home);
@@ -167,13 +156,39 @@ impl Cart {
         lacking
     }
 
+    /// The latest hybrid time in it.
+    pub fn latest_time(&self) -> HybridTime {
+        let contributions = self.lines().flat_map(|(_, line)| line.iter());
+        let times = contributions.flat_map(|(_, contribution)| {
+            let set = match contribution.payload.as_ref().map(|payload| &payload.kind) {
+                Some(Kind::Set { time, .. }) => Some(*time),
+                _ => None,
+            };
+            set.into_iter().chain(contribution.moved.map(|moved| moved.time))
+        });
+        times.chain(self.meta.values().map(|register| register.time)).max().unwrap_or_default()
+    }
+
     /// Raises the horizon: actors minted before `day` are forgotten, their dots count as seen.
-    pub fn raise_horizon(&mut self, day: crate::time::Day) {
+    pub fn raise_horizon(&mut self, day: Day) {
         self.context.raise_horizon(day);
         for (_, line) in &mut self.lines {
             line.retain(|dot, contribution| contribution.payload.is_some() || dot.actor.day() >= day);
         }
         self.lines.retain(|(_, line)| !line.is_empty());
+        self.drop_details();
+    }
+
+    /// Details go with the last contribution of their line; a hole keeps none.
+    fn drop_details(&mut self) {
+        if self.details.is_empty() {
+            return;
+        }
+        let mut details = std::mem::take(&mut self.details);
+        details.retain(|key, _| {
+            self.line(key).is_some_and(|line| line.iter().any(|(_, there)| there.payload.is_some()))
+        });
+        self.details = details;
     }
 
     fn join_lines(&mut self, other: &Self) {
@@ -282,7 +297,7 @@ impl ResetRemove<Actor> for Cart {
     /// Removes what `clock` has seen.
     fn reset_remove(&mut self, clock: &VClock<Actor>) {
         self.join(&Self {
-            context: Context::from_parts(clock.clone(), Vec::new(), crate::time::Day(0)),
+            context: Context::from_parts(clock.clone(), Vec::new(), Day(0)),
             ..Self::default()
         });
     }

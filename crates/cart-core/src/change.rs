@@ -98,8 +98,8 @@ impl Cart {
                     self.remove(&mut delta, key, *at); // no hidden debt (R7)
                 }
                 self.put(&mut delta, key, Kind::Add, *quantity, *at, stamp);
-                let details = details.as_ref().map(|details| (key.clone(), Arc::clone(details)));
-                delta.details.extend(details);
+                let details = details.as_ref().or(self.details(key));
+                delta.details.extend(details.map(|details| (key.clone(), Arc::clone(details))));
             }
             Change::Set { key, quantity, at } => {
                 self.remove(&mut delta, key, *at);

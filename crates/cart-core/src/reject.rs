@@ -84,6 +84,11 @@ pub enum Reject {
         /// How far ahead of what is known a counter may be.
         window: u64,
     },
+    /// More of the actor's counters are known than its sender has ever sent.
+    #[error(
+        "another replica instance uses this actor; abandon it, lease a new one and send the changes again under that"
+    )]
+    ActorShared,
     /// The same dot came with another immutable payload: two replicas share an actor.
     #[error(
         "a dot was used for two different changes; abandon this actor, lease a new one and send the change again"
@@ -130,6 +135,7 @@ impl Reject {
             Self::ActorUnknown => "actor_unknown",
             Self::ActorExpired => "actor_expired",
             Self::CounterWindow { .. } => "counter_window",
+            Self::ActorShared => "actor_shared",
             Self::DotConflict => "dot_conflict",
             Self::ClockAhead { .. } => "clock_ahead",
             Self::SignedOut => "session_ended",
@@ -142,7 +148,7 @@ impl Reject {
     pub fn status(&self) -> u16 {
         match self {
             Self::CartNotFound | Self::LineNotFound { .. } | Self::CouponNotFound => 404,
-            Self::AlreadyMerged | Self::MergeCycle | Self::DotConflict => 409,
+            Self::AlreadyMerged | Self::MergeCycle | Self::ActorShared | Self::DotConflict => 409,
             Self::KeyExpired | Self::ActorExpired => 410,
             Self::VersionMismatch => 412,
             Self::CartBusy => 429,

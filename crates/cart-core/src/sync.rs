@@ -17,6 +17,9 @@ use crate::time::{HybridClock, Millis};
 pub struct SyncRequest {
     /// The actor leased to the device.
     pub actor: Actor,
+    /// The highest counter that the device had sent before. If the replica knows more, another replica
+    /// instance uses the actor too.
+    pub sent: u64,
     /// All that the device has seen.
     pub context: Context,
     /// The join of its changes that are not acknowledged; empty for a pull.
@@ -26,8 +29,7 @@ pub struct SyncRequest {
 /// What a replica answers.
 #[derive(Clone, PartialEq, Debug)]
 pub struct SyncResponse {
-    /// The highest counter of the device's actor that the replica knew before this request. More than the
-    /// device has ever sent means that another replica instance uses the actor too.
+    /// The highest counter of the device's actor that the replica knew before this request.
     pub prior: u64,
     /// The replica's sequence number.
     pub sequence: u64,
@@ -36,10 +38,11 @@ pub struct SyncResponse {
 }
 
 impl SyncRequest {
-    /// `actor (8) | bytes of the context | context | delta`.
+    /// `actor (8) | sent | bytes of the context | context | delta`.
     pub fn to_bytes(&self) -> Vec<u8> {
         let context = Cart { context: self.context.clone(), ..Cart::default() }.to_bytes();
         let mut out = self.actor.0.to_be_bytes().to_vec();
+        out.extend_from_slice(encode::u64(self.sent, &mut encode::u64_buffer()));
         out.extend_from_slice(encode::usize(context.len(), &mut encode::usize_buffer()));
         out.extend(context);
         out.extend(self.delta.to_bytes());
@@ -53,10 +56,12 @@ impl SyncRequest {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Reject> {
         let short = Reject::Malformed("the request ends too early");
         let (actor, rest) = bytes.split_first_chunk().ok_or(short.clone())?;
+        let (sent, rest) = decode::u64(rest).map_err(|_| short.clone())?;
         let (count, rest) = decode::usize(rest).map_err(|_| short.clone())?;
         let (context, delta) = rest.split_at_checked(count).ok_or(short)?;
         Ok(Self {
             actor: Actor(u64::from_be_bytes(*actor)),
+            sent,
             context: Cart::from_bytes(context)?.context,
             delta: Cart::from_bytes(delta)?,
         })
@@ -91,17 +96,18 @@ pub struct Device {
     actor: Actor,
     scope: Scope,
     cart: Cart,
+    /// What the device has but its changes that are not acknowledged.
+    base: Arc<Cart>,
     clock: HybridClock,
-    /// The highest counter used, sent and acknowledged.
+    /// The highest counter used, and the highest sent.
     used: u64,
     sent: u64,
-    acknowledged: u64,
     pending: Vec<Pending>,
     /// Of the latest response.
     sequence: u64,
 }
 
-/// A change that is not acknowledged, with what its maker had from others when it was made.
+/// A change that is not acknowledged, with what its maker had beside the pending changes before it.
 #[derive(Clone, Debug)]
 struct Pending {
     change: Change,
@@ -127,10 +133,10 @@ impl Device {
             actor,
             scope,
             cart: Cart::default(),
+            base: Arc::default(),
             clock: HybridClock::default(),
             used: 0,
             sent: 0,
-            acknowledged: 0,
             pending: Vec::new(),
             sequence: 0,
         }
@@ -158,57 +164,75 @@ impl Device {
 
     /// Makes a change at the device's time. Returns its stamp.
     pub fn edit(&mut self, change: Change, now: Millis) -> Stamp {
-        let base = match self.pending.last() {
-            Some(last) => Arc::clone(&last.base),
-            None => Arc::new(self.cart.clone()),
-        };
-        self.used += 1;
-        let stamp =
-            Stamp { dot: Dot::new(self.actor, self.used), time: self.clock.tick(now), scope: self.scope };
+        let stamp = self.stamp(now);
         let delta = self.cart.change(&change, stamp);
         self.cart.join(&delta);
-        self.pending.push(Pending { change, counter: self.used, made: now, base, delta });
+        let base = Arc::clone(&self.base);
+        self.pending.push(Pending { change, counter: stamp.dot.counter, made: now, base, delta });
         stamp
     }
 
-    /// What to send: store the device before it goes out, so that `sent` is not forgotten.
+    /// What to send. Store the device before it goes out, so that what was sent is not forgotten; to send
+    /// again, ask for a new request.
     pub fn request(&mut self) -> SyncRequest {
         let mut delta = Delta::default();
         self.pending.iter().for_each(|pending| delta.join(&pending.delta));
-        self.sent = self.used;
-        SyncRequest { actor: self.actor, context: self.cart.context().clone(), delta }
+        let sent = std::mem::replace(&mut self.sent, self.used);
+        SyncRequest { actor: self.actor, sent, context: self.cart.context().clone(), delta }
     }
 
-    /// Takes in a response to a request made when `sent_before` was the highest counter sent.
+    /// The highest counter sent so far: keep it from before [`Device::request`] for [`Device::receive`].
+    pub fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// Takes in a response to a request before which `sent_before` was the highest counter sent.
     pub fn receive(&mut self, response: &SyncResponse, sent_before: u64) -> Learned {
         if response.prior > sent_before {
             return Learned::ActorShared;
         }
-        self.acknowledged = self.sent.min(response.lacking.context().highest(self.actor));
-        self.pending.retain(|pending| pending.counter > self.acknowledged);
-        self.cart.join(&response.lacking);
-        self.sequence = response.sequence;
-        // Edits made since see what came with this response from now on.
-        if !self.pending.is_empty() {
-            let base = Arc::new(self.cart.clone());
-            self.pending.iter_mut().for_each(|pending| pending.base = Arc::clone(&base));
+        let known = response.lacking.context().highest(self.actor);
+        let (acknowledged, pending): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.pending).into_iter().partition(|pending| pending.counter <= known);
+        self.pending = pending;
+        let mut settled = Cart::default();
+        acknowledged.iter().for_each(|pending| settled.join(&pending.delta));
+        // Later changes saw those before them, which are now part of what they were made on.
+        for pending in &mut self.pending {
+            Arc::make_mut(&mut pending.base).join(&settled);
         }
+        let base = Arc::make_mut(&mut self.base);
+        base.join(&settled);
+        base.join(&response.lacking);
+        self.cart.join(&response.lacking);
+        self.clock.observe(response.lacking.latest_time());
+        self.sequence = response.sequence;
         Learned::Acknowledged
-    }
-
-    /// The highest counter sent so far: keep it across [`Device::request`] for [`Device::receive`].
-    pub fn sent(&self) -> u64 {
-        self.sent
     }
 
     /// Abandons the actor after any doubt: the changes that are not acknowledged are made again under a
     /// new one, each on what its maker saw. Returns their new stamps, in order.
     pub fn abandon(&mut self, actor: Actor) -> Vec<Stamp> {
-        let pending = std::mem::take(&mut self.pending);
-        (self.actor, self.used, self.sent, self.acknowledged) = (actor, 0, 0, 0);
-        if let Some(first) = pending.first() {
-            self.cart = Cart::clone(&first.base);
+        (self.actor, self.used, self.sent) = (actor, 0, 0);
+        self.cart = Cart::clone(&self.base);
+        let mut again = Cart::default();
+        let mut stamps = Vec::new();
+        for mut pending in std::mem::take(&mut self.pending) {
+            let stamp = self.stamp(pending.made);
+            let mut seen = Cart::clone(&pending.base);
+            seen.join(&again);
+            pending.delta = seen.change(&pending.change, stamp);
+            pending.counter = stamp.dot.counter;
+            again.join(&pending.delta);
+            self.cart.join(&pending.delta);
+            self.pending.push(pending);
+            stamps.push(stamp);
         }
-        pending.into_iter().map(|pending| self.edit(pending.change, pending.made)).collect()
+        stamps
+    }
+
+    fn stamp(&mut self, now: Millis) -> Stamp {
+        self.used += 1;
+        Stamp { dot: Dot::new(self.actor, self.used), time: self.clock.tick(now), scope: self.scope }
     }
 }

@@ -3,9 +3,10 @@
 //!
 //! Both carts have horizons of their own, and a dot of an actor minted before a horizon counts as seen:
 //! joined as they are, a guest's week-old items would vanish in a user's cart whose horizon has passed
-//! them, and a user's in a guest's. So a sealed cart sends no horizon, and its actors minted before the
-//! day of the seal go under actors derived from them and minted on that day: the same ones whenever and
-//! from wherever it is sent, so that repeating it changes nothing.
+//! them, and a user's in a guest's. So a sealed cart sends no horizon, and its actors go under actors
+//! derived from them and minted on the day of the seal or later: the same ones whenever and from wherever
+//! it is sent, so that repeating it changes nothing. (It also parts two carts of one session in which one
+//! idempotency key was used, and so one dot made.)
 
 use std::collections::BTreeMap;
 
@@ -17,6 +18,7 @@ use crate::context::Context;
 use crate::id::{Actor, CartId, Dot};
 use crate::line::{Contribution, Contributions, Move};
 use crate::time::Day;
+use crate::wire;
 
 /// How the actors of a sealed cart are named elsewhere.
 #[derive(Clone, Copy, Debug)]
@@ -61,10 +63,7 @@ impl Transplant<'_> {
             .map(|(actor, counter)| crdts::Dot::new(self.actor(*actor), *counter))
             .collect();
         let mut cloud: Vec<Dot> = context.cloud().iter().map(|dot| self.dot(*dot)).collect();
-        for (_, line) in &moved.lines {
-            cloud.extend(line.iter().filter(|(_, c)| c.payload.is_some()).map(|(dot, _)| dot));
-        }
-        cloud.extend(moved.coupons.values().flatten());
+        cloud.extend(wire::live_dots(moved));
         Context::from_parts(clock, cloud, Day(0))
     }
 
@@ -85,15 +84,12 @@ impl Transplant<'_> {
     }
 
     fn actor(&self, actor: Actor) -> Actor {
-        if actor.day() >= self.sealed {
-            return actor;
-        }
         let mut hash = Sha256::new();
         hash.update(b"evercart transplant\0");
         hash.update(self.from.as_str().as_bytes());
         hash.update(actor.0.to_be_bytes());
         let digest: [u8; 32] = hash.finalize().into();
         let [a, b, c, d, e, f, g, h, ..] = digest;
-        Actor::mint(self.sealed, u64::from_be_bytes([a, b, c, d, e, f, g, h]))
+        Actor::mint(self.sealed.max(actor.day()), u64::from_be_bytes([a, b, c, d, e, f, g, h]))
     }
 }

@@ -152,8 +152,9 @@ fn encode_cart(cart: &Cart) -> Vec<u8> {
     let mut writer = Writer { actors: actors_of(cart), scopes: scopes_of(cart), ..Writer::default() };
     let context = cart.context();
     let cloud: Vec<Dot> = context.cloud().iter().filter(|dot| !is_live(cart, **dot)).copied().collect();
+    let clock = clock_to_write(cart, &writer.actors);
     let sections = [
-        (CLOCK, !context.clock().is_empty() && !clock_is_implied(cart)),
+        (CLOCK, !clock.is_empty()),
         (LINES, !cart.lines.is_empty()),
         (CLOUD, !cloud.is_empty()),
         (SCOPES, !writer.scopes.is_empty()),
@@ -170,11 +171,7 @@ fn encode_cart(cart: &Cart) -> Vec<u8> {
     writer.out.push(FORMAT);
     writer.number(present);
     writer.actor_table();
-    if present & CLOCK != 0 {
-        for at in 0..writer.actors.len() {
-            writer.number(context.clock().get(&writer.actors[at]));
-        }
-    }
+    clock.iter().for_each(|counter| writer.number(*counter));
     if present & CLOUD != 0 {
         writer.number(cloud.len() as u64);
         cloud.iter().for_each(|dot| writer.dot(*dot));
@@ -236,13 +233,30 @@ fn is_live(cart: &Cart, dot: Dot) -> bool {
     in_lines || cart.coupons.values().any(|dots| dots.binary_search(&dot).is_ok())
 }
 
-/// Whether the live dots alone give the clock: so it is in the delta of an actor's first change.
-fn clock_is_implied(cart: &Cart) -> bool {
+/// The dots that are in the context because a line or coupon has them.
+pub(crate) fn live_dots(cart: &Cart) -> impl Iterator<Item = Dot> {
+    let lines = cart.lines.iter().flat_map(|(_, line)| line.iter());
+    let in_lines = lines.filter(|(_, contribution)| contribution.payload.is_some()).map(|(dot, _)| dot);
+    in_lines.chain(cart.coupons.values().flatten().copied())
+}
+
+/// The clock as it is written: a counter for each actor of the table, 0 where the actor has none or where
+/// all of its dots up to there are live, and so implied. Empty if there is none to write.
+fn clock_to_write(cart: &Cart, actors: &[Actor]) -> Vec<u64> {
     let clock = cart.context.clock();
-    if clock.dots.len() > 1 || clock.dots.values().any(|counter| *counter != 1) {
-        return false;
+    let mut written: Vec<u64> = actors.iter().map(|actor| clock.get(actor)).collect();
+    let mut live = vec![0; actors.len()];
+    for dot in live_dots(cart) {
+        if let Ok(at) = actors.binary_search(&dot.actor) {
+            live[at] += u64::from(dot.counter <= written[at]);
+        }
     }
-    clock.iter().all(|dot| is_live(cart, Dot::new(*dot.actor, dot.counter)))
+    for (counter, live) in written.iter_mut().zip(live) {
+        if *counter == live {
+            *counter = 0;
+        }
+    }
+    if written.iter().all(|counter| *counter == 0) { Vec::new() } else { written }
 }
 
 fn actors_of(cart: &Cart) -> Vec<Actor> {
@@ -472,7 +486,15 @@ impl<'a> Reader<'a> {
         let coupons = if has(COUPONS) {
             let pairs = self.list(4, |reader, _: &[(Code, Vec<Dot>)]| {
                 let code = Code::try_from(reader.text()?)?;
-                Ok((code, reader.list(2, |reader, _: &[Dot]| reader.dot(&actors))?))
+                let dots = reader.list(2, |reader, dots: &[Dot]| {
+                    let dot = reader.dot(&actors)?;
+                    ascending(dots.last(), &dot)?;
+                    Ok(dot)
+                })?;
+                if dots.is_empty() {
+                    return Err(Reject::Malformed("a coupon without a dot"));
+                }
+                Ok((code, dots))
             })?;
             BTreeMap::from_iter(pairs)
         } else {
@@ -508,12 +530,15 @@ impl<'a> Reader<'a> {
         if !self.rest.is_empty() {
             return Err(Reject::Malformed("bytes follow its end"));
         }
-        for (_, line) in &lines {
-            cloud.extend(line.iter().filter(|(_, c)| c.payload.is_some()).map(|(dot, _)| dot));
+        let erased = has(ERASED);
+        if erased && sections != ERASED {
+            return Err(Reject::Malformed("an erased cart has a content"));
         }
-        cloud.extend(coupons.values().flatten());
-        let context = Context::from_parts(clock, cloud, horizon);
-        Ok(Cart { context, lines, details, coupons, meta, fences, replicas, home, erased: has(ERASED) })
+        let context = Context::default();
+        let mut cart = Cart { context, lines, details, coupons, meta, fences, replicas, home, erased };
+        cloud.extend(live_dots(&cart));
+        cart.context = Context::from_parts(clock, cloud, horizon);
+        Ok(cart)
     }
 
     fn byte(&mut self) -> Result<u8, Reject> {

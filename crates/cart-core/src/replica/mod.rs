@@ -14,11 +14,12 @@ use crate::id::{Actor, CartId, Dot, Region};
 use crate::idem::{Entry, Ledger};
 use crate::ingress::{self, Sender};
 use crate::limits::Limits;
-use crate::line::{Kind, Location};
+use crate::line::Location;
 use crate::reject::Reject;
 use crate::sync::{SyncRequest, SyncResponse};
-use crate::time::{Day, HybridClock, HybridTime, Millis};
+use crate::time::{Day, HybridClock, Millis};
 use crate::transplant::Transplant;
+use crate::wire;
 
 /// How long edits of a sealed cart wait for others before they are forwarded, in milliseconds.
 const FORWARD_MS: u64 = 200;
@@ -130,9 +131,10 @@ impl Replica {
             Input::Edit(edit) => self.edit(caller, &edit, now, effects),
             Input::Sync { request } => self.sync(caller, &request, now),
             Input::Lease { actor } => self.lease(caller, actor, now),
-            Input::Open { edit } => {
+            Input::Open { edit: Some(edit) } => self.edit(caller, &edit, now, effects),
+            Input::Open { edit: None } => {
                 self.own(caller);
-                edit.map_or(Ok(self.state(false)), |edit| self.edit(caller, &edit, now, effects))
+                Ok(self.state(false))
             }
             Input::Enroll { cart } => self.enroll(caller, cart),
             Input::Strike { cart } => {
@@ -231,6 +233,9 @@ impl Replica {
             return Err(Reject::VersionMismatch);
         }
         let actor = *edit.actors.first().ok_or(Reject::Malformed("an edit without an actor"))?;
+        if actor.day() < self.cart.context().horizon() {
+            return Err(Reject::ActorExpired);
+        }
         let mut after = self.cart.clone();
         let mut clock = self.book.clock;
         let mut seen = edit.seen.as_deref().map(Cart::from_bytes).transpose()?;
@@ -330,8 +335,11 @@ impl Replica {
             let mut after = self.cart.clone();
             after.join(&admitted);
             if after != self.cart {
+                if prior > request.sent {
+                    return Err(Reject::ActorShared);
+                }
                 self.own(caller);
-                self.book.clock.observe(latest_time(&admitted));
+                self.book.clock.observe(admitted.latest_time());
                 self.change(after, &admitted, now);
             }
         }
@@ -400,7 +408,7 @@ impl Replica {
         after.join(&guest);
         if after != self.cart && !self.cart.is_erased() {
             self.own(caller);
-            self.book.clock.observe(latest_time(&guest));
+            self.book.clock.observe(guest.latest_time());
             self.change(after, &guest, now);
         }
         Ok(self.state(false))
@@ -483,23 +491,14 @@ impl Replica {
     }
 }
 
-/// The latest hybrid time in a delta.
-fn latest_time(delta: &Cart) -> HybridTime {
-    let contributions = delta.lines().flat_map(|(_, line)| line.iter());
-    let times = contributions.flat_map(|(_, contribution)| {
-        let set = match contribution.payload.as_ref().map(|payload| &payload.kind) {
-            Some(Kind::Set { time, .. }) => Some(*time),
-            _ => None,
-        };
-        set.into_iter().chain(contribution.moved.map(|moved| moved.time))
-    });
-    times.chain(delta.meta.values().map(|register| register.time)).max().unwrap_or_default()
-}
-
-/// What a view's context holds: the lines as shown, with which a change sent back is computed.
+/// What a view's context holds: lines and coupons as shown, with which a change sent back is computed.
 pub fn seen_of(cart: &Cart) -> Vec<u8> {
-    let lines = cart.lines.clone();
-    let details = cart.details.clone();
-    let coupons = cart.coupons.clone();
-    Cart { lines, details, coupons, ..Cart::default() }.to_bytes()
+    let mut seen = Cart {
+        lines: cart.lines.clone(),
+        details: cart.details.clone(),
+        coupons: cart.coupons.clone(),
+        ..Cart::default()
+    };
+    seen.context.extend(wire::live_dots(cart));
+    seen.to_bytes()
 }
