@@ -1,7 +1,7 @@
 //! The bounds of a cart that depend on no single type, and the one check of a state against them.
 
 use crate::cart::Cart;
-use crate::line::Contributions;
+use crate::line::{Contributions, LineKey};
 use crate::reject::Reject;
 
 /// The bounds of a cart. Configurable where a shop may differ.
@@ -36,12 +36,8 @@ impl Limits {
                 return Err(Reject::TooManyContributions { max: Contributions::COUNT_MAX });
             }
         }
-        // Encoding costs more than a glance: no cart with few contributions comes near the bound.
-        let may_be_large = after.lines().map(|(_, line)| line.count()).sum::<usize>() > 256
-            || !after.details.is_empty()
-            || after.coupons.len() > 16
-            || after.context().clock().dots.len() > 1_024;
-        if may_be_large {
+        // Encoding costs more than a glance, and few carts come near the bound.
+        if bytes_at_most(after) > self.state_bytes_max {
             let bytes = after.to_bytes().len();
             if bytes > self.state_bytes_max && bytes > before.to_bytes().len() {
                 return Err(Reject::CartBusy);
@@ -49,4 +45,17 @@ impl Limits {
         }
         Ok(())
     }
+}
+
+/// No fewer bytes than the state has when encoded: the longest varints, an actor for each mention.
+fn bytes_at_most(cart: &Cart) -> usize {
+    const MENTION: usize = 10 + 10 + 10;
+    let context = cart.context().clock().dots.len() + cart.context().cloud().len();
+    let lines = cart.lines().map(|(_, line)| LineKey::BYTES_MAX + 16 + line.count() * 3 * MENTION);
+    let details = cart.details.values().map(|json| json.len() + 4);
+    let coupons = cart.coupons.iter().map(|(code, dots)| code.as_str().len() + 4 + dots.len() * MENTION);
+    let values = cart.meta.values().map(|register| register.value.as_ref().map_or(0, |value| value.len()));
+    let meta = values.map(|bytes| bytes + 2 * MENTION);
+    let rest = 64 + cart.fences.len() * 26 + cart.replicas.len() * 8;
+    context * MENTION + lines.chain(details).chain(coupons).chain(meta).sum::<usize>() + rest
 }

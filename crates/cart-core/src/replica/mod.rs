@@ -296,14 +296,19 @@ impl Replica {
         {
             return Err(Reject::LineNotFound { location: at.name() });
         }
-        match change {
-            Change::Add { key, quantity, at, .. } => {
-                let would_be = state.shown(key, *at) + u64::from(*quantity);
-                let max = self.limits.line_quantity_max;
-                if would_be > u64::from(max) {
-                    return Err(Reject::QuantityLimit { would_be, max });
-                }
+        let more = match change {
+            Change::Add { key, quantity, at, .. } => Some((key, *at, u64::from(*quantity))),
+            Change::Move { key, to } => named.map(|(_, from)| (key, *to, seen.shown(key, from))),
+            _ => None,
+        };
+        if let Some((key, at, more)) = more {
+            let would_be = state.shown(key, at) + more;
+            let max = self.limits.line_quantity_max;
+            if would_be > u64::from(max) {
+                return Err(Reject::QuantityLimit { would_be, max });
             }
+        }
+        match change {
             Change::Coupon(code) => {
                 let max = crate::meta::Code::COUNT_MAX;
                 if state.coupons().count() >= max && !state.coupons().any(|there| there == code) {
