@@ -462,7 +462,8 @@ impl Exchange<'_> {
         let seal = Input::Seal { into: cart_id.clone() };
         let (sealed, _) = self.call_as(&guest_session, &guest_id, seal).await?;
         let ReplyKind::Sealed(state) = sealed.kind else { return Err(odd_reply()) };
-        let (reply, head) = self.call_as(&session, &cart_id, Input::Join { state }).await?;
+        let (reply, head) = self.call_as(&session, &cart_id, Input::Join { state: state.clone() }).await?;
+        self.send(&guest_id, Caller::Service, Input::Forwarded { delta: state }).await?;
         self.view(&cart_id, &reply, &head, 200).await
     }
 

@@ -1,9 +1,10 @@
 //! Which idempotency keys were used with which body. That a change was applied is in the context (its dot
-//! is seen); the ledger only tells whether a key comes again with the same body. It keeps 24 hours, in
-//! pages, so that an edit writes a bounded number of bytes and no row of its own.
+//! is seen); the ledger only tells whether a key comes again with the same body, and whether its 24 hours
+//! are over. In pages, so that an edit writes a bounded number of bytes and no row of its own. An entry
+//! outlives its key, until no retry looks for its actor: so "expired" is told from "applied elsewhere".
 
 use crate::id::Actor;
-use crate::time::Millis;
+use crate::time::{Day, Millis};
 
 /// What a key was used with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,7 +24,7 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// How long a key is kept unless configured, in milliseconds.
+    /// How long a key may be used again unless configured, in milliseconds.
     pub const KEY_MS: u64 = 24 * 3_600 * Millis::SECOND;
     /// How many entries a page has before it is put aside.
     pub const PAGE_ENTRIES_MAX: usize = 64;
@@ -41,9 +42,9 @@ impl Ledger {
         full
     }
 
-    /// Forgets entries made before `before`.
-    pub fn forget(&mut self, before: Millis) {
-        self.entries.retain(|entry| entry.at >= before);
+    /// Forgets the entries of actors minted before `day`: no retry looks for them any more.
+    pub fn forget(&mut self, day: Day) {
+        self.entries.retain(|entry| entry.actor.day() >= day);
     }
 
     /// Whether it has no entry.
@@ -86,19 +87,20 @@ mod tests {
 
     #[test]
     fn pages_are_put_aside_whole_and_read_back() {
-        let entry = |n: u64| Entry { actor: Actor(n), body: n.to_be_bytes(), at: Millis(n) };
+        let actor = |n: u64| Actor::mint(Day(n as u16), n);
+        let entry = |n: u64| Entry { actor: actor(n), body: n.to_be_bytes(), at: Millis(n) };
         let mut ledger = Ledger::default();
         for n in 0..64 {
             assert_eq!(ledger.note(entry(n)), None);
         }
         let page = ledger.note(entry(64)).expect("the 65th finds the page full");
         assert_eq!(Ledger::from_bytes(&page.to_bytes()).as_ref(), Some(&page));
-        assert_eq!(page.find(Actor(63)), Some(&entry(63)));
-        assert_eq!(ledger.find(Actor(64)), Some(&entry(64)));
+        assert_eq!(page.find(actor(63)), Some(&entry(63)));
+        assert_eq!(ledger.find(actor(64)), Some(&entry(64)));
         assert_eq!(Ledger::from_bytes(&[0; 25]), None);
-        ledger.forget(Millis(64));
+        ledger.forget(Day(64));
         assert!(!ledger.is_empty());
-        ledger.forget(Millis(65));
+        ledger.forget(Day(65));
         assert!(ledger.is_empty());
     }
 }

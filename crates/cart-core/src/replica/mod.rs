@@ -225,8 +225,8 @@ impl Replica {
             return match pages.find_map(|page| page.find(actor)) {
                 Some(entry) if now > entry.at.plus(self.key_ms) => Err(Reject::KeyExpired),
                 Some(entry) if entry.body != edit.body_digest() => Err(Reject::KeyReused),
-                Some(_) => Ok(self.state(true)),
-                None => Err(Reject::KeyExpired),
+                // Without an entry it was applied in another region, by whose state the dot came here.
+                Some(_) | None => Ok(self.state(true)),
             };
         }
         if edit.if_version.as_ref().is_some_and(|wanted| *wanted != self.cart.version().to_hex()) {
@@ -268,12 +268,13 @@ impl Replica {
         self.book.clock = clock;
         self.change(after, &whole, now);
         // Purged here, where the row is written anyway: no alarm and no row of its own.
-        self.ledger.forget(Millis(now.0.saturating_sub(self.key_ms)));
+        let days = RETRY_DAYS + 1;
+        self.ledger.forget(now.day().before(days));
         if self.book.pages_until.is_some_and(|until| until < now) {
             self.drop_pages(now, effects);
         }
         if let Some(page) = self.ledger.note(Entry { actor, body: edit.body_digest(), at: now }) {
-            let until = now.plus(self.key_ms);
+            let until = now.plus(u64::from(days + 1) * Millis::DAY);
             self.book.pages_until = Some(until);
             effects.push(Effect::PutPage { entries: page.to_bytes(), until });
         }
@@ -400,7 +401,10 @@ impl Replica {
             Some(seal) => seal,
             None => {
                 self.own(caller);
-                self.book.seal.insert(Seal { into, day: now.day(), outbox: Cart::default() })
+                // Whoever asked for the seal may not live to hand it over: it goes there by itself, too.
+                let day = now.day();
+                let outbox = Transplant { from: &self.book.cart_id, sealed: day }.of(&self.cart);
+                self.book.seal.insert(Seal { into, day, outbox })
             }
         };
         let transplant = Transplant { from: &self.book.cart_id, sealed: seal.day };
