@@ -87,6 +87,7 @@ class Effect:
     removes: frozenset = frozenset()              # contributions
     moves: frozenset = frozenset()                # contributions, to the event's destination
     takes: dict = field(default_factory=dict)     # contribution -> how much a decrement takes from it
+    generation: int = 0                           # of a set: it rivals those of its scope and generation
 
 
 class View:
@@ -109,11 +110,11 @@ class View:
         return frozenset(c for c in self.live(key) if self.location(c) == where)
 
     def counting(self, key, where):
-        """Of the observed, those that count: every add, and of each scope the latest set."""
+        """Of the observed, those that count: every add, and of rival sets the latest."""
         observed = self.observed(key, where)
         sets = sorted((c for c in observed if c.op == "set"), key=lambda c: (c.stamp, c.id))
-        latest_of_scope = {c.scope: c for c in sets}
-        return [c for c in observed if c.op == "add"] + list(latest_of_scope.values())
+        latest_of_rivals = {(c.scope, self.effects[c].generation): c for c in sets}
+        return [c for c in observed if c.op == "add"] + list(latest_of_rivals.values())
 
     def taken(self, contribution):
         return sum(self.effects[e].takes.get(contribution, 0) for e in self.events)
@@ -153,7 +154,8 @@ def effect(e, view):
     if e.op == "add":
         return Effect(removes=observed) if shown == 0 else Effect()         # no hidden debt (R7)
     if e.op == "set" and e.n > 0:
-        return Effect(removes=observed, moves=frozenset({e} if e.where == SAVED else ()))
+        return Effect(removes=observed, moves=frozenset({e} if e.where == SAVED else ()),
+                      generation=generation(e, view))
     if e.op in ("set", "remove"):                                           # set to 0 is remove
         return Effect(removes=observed)
     if e.op == "decrement":
@@ -161,6 +163,14 @@ def effect(e, view):
     if e.op in ("save", "unsave"):
         return Effect(moves=observed)
     raise AssertionError(f"no rule for {e.op}")
+
+
+def generation(e, view):
+    """Sets of one cart are rivals (R5), but not those at the other location that this one's maker saw:
+    five saved and then three set in the cart are eight when the three are saved too."""
+    elsewhere = view.observed(e.key, CART if e.where == SAVED else SAVED)
+    seen = [view.effects[c].generation for c in elsewhere if c.op == "set" and c.scope == e.scope]
+    return max(seen, default=-1) + 1
 
 
 def shares(decrement, view):

@@ -104,7 +104,8 @@ impl Cart {
             Change::Set { key, quantity, at } => {
                 self.remove(&mut delta, key, *at);
                 if *quantity > 0 {
-                    let kind = Kind::Set { time: stamp.time, scope: stamp.scope };
+                    let kind =
+                        Kind::Set { time: stamp.time, scope: self.scope_of_set(key, *at, stamp.scope) };
                     self.put(&mut delta, key, kind, *quantity, *at, stamp);
                     let details = self.details(key).map(|details| (key.clone(), Arc::clone(details)));
                     delta.details.extend(details);
@@ -160,6 +161,20 @@ impl Cart {
             contribution.moved = Some(Move { time: stamp.time, actor: stamp.dot.actor, to: at });
         }
         delta.lines.push((key.clone(), Contributions::one(stamp.dot, contribution)));
+    }
+
+    /// A set rivals the sets made in parallel, not one that its maker saw at the other location: five saved
+    /// and then three set in the cart are eight when the three are saved too (docs/adr/0007). So it is made
+    /// in the next generation of its scope.
+    fn scope_of_set(&self, key: &LineKey, at: Location, own: Scope) -> Scope {
+        let elsewhere =
+            self.line(key).into_iter().flat_map(|line| line.iter()).filter(|(_, c)| c.location() != at);
+        let generations =
+            elsewhere.filter_map(|(_, contribution)| match contribution.payload.as_ref()?.kind {
+                Kind::Set { scope, .. } => scope.generation_of(own),
+                Kind::Add | Kind::Unknown(_) => None,
+            });
+        generations.max().map_or(own, |seen| own.generation(seen + 1))
     }
 
     /// Counts a decrement against the observed dots that count, newest first, each up to what is left.

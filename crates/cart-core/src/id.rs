@@ -88,9 +88,27 @@ impl From<Dot> for crdts::Dot<Actor> {
     }
 }
 
-/// The cart in which a set was made: after a guest signs in, sets of two carts add up.
+/// The cart in which a set was made: after a guest signs in, sets of two carts add up. Sets of one cart
+/// that did not compete, since one was seen saved when the other was made, are generations of its scope.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Scope(pub u32);
+
+impl Scope {
+    /// How many generations there may be; a line has no more contributions than that.
+    const GENERATIONS: u32 = 512;
+
+    /// The generation of a cart's own scope, from 0. The last one serves all beyond it.
+    pub const fn generation(self, number: u32) -> Self {
+        let last = Self::GENERATIONS - 1;
+        Self(self.0.wrapping_add(if number > last { last } else { number }))
+    }
+
+    /// Which generation of a cart's own scope this is, if it is one.
+    pub const fn generation_of(self, own: Self) -> Option<u32> {
+        let number = self.0.wrapping_sub(own.0);
+        if number < Self::GENERATIONS { Some(number) } else { None }
+    }
+}
 
 /// A region, by the platform's location hint.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]

@@ -152,7 +152,7 @@ fn check_payload(state: &Cart, payload: &Payload, sender: &Sender) -> Result<(),
         Kind::Add | Kind::Set { .. } if !(1..=max).contains(&payload.quantity) => {
             return Err(Reject::invalid("quantity", format!("use 1 to {max}")));
         }
-        Kind::Set { scope, .. } if *scope != sender.scope => {
+        Kind::Set { scope, .. } if scope.generation_of(sender.scope).is_none() => {
             return Err(Reject::NotYours("a set made in another cart"));
         }
         Kind::Set { time, .. } => HybridClock::check(*time, sender.now)?,
