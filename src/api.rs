@@ -81,7 +81,7 @@ async fn handle(
 /// The path and the query of an absolute URL, both still encoded.
 fn path_and_query(url: &str) -> (&str, &str) {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let rest = rest.find(['/', '?']).map_or("/", |at| &rest[at..]);
+    let rest = rest.find(['/', '?']).and_then(|at| rest.get(at..)).unwrap_or("/");
     let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
     (path, query.split('#').next().unwrap_or_default())
 }

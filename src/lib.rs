@@ -1,6 +1,11 @@
 //! The edge shell: the only crate that knows the runtime. It decides nothing about carts: it routes,
 //! guards, loads, calls `step`, commits and replies. ARCHITECTURE.md is the map.
 
+// A panic resets the isolate, and with it every cart in it.
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::string_slice)
+)]
 // The runtime's bindings expand to unsafe code; none is written here.
 #![allow(unsafe_code, missing_docs)]
 
