@@ -72,7 +72,7 @@ async fn handle(
         Endpoint::OpenSession => exchange.open_session().await,
         Endpoint::RenewSession => exchange.renew_session().await,
         _ => {
-            exchange.visitor.enter(config)?;
+            exchange.visitor.enter(exchange.request.headers(), config)?;
             exchange.cart_endpoint(route).await
         }
     }
@@ -208,8 +208,8 @@ impl Exchange<'_> {
             Endpoint::Merge => self.merge(cart).await,
             Endpoint::Export => self.export(cart).await,
             Endpoint::EraseCart => {
+                let (_, session, _) = self.owned(cart)?;
                 let (cart_id, _, _) = self.call_cart(cart, Input::Erase).await?;
-                let session = self.visitor.session()?.clone();
                 self.call_as(&session, &session.root, Input::Strike { cart: cart_id }).await?;
                 Response::empty().map(|response| response.with_status(204)).map_err(ours)
             }
@@ -237,8 +237,12 @@ impl Exchange<'_> {
 
     async fn renew_session(&mut self) -> Result<Response, Problem> {
         let Empty {} = body::json(self.request).await?;
-        let session = self.visitor.renewable(self.config)?;
-        let newest = self.newest(&session).await?;
+        let session = self.visitor.renewable(self.request.headers(), self.config)?;
+        let newest = match self.newest(&session).await {
+            // Every cart was erased: the session goes on, and makes a new one.
+            Err(problem) if problem.status == 404 => session.root.clone(),
+            newest => newest?,
+        };
         let renewed = session.renewed(self.visitor.now);
         self.visitor.session = Some(renewed.clone());
         self.visitor.issue = true;
@@ -281,6 +285,8 @@ impl Exchange<'_> {
                 pages: Vec::new(),
             }
         });
+        // The root first: it knows whether the session was signed out.
+        self.call_as(&session, &session.root, Input::Carts).await?;
         let (reply, head) = self.call_as(&session, &cart_id, Input::Open { edit }).await?;
         if !fresh {
             self.call_as(&session, &session.root, Input::Enroll { cart: cart_id.clone() }).await?;
@@ -288,6 +294,9 @@ impl Exchange<'_> {
         let response = self.view(&cart_id, &reply, &head, 201).await?;
         let mut set = Setter(response.headers());
         set.put("Location", &format!("/v1/carts/{cart_id}"));
+        if matches!(reply.kind, ReplyKind::State { replayed: true, .. }) {
+            set.put("Idempotency-Replayed", "true");
+        }
         if minted {
             set.put("Idempotency-Key", key.as_str());
         }
@@ -323,10 +332,16 @@ impl Exchange<'_> {
 
     /// Reads never make a session or a cart.
     async fn read(&mut self, cart: &str) -> Result<(CartId, Reply, Head), Problem> {
+        self.owned(cart)?;
+        self.call_cart(cart, Input::Read).await
+    }
+
+    /// As [`Self::address`], of a session that is there already.
+    fn owned(&mut self, cart: &str) -> Result<(CartId, Session, bool), Problem> {
         if cart == "current" {
             self.visitor.session()?;
         }
-        self.call_cart(cart, Input::Read).await
+        self.address(cart)
     }
 
     /// Plain HTTP commands: all or none, once for each key.
@@ -341,13 +356,32 @@ impl Exchange<'_> {
             return Err(Problem::invalid("commands", problem));
         }
         let (key, minted) = guard::idempotency_key(self.request.headers())?;
+        let mut outcome = self.edit_once(cart, commands, context, key.as_str()).await;
+        // A key that the edge made is told where it is of use: with the answer, and where a retry may help.
+        match &mut outcome {
+            Ok(response) if minted => Setter(response.headers()).put("Idempotency-Key", key.as_str()),
+            Err(problem) if minted && problem.status >= 500 => {
+                problem.idempotency_key = Some(key.as_str().to_owned())
+            }
+            _ => {}
+        }
+        outcome
+    }
+
+    async fn edit_once(
+        &mut self,
+        cart: &str,
+        commands: Vec<Command>,
+        context: Option<String>,
+        key: &str,
+    ) -> Result<Response, Problem> {
         let (address, session, _) = self.address(cart)?;
         self.check_skus(&commands).await?;
         let header = |name: &str| self.request.headers().get(name).ok().flatten();
         let context = context.or(self.query.context.take()).or(header("Evercart-Context"));
         let if_match = header("If-Match");
         let mut edit = Edit {
-            actors: actors_of_key(session.day(), &session.id, key.as_str()),
+            actors: actors_of_key(session.day(), &session.id, key),
             commands,
             seen: None,
             if_version: None,
@@ -358,7 +392,9 @@ impl Exchange<'_> {
             let cart_id = if cart == "current" { self.newest(&session).await? } else { address };
             edit.seen = context.map(|context| self.config.signer.seen(&cart_id, &context)).transpose()?;
             if let Some(wanted) = if_match {
-                edit.if_version = Some(self.matched_version(&session, &cart_id, &wanted).await?);
+                // Where it does not match, the replica still has to say whether this is a retry.
+                edit.if_version =
+                    Some(self.matched_version(&session, &cart_id, &wanted).await?.unwrap_or_default());
             }
             let (reply, head) = self.call_as(&session, &cart_id, Input::Edit(edit)).await?;
             (cart_id, reply, head)
@@ -366,12 +402,8 @@ impl Exchange<'_> {
             self.call_cart(cart, Input::Edit(edit)).await?
         };
         let response = self.view(&cart_id, &reply, &head, 200).await?;
-        let mut set = Setter(response.headers());
         if matches!(reply.kind, ReplyKind::State { replayed: true, .. }) {
-            set.put("Idempotency-Replayed", "true");
-        }
-        if minted {
-            set.put("Idempotency-Key", key.as_str());
+            Setter(response.headers()).put("Idempotency-Replayed", "true");
         }
         Ok(response)
     }
@@ -402,14 +434,10 @@ impl Exchange<'_> {
         session: &Session,
         cart_id: &CartId,
         wanted: &str,
-    ) -> Result<String, Problem> {
+    ) -> Result<Option<String>, Problem> {
         let (reply, _) = self.call_as(session, cart_id, Input::Read).await?;
         let shown = respond::show(self.env, self.config, cart_id, &reply, self.visitor.now).await?;
-        if respond::etag_matches(wanted, &shown.etag) {
-            Ok(shown.version)
-        } else {
-            Err(Reject::VersionMismatch.into())
-        }
+        Ok(respond::etag_is(wanted, &shown.etag).then_some(shown.version))
     }
 
     async fn lease_actor(&mut self, cart: &str) -> Result<Response, Problem> {
@@ -449,6 +477,10 @@ impl Exchange<'_> {
         let guest_session = self.config.signer.renewable(&token, self.visitor.now).map_err(|_| {
             Problem::invalid("token", "is not the token of the session that owns the guest's cart")
         })?;
+        let (guest, _) = self.call_as(&guest_session, &guest_id, Input::Read).await?;
+        if matches!(&guest.kind, ReplyKind::State { merged_into: Some(into), .. } if *into != cart_id) {
+            return Err(Reject::AlreadyMerged.into());
+        }
         // The user's own cart first, and those it was merged into: nothing is sealed unless there is a cart
         // to merge into, and it waits for what the guest's devices still send.
         let mut link = self.call_as(&session, &cart_id, Input::Expect).await?.0;

@@ -45,7 +45,12 @@ impl Config {
                 line_quantity_max: number("LINE_QUANTITY_MAX").unwrap_or(defaults.line_quantity_max),
                 ..defaults
             },
-            key_ms: number("IDEMPOTENCY_KEY_MS").map_or(Ledger::KEY_MS, u64::from),
+            key_ms: match number("IDEMPOTENCY_KEY_MS").map(u64::from) {
+                Some(ms) if ms > Ledger::KEY_MS => {
+                    return Err(Problem::misconfigured("IDEMPOTENCY_KEY_MS is at most 24 hours"));
+                }
+                given => given.unwrap_or(Ledger::KEY_MS),
+            },
         })
     }
 }

@@ -18,6 +18,9 @@ pub struct Problem {
     /// The sequence number of the state that refused.
     #[serde(default)]
     pub sequence: Option<u64>,
+    /// The key with which to send the same request again, where the edge made it.
+    #[serde(default)]
+    pub idempotency_key: Option<String>,
     /// The methods of the path, for 405.
     #[serde(default)]
     pub allow: Option<String>,
@@ -31,6 +34,7 @@ impl Problem {
             detail: detail.into(),
             retry_after_s: None,
             sequence: None,
+            idempotency_key: None,
             allow: None,
         }
     }
@@ -103,6 +107,9 @@ impl Problem {
         }
         if let Some(sequence) = self.sequence {
             headers.set("Evercart-Sequence", &sequence.to_string())?;
+        }
+        if let Some(key) = &self.idempotency_key {
+            headers.set("Idempotency-Key", key)?;
         }
         if let Some(allow) = &self.allow {
             headers.set("Allow", allow)?;

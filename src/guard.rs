@@ -27,8 +27,8 @@ pub struct Visitor {
     pub session: Option<Session>,
     /// The session is new or renewed: its token goes out with the answer.
     pub issue: bool,
-    /// The token as it came.
-    token: Option<String>,
+    /// The session came as a cookie.
+    pub by_cookie: bool,
 }
 
 impl Visitor {
@@ -39,13 +39,13 @@ impl Visitor {
         check_region(headers, config)?;
         let now = sys::now(skew_ms);
         let origin = check_origin(request, config)?;
-        Ok(Self { now, skew_ms, origin, session: None, issue: false, token: token(headers)? })
+        Ok(Self { now, skew_ms, origin, session: None, issue: false, by_cookie: false })
     }
 
     /// Takes the session of the token. Without a token there is none.
-    pub fn enter(&mut self, config: &Config) -> Result<(), Problem> {
-        let Some(token) = &self.token else { return Ok(()) };
-        let session = config.signer.session(token, self.now).map_err(fault)?;
+    pub fn enter(&mut self, headers: &Headers, config: &Config) -> Result<(), Problem> {
+        let Some(token) = self.token(headers)? else { return Ok(()) };
+        let session = config.signer.session(&token, self.now).map_err(fault)?;
         // The token stays as it came for this request: dots are derived from its day.
         self.issue = self.now > session.issued.plus(SLIDE_MS);
         self.session = Some(session);
@@ -53,9 +53,9 @@ impl Visitor {
     }
 
     /// The session of the token, also if it has been idle.
-    pub fn renewable(&self, config: &Config) -> Result<Session, Problem> {
-        let token = self.token.as_ref().ok_or_else(required)?;
-        config.signer.renewable(token, self.now).map_err(fault)
+    pub fn renewable(&mut self, headers: &Headers, config: &Config) -> Result<Session, Problem> {
+        let token = self.token(headers)?.ok_or_else(required)?;
+        config.signer.renewable(&token, self.now).map_err(fault)
     }
 
     /// The session, or a refusal.
@@ -83,6 +83,23 @@ impl Visitor {
         });
         self.issue = true;
         self.session()
+    }
+
+    /// The token as it came: the header's before the cookie's.
+    fn token(&mut self, headers: &Headers) -> Result<Option<String>, Problem> {
+        if let Some(header) = headers.get("Authorization").ok().flatten() {
+            let (scheme, token) = header.split_once(' ').unwrap_or((&header, ""));
+            if !scheme.eq_ignore_ascii_case("bearer") || token.trim().is_empty() {
+                let detail = "send Authorization: Bearer and the session's token";
+                return Err(Problem::new(401, "token_invalid", detail));
+            }
+            return Ok(Some(token.trim().to_owned()));
+        }
+        let cookies = headers.get("Cookie").ok().flatten().unwrap_or_default();
+        let mut pairs = cookies.split(';').filter_map(|pair| pair.trim().split_once('='));
+        let token = pairs.find(|(name, _)| *name == COOKIE).map(|(_, token)| token.to_owned());
+        self.by_cookie = token.is_some();
+        Ok(token)
     }
 }
 
@@ -123,23 +140,6 @@ fn fault(fault: TokenFault) -> Problem {
             "the session was idle for too long; renew it with POST /v1/sessions/renew and the same token",
         ),
     }
-}
-
-fn token(headers: &Headers) -> Result<Option<String>, Problem> {
-    if let Some(header) = headers.get("Authorization").ok().flatten() {
-        let (scheme, token) = header.split_once(' ').unwrap_or((&header, ""));
-        if !scheme.eq_ignore_ascii_case("bearer") || token.trim().is_empty() {
-            return Err(Problem::new(
-                401,
-                "token_invalid",
-                "send Authorization: Bearer and the session's token",
-            ));
-        }
-        return Ok(Some(token.trim().to_owned()));
-    }
-    let cookies = headers.get("Cookie").ok().flatten().unwrap_or_default();
-    let ours = cookies.split(';').filter_map(|pair| pair.trim().split_once('='));
-    Ok(ours.into_iter().find(|(name, _)| *name == COOKIE).map(|(_, token)| token.to_owned()))
 }
 
 fn skew(headers: &Headers, config: &Config) -> Result<i64, Problem> {

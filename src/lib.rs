@@ -4,7 +4,13 @@
 // A panic resets the isolate, and with it every cart in it.
 #![cfg_attr(
     not(test),
-    deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::string_slice)
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::string_slice
+    )
 )]
 // The runtime's bindings expand to unsafe code; none is written here.
 #![allow(unsafe_code, missing_docs)]

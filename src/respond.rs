@@ -62,12 +62,13 @@ impl Shown {
     /// The answer: 304 or 204 where the request asked for no more, else the view with `status`.
     pub fn response(self, request: &Request, status: u16) -> Result<Response, Problem> {
         let header = |name: &str| request.headers().get(name).ok().flatten().unwrap_or_default();
-        let matches =
-            request.method() == worker::Method::Get && etag_matches(&header("If-None-Match"), &self.etag);
-        let minimal = header("Prefer").split(',').any(|preference| preference.trim() == "return=minimal");
+        let reads = matches!(request.method(), worker::Method::Get | worker::Method::Head);
+        let matches = reads && etag_matches(&header("If-None-Match"), &self.etag);
+        let prefers = header("Prefer").split(',').any(|preference| preference.trim() == "return=minimal");
+        let minimal = prefers && !reads;
         let response = if matches {
             Response::empty().map(|response| response.with_status(304))
-        } else if minimal && request.method() != worker::Method::Get {
+        } else if minimal {
             Response::empty().map(|response| response.with_status(204))
         } else {
             json(&self.body, status)
@@ -87,9 +88,14 @@ impl Shown {
     }
 }
 
-/// Whether a list of entity tags, or `*`, names this one (RFC 9110, 13.1).
+/// Whether a list of entity tags, or `*`, names this one, weakly as `If-None-Match` does (RFC 9110, 13.1.2).
 pub fn etag_matches(list: &str, etag: &str) -> bool {
     list.split(',').map(str::trim).any(|there| there == "*" || there.trim_start_matches("W/") == etag)
+}
+
+/// The same strongly, as `If-Match` does (RFC 9110, 13.1.1): no weak tag matches.
+pub fn etag_is(list: &str, etag: &str) -> bool {
+    list.split(',').map(str::trim).any(|there| there == "*" || there == etag)
 }
 
 /// What the replica said of itself: where it stands, and in development what it cost.
@@ -127,10 +133,13 @@ pub fn common_headers(
     }
     if let (Some(config), Some(visitor)) = (config, visitor)
         && let (Some(session), true) = (&visitor.session, visitor.issue)
-        && response.status_code() < 400
+        && !(400..500).contains(&response.status_code())
     {
         let token = config.signer.token(&session.renewed(visitor.now));
-        set.put("Evercart-Token", &token);
+        // A script that has only the cookie is not given the token.
+        if !visitor.by_cookie {
+            set.put("Evercart-Token", &token);
+        }
         set.put("Set-Cookie", &cookie(&token, RENEW_MS / Millis::SECOND));
     }
 }

@@ -2,8 +2,10 @@
 //! What is in memory is thrown away whenever a commit fails, so it never runs ahead of the storage.
 
 use std::cell::{Cell, RefCell};
+use std::time::Duration;
 
 use cart_core::replica::{Caller, Effect, Input, Replica, Reply};
+use cart_core::time::Millis;
 use worker::{DurableObject, Env, Request, Response, Result, State, durable_object};
 
 use crate::call::{Call, Head, Rows};
@@ -46,6 +48,7 @@ impl DurableObject for CartObject {
     async fn alarm(&self) -> Result<Response> {
         if let Err(error) = self.tick().await {
             worker::console_error!("alarm: {error}");
+            self.state.storage().set_alarm(ALARM_RETRY).await?;
         }
         Response::empty()
     }
@@ -76,7 +79,7 @@ impl CartObject {
         let mut slot = self.replica.borrow_mut();
         let mut replica = match slot.take() {
             Some(replica) => replica,
-            None => self.load(call, rows)?,
+            None => self.load(call, now, rows)?,
         };
         let mut input = call.input.clone();
         if let Input::Edit(edit) | Input::Open { edit: Some(edit) } = &mut input
@@ -96,7 +99,7 @@ impl CartObject {
         Ok(effects)
     }
 
-    fn load(&self, call: &Call, rows: &mut Rows) -> Result<Replica, Problem> {
+    fn load(&self, call: &Call, now: Millis, rows: &mut Rows) -> Result<Replica, Problem> {
         let failed = |error: worker::Error| Problem::object(&error);
         let config = Config::from_env(&self.env)?;
         let (row, read) = rows::replica::read(&self.state.storage().sql()).map_err(failed)?;
@@ -109,7 +112,7 @@ impl CartObject {
             })?,
             None => {
                 let incarnation = sys::random_u64().map_err(failed)?;
-                Replica::new(call.cart_id.clone(), call.region, incarnation, sys::now(call.skew_ms))
+                Replica::new(call.cart_id.clone(), call.region, incarnation, now)
             }
         };
         Ok(replica.configured(config.limits, config.key_ms))
@@ -144,6 +147,9 @@ impl CartObject {
 fn to_error(problem: Problem) -> worker::Error {
     worker::Error::RustError(format!("{}: {}", problem.code, problem.detail))
 }
+
+/// When an alarm that failed goes off again.
+const ALARM_RETRY: Duration = Duration::from_secs(5);
 
 /// How often a call is tried while the platform says that trying again may help.
 const TRIES_MAX: u32 = 3;

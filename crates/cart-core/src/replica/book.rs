@@ -51,8 +51,10 @@ pub struct Book {
     pub seal: Option<Seal>,
     /// Tokens issued until then open nothing.
     pub signed_out: Option<Millis>,
-    /// When the last page of the ledger that was put aside may be dropped; `None` if there is none.
-    pub pages_until: Option<Millis>,
+    /// The horizon's hold for the devices of guests' carts that were merged here.
+    pub hold: Option<Hold>,
+    /// When each page of the ledger that was put aside may be dropped, oldest first.
+    pub pages: Vec<Millis>,
     /// When the alarm is armed for.
     pub wake: Option<Millis>,
 }
@@ -67,6 +69,15 @@ pub struct Seal {
     /// The changes that have not arrived there yet, joined; empty if all have.
     #[serde(with = "super::call::base64_cart")]
     pub outbox: Cart,
+}
+
+/// While it lasts, the horizon does not pass its day.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Hold {
+    /// The day.
+    pub day: Day,
+    /// When it ends.
+    pub until: Millis,
 }
 
 /// An actor leased to a replica instance of a device.

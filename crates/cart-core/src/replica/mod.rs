@@ -5,7 +5,7 @@
 mod book;
 mod call;
 
-pub use book::{Book, LEASE_MS, LEASES_MAX, Lease, Row, SESSION_CARTS_MAX, Seal};
+pub use book::{Book, Hold, LEASE_MS, LEASES_MAX, Lease, Row, SESSION_CARTS_MAX, Seal};
 pub use call::{Caller, Edit, Effect, Input, RETRY_DAYS, Reply, ReplyKind, actors_of_key};
 
 use crate::cart::Cart;
@@ -52,7 +52,8 @@ impl Replica {
             carts: Vec::new(),
             seal: None,
             signed_out: None,
-            pages_until: None,
+            hold: None,
+            pages: Vec::new(),
             wake: None,
         };
         Self {
@@ -164,6 +165,9 @@ impl Replica {
                 self.cart = Cart::erased();
                 self.ledger = Ledger::default();
                 self.book.leases.clear();
+                if let Some(seal) = &mut self.book.seal {
+                    seal.outbox = Cart::default();
+                }
                 self.book.sequence += 1;
                 self.drop_pages(Millis(u64::MAX >> 11), effects);
                 Ok(ReplyKind::Done)
@@ -270,12 +274,12 @@ impl Replica {
         // Purged here, where the row is written anyway: no alarm and no row of its own.
         let days = RETRY_DAYS + 1;
         self.ledger.forget(now.day().before(days));
-        if self.book.pages_until.is_some_and(|until| until < now) {
+        if self.book.pages.first().is_some_and(|until| *until <= now) {
             self.drop_pages(now, effects);
         }
         if let Some(page) = self.ledger.note(Entry { actor, body: edit.body_digest(), at: now }) {
             let until = now.plus(u64::from(days + 1) * Millis::DAY);
-            self.book.pages_until = Some(until);
+            self.book.pages.push(until);
             effects.push(Effect::PutPage { entries: page.to_bytes(), until });
         }
         Ok(self.state(false))
@@ -389,9 +393,9 @@ impl Replica {
 
     /// Holds the horizon for a guest's devices: their leases end with this one at the latest.
     fn expect_guest(&mut self, now: Millis) {
-        let lease = Lease { actor: Actor::mint(now.day().before(1), 0), until: now.plus(LEASE_MS) };
-        self.book.leases.retain(|there| there.actor != lease.actor);
-        self.book.leases.push(lease);
+        let day = now.day().before(1);
+        let day = self.book.hold.filter(|hold| hold.until > now).map_or(day, |hold| hold.day.min(day));
+        self.book.hold = Some(Hold { day, until: now.plus(LEASE_MS) });
     }
 
     fn seal(&mut self, caller: &Caller, into: CartId, now: Millis) -> Result<ReplyKind, Reject> {
@@ -439,7 +443,8 @@ impl Replica {
     /// A key used under a token of day d is used on d or d + 1, and forgotten by the end of d + 2.
     fn follow_horizon(&mut self, now: Millis) {
         self.book.leases.retain(|lease| lease.until > now);
-        let leased = self.book.leases.iter().map(|lease| lease.actor.day()).min();
+        let held = self.book.hold.filter(|hold| hold.until > now).map(|hold| hold.day);
+        let leased = self.book.leases.iter().map(|lease| lease.actor.day()).chain(held).min();
         let ended = now.day().before(RETRY_DAYS);
         let alone = self.cart.replicas.values().filter(|replica| !replica.left).count() <= 1;
         if alone && !self.cart.is_erased() {
@@ -454,11 +459,11 @@ impl Replica {
         }
     }
 
-    /// Drops the ledger's pages whose time has come by `until`, if there are pages at all.
+    /// Drops the ledger's pages whose time has come by `until`.
     fn drop_pages(&mut self, until: Millis, effects: &mut Vec<Effect>) {
-        if self.book.pages_until.is_some() {
+        if !self.book.pages.is_empty() {
             effects.push(Effect::DropPages { until });
-            self.book.pages_until = self.book.pages_until.filter(|last| *last > until);
+            self.book.pages.retain(|there| *there > until);
         }
     }
 
@@ -469,7 +474,8 @@ impl Replica {
         }
         let forwarding = effects.iter().any(|effect| matches!(effect, Effect::Forward { .. }));
         let due = now.plus(if forwarding { RETRY_MS } else { FORWARD_MS });
-        if self.book.wake.is_none_or(|armed| armed > due) {
+        // One that should have gone off was lost.
+        if self.book.wake.is_none_or(|armed| armed > due || armed < now) {
             self.book.wake = Some(due);
             effects.push(Effect::Wake(due));
         }
