@@ -8,6 +8,7 @@ use crate::limits::Limits;
 use crate::line::{Contribution, Kind, LineKey, Payload};
 use crate::reject::Reject;
 use crate::time::{Day, HybridClock, Millis};
+use crate::wire;
 
 /// How far beyond what is known of its actor a counter may be.
 pub const COUNTER_WINDOW: u64 = 1_024;
@@ -115,8 +116,10 @@ fn check_contribution(
     match &contribution.payload {
         Some(_) if others => return Err(Reject::ForeignDot),
         Some(payload) => {
-            if known.and_then(|known| known.payload.as_ref()).is_some_and(|known| known != payload) {
-                return Err(Reject::DotConflict);
+            match known.and_then(|known| known.payload.as_ref()) {
+                Some(known) if known != payload => return Err(Reject::DotConflict),
+                None if wire::is_live(state, dot) => return Err(Reject::DotConflict),
+                Some(_) | None => {}
             }
             check_payload(state, payload, sender)?;
         }

@@ -228,7 +228,7 @@ fn encode_cart(cart: &Cart) -> Vec<u8> {
 }
 
 /// Whether a dot of the context need not be written because a line or coupon has it.
-fn is_live(cart: &Cart, dot: Dot) -> bool {
+pub(crate) fn is_live(cart: &Cart, dot: Dot) -> bool {
     let in_lines = cart.lines.iter().any(|(_, line)| line.get(dot).is_some_and(|c| c.payload.is_some()));
     in_lines || cart.coupons.values().any(|dots| dots.binary_search(&dot).is_ok())
 }
@@ -536,6 +536,7 @@ impl<'a> Reader<'a> {
         }
         let context = Context::default();
         let mut cart = Cart { context, lines, details, coupons, meta, fences, replicas, home, erased };
+        check_dots_are_used_once(&cart)?;
         cloud.extend(live_dots(&cart));
         cart.context = Context::from_parts(clock, cloud, horizon);
         Ok(cart)
@@ -723,6 +724,19 @@ impl Actors {
         let actor = usize::try_from(index).ok().and_then(|at| self.0.get(at));
         actor.copied().ok_or(Reject::Malformed("an index beyond the actors"))
     }
+}
+
+/// A dot is one change: the dot of a contribution or a coupon is nowhere else. Holes of one dot may stand in
+/// several lines, from which its contribution will show the right one. Joins keep that.
+fn check_dots_are_used_once(cart: &Cart) -> Result<(), Reject> {
+    let mut live: Vec<Dot> = live_dots(cart).collect();
+    live.sort_unstable();
+    let twice = live.windows(2).any(|pair| pair[0] == pair[1]);
+    let holes = cart.lines.iter().flat_map(|(_, line)| line.iter()).filter(|(_, c)| c.payload.is_none());
+    if twice || holes.into_iter().any(|(dot, _)| live.binary_search(&dot).is_ok()) {
+        return Err(Reject::Malformed("a dot is used twice"));
+    }
+    Ok(())
 }
 
 fn ascending<T: Ord>(before: Option<&T>, next: &T) -> Result<(), Reject> {
