@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use cart_core::id::{Actor, CartId};
+use cart_core::sync::{Device, Learned, SyncResponse};
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
@@ -69,6 +71,34 @@ impl Shop {
         Answer::of(self.call(session, Method::POST, "/v1/carts/current/lines").json(&body)).await
     }
 
+    /// A new device of a cart: an actor leased, nothing seen.
+    pub async fn device(&self, session: &Session, cart_id: &str) -> Device {
+        let scope = CartId::try_from(cart_id.to_owned()).expect("a cart's id").scope();
+        Device::new(self.lease(session, cart_id).await, scope)
+    }
+
+    /// Leases an actor.
+    pub async fn lease(&self, session: &Session, cart_id: &str) -> Actor {
+        let path = format!("/v1/carts/{cart_id}/actors");
+        let answer = Answer::of(self.call(session, Method::POST, &path).json(&json!({}))).await.expect(201);
+        answer.json()["actor"].as_str().and_then(Actor::from_hex).expect("an actor")
+    }
+
+    /// A device sends what it has, and takes in the answer.
+    pub async fn exchange(&self, session: &Session, cart_id: &str, device: &mut Device) -> Learned {
+        let sent_before = device.sent();
+        let request = device.request().to_bytes();
+        let answer = self.sync(session, cart_id, request).await.expect(200);
+        let response = SyncResponse::from_bytes(&answer.bytes).expect("a response");
+        device.receive(&response, sent_before)
+    }
+
+    /// Sends the bytes of a sync.
+    pub async fn sync(&self, session: &Session, cart_id: &str, request: Vec<u8>) -> Answer {
+        let call = self.call(session, Method::POST, &format!("/v1/carts/{cart_id}/sync"));
+        Answer::of(call.header("Content-Type", "application/vnd.evercart.delta").body(request)).await
+    }
+
     /// The current cart's view.
     pub async fn view(&self, session: &Session) -> Value {
         let answer = Answer::of(self.call(session, Method::GET, "/v1/carts/current")).await;
@@ -88,6 +118,34 @@ impl Answer {
         let response = request.send().await?;
         let (status, headers) = (response.status(), response.headers().clone());
         Ok(Self { status, headers, bytes: response.bytes().await?.to_vec() })
+    }
+
+    /// The answer, if it has this status.
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "{}", self.text());
+        self
+    }
+
+    /// The answer, if it is a whole refusal (RFC 9457) with this status and code.
+    #[track_caller]
+    pub fn refused(self, status: u16, code: &str) -> Self {
+        let problem = self.problem();
+        assert_eq!((problem.0, problem.1.as_str()), (status, code), "{}", self.text());
+        self
+    }
+
+    /// Status and code of a whole refusal.
+    #[track_caller]
+    pub fn problem(&self) -> (u16, String) {
+        let status = self.status.as_u16();
+        assert_eq!(self.header("content-type"), "application/problem+json", "{status} {}", self.text());
+        let body = self.json();
+        let text = |name: &str| body[name].as_str().filter(|text| !text.is_empty());
+        assert!(["type", "title", "detail", "code"].into_iter().all(|name| text(name).is_some()), "{body}");
+        assert_eq!(body["status"], status, "{body}");
+        assert_eq!(body.as_object().map(|fields| fields.len()), Some(5), "{body}");
+        (status, text("code").expect("checked").to_owned())
     }
 
     pub fn text(&self) -> String {
@@ -117,7 +175,16 @@ impl Answer {
 
     /// Rows read and written by the object for this call.
     pub fn rows(&self) -> (u64, u64) {
-        let text = self.header("evercart-rows");
+        self.rows_of("evercart-rows")
+    }
+
+    /// Rows read and written by the object since it woke, its alarms included.
+    pub fn rows_since_wake(&self) -> (u64, u64) {
+        self.rows_of("evercart-rows-since-wake")
+    }
+
+    fn rows_of(&self, header: &str) -> (u64, u64) {
+        let text = self.header(header);
         let number = |name: &str| {
             let rest = text.split_once(name).unwrap_or_else(|| panic!("{name} in {text:?}")).1;
             rest.split(' ').next().and_then(|digits| digits.parse().ok()).expect("a number")

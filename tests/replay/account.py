@@ -19,6 +19,8 @@ finally shows the view of every event that became durable.
 reads one basket a line ({"basket", "scope", "events", "refused", "final", ..}), compares what each cart
 shows at last ("final") with this account, and writes totals and the first 50 mismatches as JSON. Events
 may leave out "in", "scope" and "batch". "line_count_by_key" counts the lines of a key listed in one place.
+A refusal is judged if its code is one of JUDGED, by what the events with seq <= upto show; it carries "key"
+and "in", "n", "coupon", as its code needs. One that saw more, such as the rest of its batch, is "dirty".
 Exit code 0: all as it must be; 1: a violation; 2: the input is malformed.
 """
 
@@ -29,12 +31,14 @@ import re
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 
 CART, SAVED = "cart", "saved"
 VIOLATIONS = ("lost", "doubled", "resurrected", "other", "refusals_wrong")
 MISMATCHES_LISTED = 50
+LINE_QUANTITY_MAX = 9_999
 
 
 # ---- Events, and which of them saw which -----------------------------------------------------------
@@ -183,9 +187,13 @@ def shares(decrement, view):
     return takes
 
 
+def seen_by(e, events):
+    return [f for f in events if saw(e, f)]
+
+
 def effects_of(events):
     """Every event's effect. What an event saw is evaluated before it; a cycle raises CycleError."""
-    seen = {e: [f for f in events if saw(e, f)] for e in events}
+    seen = {e: seen_by(e, events) for e in events}
     effects = {}
     for e in TopologicalSorter(seen).static_order():
         effects[e] = effect(e, View(seen[e], effects))
@@ -235,10 +243,16 @@ def mismatches_of(basket):
         if e.acknowledged and e.seq is None:
             yield mismatch("lost", e.key or e.code, "acknowledged", f"{e.op} {name(e)} durable", "never durable")
 
-    for refusal in (r for r in basket.refused if line_not_found(r) and not r["dirty"]):
-        shown = view(lambda e: e.seq <= refusal["upto"]).quantity(refusal["key"], refusal["in"])
-        if shown > 0:
-            yield mismatch("refusals_wrong", refusal["key"], refusal["in"], shown, refusal["code"])
+    for e in basket.events:
+        if e.op in ("save", "unsave", "note") and overruled(e, seen_by(e, basket.events), basket.effects):
+            yield mismatch("lost", e.key, "time", f"{e.op} {name(e)} later than what it saw", "earlier")
+
+    for refusal in filter(is_judged, basket.refused):
+        seen = view(lambda e: e.seq <= refusal["upto"])
+        about = JUDGED[refusal["code"]]
+        if not about.is_right(refusal, seen):
+            yield mismatch("refusals_wrong", refusal.get("key", refusal.get("coupon")), refusal.get("in", "coupons"),
+                           about.shown(refusal, seen), refusal["code"])
 
 
 def kind_of_difference(expected, shown):
@@ -247,9 +261,11 @@ def kind_of_difference(expected, shown):
     return "doubled" if expected > 0 else "resurrected"
 
 
-def line_not_found(refusal):
-    """The one refusal that is judged; and only if not dirty: a dirty one saw more than its upto tells."""
-    return refusal["code"] == "line_not_found"
+def overruled(e, seen, effects):
+    """Does what it saw decide against it? Hybrid time exceeds all that its maker has seen."""
+    if e.op == "note":
+        return any(f.stamp > e.stamp for f in seen if f.op == "note")
+    return any(f.stamp > e.stamp for f in seen if effects[f].moves & effects[e].moves)
 
 
 def name(e):
@@ -267,7 +283,7 @@ def report(baskets):
         totals["acknowledged"] += sum(e.acknowledged for e in basket.events)
         kinds.update(e.op for e in basket.events)
         codes.update(r["code"] for r in basket.refused)
-        totals["refusals_unjudged"] += sum(line_not_found(r) and r["dirty"] for r in basket.refused)
+        totals["refusals_unjudged"] += sum(r["code"] in JUDGED and r["dirty"] for r in basket.refused)
         for mismatch in mismatches_of(basket):
             totals[mismatch["kind"]] += 1
             if len(mismatches) < MISMATCHES_LISTED:
@@ -347,6 +363,40 @@ EVENT = {"id": event_id, "device": number, "op": one_of(*FORMS), "seq": or_null(
 REFUSED = {"device": number, "op": one_of(*FORMS), "code": string, "upto": number, "dirty": flag}
 
 
+@dataclass(frozen=True)
+class Reason:
+    """Why an edit may be refused: what the refusal carries, what is shown, and which of that is a reason."""
+    form: dict
+    shown: Callable
+    is_right: Callable
+
+
+def quantity_shown(refusal, seen):
+    return seen.quantity(refusal["key"], refusal["in"])
+
+
+def would_be(refusal, seen):
+    """What the line would show where an add adds to it, or a move brings all of it."""
+    if refusal["op"] == "add":
+        return quantity_shown(refusal, seen) + refusal["n"]
+    return sum(seen.quantity(refusal["key"], where) for where in (CART, SAVED))
+
+
+def coupons_shown(refusal, seen):
+    return len(seen.applied(refusal["coupon"]))
+
+
+JUDGED = {
+    "line_not_found": Reason({"key": string}, quantity_shown, lambda r, seen: quantity_shown(r, seen) == 0),
+    "quantity_limit": Reason({"key": string}, quantity_shown, lambda r, seen: would_be(r, seen) > LINE_QUANTITY_MAX),
+    "coupon_not_found": Reason({"coupon": string}, coupons_shown, lambda r, seen: coupons_shown(r, seen) == 0),
+}
+
+
+def is_judged(refusal):
+    return refusal["code"] in JUDGED and not refusal["dirty"]
+
+
 def checked(record, form, what, defaults=()):
     """The fields of a record that the form names, each passing its check."""
     if type(record) is not dict:
@@ -395,10 +445,12 @@ def event_of(record, position, scope):
 def refusal_of(record, position):
     what = f"refusal {position}"
     fields = checked(record, REFUSED, what)
-    if not line_not_found(fields):
+    if not is_judged(fields):
         return fields
     places = FORMS[fields["op"]][1]
-    return fields | checked(record, {"key": string, "in": one_of(*places)}, what, {"in": places[0]})
+    form = JUDGED[fields["code"]].form | {"in": one_of(*places)}
+    form |= {"n": at_least(1)} if fields["op"] == "add" else {}
+    return fields | checked(record, form, what, {"in": places[0]})
 
 
 def read(path):

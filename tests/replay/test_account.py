@@ -268,6 +268,37 @@ class Violations(unittest.TestCase):
         self.assertEqual(totals["refused_by_code"], {"cart_busy": 1, "line_not_found": 2})
         self.assertEqual(totals["refusals_unjudged"], 1)
 
+    def test_refusals_at_the_limit(self):
+        events = history({"G": "add X 9990"}, {"G": "coupon C"}, {"G": "uncoupon C"})
+        limit = {"device": 0, "op": "add", "key": "X", "n": 10, "code": "quantity_limit", "upto": 1, "dirty": False}
+        coupon = {"device": 0, "op": "uncoupon", "coupon": "C", "code": "coupon_not_found", "upto": 1, "dirty": False}
+        for refusal, kinds in [(limit, {}), (limit | {"n": 9}, {"refusals_wrong": 1}),
+                               (limit | {"upto": 0}, {"refusals_wrong": 1}), (limit | {"n": 9, "dirty": True}, {}),
+                               (limit | {"op": "save"}, {"refusals_wrong": 1}),
+                               (coupon, {}), (coupon | {"upto": 2}, {"refusals_wrong": 1}), (coupon | {"upto": 3}, {}),
+                               (coupon | {"coupon": "D", "upto": 2}, {})]:
+            with self.subTest(refusal):
+                self.assertEqual(self.kinds(basket(events, "X:9990", refused=[refusal])), kinds)
+        for refusal in (limit, coupon):
+            for field in ("n", "coupon"):
+                short = {name: value for name, value in refusal.items() if name != field}
+                if short != refusal:
+                    with self.subTest(short), self.assertRaises(Malformed):
+                        judged(basket(events, refused=[short]))
+                    judged(basket(events, refused=[short | {"dirty": True}]))
+
+    def test_an_edit_is_later_than_what_it_saw(self):
+        for edits, final, kinds in [
+                ([{"A": "note a @5"}, {"B": "note b @4"}], "'a'", {"lost": 1}),
+                ([{"A": "note a @5"}, {"B": "note b @5"}], "'b'", {}),
+                ([{"A": "note a @5", "B": "note b @4"}], "'a'", {}),
+                ([{"G": "add X 2"}, {"A": "save X @5"}, {"B": "unsave X @4"}], "X~2", {"lost": 1}),
+                ([{"G": "add X 2"}, {"A": "save X @5"}, {"B": "unsave X @6"}], "X:2", {}),
+                ([{"G": "add X 2"}, {"A": "save X @5", "B": "save X @4"}], "X~2", {}),
+                ([{"G": "add X 2"}, {"A": "save X @5"}, {"B": "add Y 1; save Y @4"}], "X~2 Y~1", {})]:
+            with self.subTest(edits):
+                self.assertEqual(self.kinds(basket(history(*edits), final)), kinds)
+
     def test_fifty_mismatches_are_listed_and_all_counted(self):
         totals = judged(*[basket(self.EVENTS, "X:4 +C 'a'")] * 60)
         self.assertEqual((totals["doubled"], len(totals["mismatches"])), (60, 50))

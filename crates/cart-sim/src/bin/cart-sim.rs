@@ -1,0 +1,115 @@
+//! The command of the simulated world: runs many traces, replays one, or hashes them all.
+//!
+//! ```text
+//! cart-sim run --traces N [--seed S] [--seconds T]   from seed S on; ends with status 3 at a violation
+//! cart-sim replay SEED                               one trace, with its history
+//! cart-sim hash --seeds N                            one number for the traces of seeds 0 to N - 1
+//! ```
+
+#[cfg(target_arch = "wasm32")]
+fn main() {}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn main() -> std::process::ExitCode {
+    native::main()
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+mod native {
+    use std::process::ExitCode;
+    use std::time::Duration;
+
+    use cart_sim::hash::TraceHash;
+    use cart_sim::runner::Run;
+    use cart_sim::trace;
+    use cart_sim::violation::Violation;
+    use indicatif::{ProgressBar, ProgressStyle};
+
+    const USAGE: &str =
+        "usage: cart-sim run --traces N [--seed S] [--seconds T] | replay SEED | hash --seeds N";
+    /// The status of a run that found a violation; others mean other failures.
+    const VIOLATION: u8 = 3;
+
+    enum Command {
+        Run(Run),
+        Replay { seed: u64 },
+        Hash { seeds: u64 },
+    }
+
+    pub fn main() -> ExitCode {
+        trace::announce_panics();
+        match command() {
+            Ok(Command::Run(traces)) => run(&traces),
+            Ok(Command::Replay { seed }) => replay(seed),
+            Ok(Command::Hash { seeds }) => match TraceHash::of_seeds(seeds) {
+                Ok(hash) => {
+                    println!("{hash:016x}");
+                    ExitCode::SUCCESS
+                }
+                Err(violation) => show(&violation),
+            },
+            Err(error) => {
+                eprintln!("cart-sim: {error}\n{USAGE}");
+                ExitCode::from(2)
+            }
+        }
+    }
+
+    fn command() -> Result<Command, lexopt::Error> {
+        use lexopt::prelude::*;
+        let mut words = lexopt::Parser::from_env();
+        let (mut name, mut seed, mut count, mut limit) = (None, None, None, Duration::MAX);
+        while let Some(word) = words.next()? {
+            match word {
+                Value(word) if name.is_none() => name = Some(word.string()?),
+                Value(word) if seed.is_none() => seed = Some(word.parse()?),
+                Long("seed") => seed = Some(words.value()?.parse()?),
+                Long("traces" | "seeds") => count = Some(words.value()?.parse()?),
+                Long("seconds") => limit = Duration::from_secs(words.value()?.parse()?),
+                _ => return Err(word.unexpected()),
+            }
+        }
+        match (name.as_deref(), count, seed) {
+            (Some("run"), Some(traces), first) => {
+                Ok(Command::Run(Run { first: first.unwrap_or(0), traces, limit }))
+            }
+            (Some("replay"), None, Some(seed)) => Ok(Command::Replay { seed }),
+            (Some("hash"), Some(seeds), None) => Ok(Command::Hash { seeds }),
+            _ => Err("this is no command".into()),
+        }
+    }
+
+    fn run(run: &Run) -> ExitCode {
+        let bar = ProgressBar::new(run.traces);
+        let style = "{bar:40} {human_pos} of {human_len} traces, {per_sec}, {eta} to go";
+        bar.set_style(ProgressStyle::with_template(style).expect("the template is valid"));
+        let report = run.run(|done| bar.set_position(done));
+        bar.finish_and_clear();
+        let (traces, seconds) = (report.traces, report.took.as_secs_f64());
+        if let Some(violation) = report.violation {
+            replay(violation.seed);
+            println!("caught after {traces} traces in {seconds:.2} s by: {}", violation.invariant);
+            return ExitCode::from(VIOLATION);
+        }
+        report.coverage.iter().for_each(|(mark, count)| println!("{count:>12}  {mark:?}"));
+        println!("{traces} traces in {seconds:.2} s, {:.0} a second: no violation", report.rate());
+        ExitCode::SUCCESS
+    }
+
+    fn replay(seed: u64) -> ExitCode {
+        let (history, result) = trace::replay(seed);
+        history.iter().for_each(|line| println!("{line}"));
+        match result {
+            Ok(_) => {
+                println!("seed {seed}: no violation");
+                ExitCode::SUCCESS
+            }
+            Err(violation) => show(&violation),
+        }
+    }
+
+    fn show(violation: &Violation) -> ExitCode {
+        println!("{violation}");
+        ExitCode::from(VIOLATION)
+    }
+}

@@ -1,0 +1,90 @@
+//! What a trace that fails says: which promise was broken, where, and the command that shows it again.
+
+use std::fmt;
+
+/// What must hold. I1 to I6 are those of the design; the others are how they are looked at.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Invariant {
+    /// No acknowledged add is lost: a contribution leaves only with a removal whose maker saw it.
+    I1NoLostAdd,
+    /// A dot that left never returns.
+    I2NoReturn,
+    /// Quantities are never negative.
+    I3NotNegative,
+    /// Fences never change.
+    I4Fences,
+    /// Equal states are equal bytes, and the bytes are read back as the state.
+    I5EqualBytes,
+    /// Any loss, repetition or reordering of deltas, mixed with full states, ends in the same state.
+    I6SameEnd,
+    /// Join is commutative, associative and idempotent.
+    JoinLaws,
+    /// A change did what it says, and nothing else.
+    PostCondition,
+    /// The replica shows what the oracle shows.
+    Oracle,
+    /// What a device lacks, joined there, gives what joining the whole state would.
+    Lacking,
+    /// What an honest device sends is admitted, and admitting it changes nothing of what it does.
+    Ingress,
+}
+
+impl fmt::Display for Invariant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::I1NoLostAdd => "I1 no acknowledged add is lost",
+            Self::I2NoReturn => "I2 a dot that left never returns",
+            Self::I3NotNegative => "I3 quantities are never negative",
+            Self::I4Fences => "I4 fences never change",
+            Self::I5EqualBytes => "I5 equal states are equal bytes",
+            Self::I6SameEnd => "I6 deltas and full states end in the same state",
+            Self::JoinLaws => "join is commutative, associative, idempotent",
+            Self::PostCondition => "a change does what it says",
+            Self::Oracle => "the replica shows what the oracle shows",
+            Self::Lacking => "what a device lacks does what the whole state does",
+            Self::Ingress => "an honest device is admitted",
+        })
+    }
+}
+
+/// A broken promise, before it is known in which trace.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Fault {
+    /// Which.
+    pub invariant: Invariant,
+    /// What was found.
+    pub text: String,
+}
+
+/// What every check returns.
+pub type Check = Result<(), Fault>;
+
+impl Fault {
+    /// `Ok` if it holds, else the fault with the text.
+    pub fn unless(holds: bool, invariant: Invariant, text: impl FnOnce() -> String) -> Check {
+        if holds { Ok(()) } else { Err(Self { invariant, text: text() }) }
+    }
+}
+
+/// A broken promise and the trace that shows it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Violation {
+    /// Which.
+    pub invariant: Invariant,
+    /// The trace.
+    pub seed: u64,
+    /// The event after which it was found.
+    pub event: usize,
+    /// What was found.
+    pub text: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "violation: {}", self.invariant)?;
+        writeln!(f, "  at event {} of seed {}: {}", self.event, self.seed, self.text)?;
+        write!(f, "  replay: cargo run --release -p cart-sim -- replay {}", self.seed)
+    }
+}
+
+impl std::error::Error for Violation {}

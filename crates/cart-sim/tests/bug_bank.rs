@@ -1,0 +1,163 @@
+//! The bug bank: `bugs/` holds faults of the core as patches, some invented, some once real. The traces must
+//! find each of them within a minute, or they would not find the next one either; and they must find
+//! nothing in the core as it is. Runs with `EVERCART_BUG_BANK=1`; `EVERCART_BUGS=05,17` picks some.
+//!
+//! Works on a copy of the two crates under `target/tmp`, with a target folder of its own for all bugs.
+
+#![cfg(not(target_arch = "wasm32"))]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+const SECONDS_MAX: u64 = 60;
+const TRACES_MAX: u64 = 200_000;
+/// The status with which the command says that it has found a violation.
+const VIOLATION: i32 = 3;
+
+#[test]
+fn every_seeded_bug_is_caught() {
+    if std::env::var("EVERCART_BUG_BANK").as_deref() != Ok("1") {
+        println!("skipped: it builds the core once a bug; run it with EVERCART_BUG_BANK=1");
+        return;
+    }
+    let began = Instant::now();
+    let bank = Bank::lay();
+    bank.build().unwrap_or_else(|error| panic!("the core as it is does not build:\n{error}"));
+    let mut missed = Vec::new();
+    let bugs = patches();
+    for patch in &bugs {
+        let name = patch.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        match bank.try_bug(patch) {
+            Ok(caught) => println!("{name:<46} {caught}"),
+            Err(problem) => {
+                println!("{name:<46} {problem}");
+                missed.push(name);
+            }
+        }
+    }
+    bank.build().unwrap_or_else(|error| panic!("the core does not build again:\n{error}"));
+    let (status, text) = bank.run();
+    assert_eq!(status, Some(0), "the core as it is does not pass:\n{text}");
+    println!("the core as it is: {}", text.lines().last().unwrap_or_default());
+    println!("{} bugs in {:.0?}", bugs.len(), began.elapsed());
+    assert!(missed.is_empty(), "not caught: {}", missed.join(", "));
+}
+
+/// The patches, in the order of their numbers.
+fn patches() -> Vec<PathBuf> {
+    let wanted = std::env::var("EVERCART_BUGS").unwrap_or_default();
+    let picked = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        name.ends_with(".patch") && (wanted.is_empty() || wanted.split(',').any(|bug| name.starts_with(bug)))
+    };
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("bugs");
+    let entries = fs::read_dir(folder).expect("the folder of bugs is there");
+    let mut patches: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(picked).collect();
+    patches.sort();
+    patches
+}
+
+/// A copy of the workspace with the two crates only.
+struct Bank {
+    root: PathBuf,
+    copy: PathBuf,
+}
+
+impl Bank {
+    fn lay() -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let bank = Self { root, copy: Path::new(env!("CARGO_TARGET_TMPDIR")).join("bug-bank") };
+        let _ = fs::remove_dir_all(bank.copy.join("crates"));
+        for name in ["cart-core", "cart-sim"] {
+            let from = bank.root.join("crates").join(name);
+            copy_all(&from, &bank.copy.join("crates").join(name), &["tests", "bugs", "target"]);
+        }
+        fs::copy(bank.root.join("Cargo.lock"), bank.copy.join("Cargo.lock")).expect("a lock file");
+        let manifest = fs::read_to_string(bank.root.join("Cargo.toml")).expect("a manifest");
+        fs::write(bank.copy.join("Cargo.toml"), workspace_only(&manifest)).expect("a manifest is written");
+        bank
+    }
+
+    fn try_bug(&self, patch: &Path) -> Result<String, String> {
+        let text = fs::read_to_string(patch).map_err(|error| error.to_string())?;
+        let began = Instant::now();
+        let result = self.apply(patch).and_then(|()| self.build());
+        let built = began.elapsed();
+        let result = result.map(|()| self.run());
+        for file in text.lines().filter_map(|line| line.strip_prefix("+++ b/")) {
+            let text = fs::read(self.root.join(file)).map_err(|error| format!("{file}: {error}"))?;
+            fs::write(self.copy.join(file), text).map_err(|error| format!("{file}: {error}"))?;
+        }
+        let (status, text) = result?;
+        let last = text.lines().last().unwrap_or_default();
+        match status {
+            Some(VIOLATION) => Ok(format!("{last} (built in {:.0} s)", built.as_secs_f64())),
+            Some(0) => Err(format!("NOT CAUGHT: {last}")),
+            _ => Err(format!("ended with {status:?}: {text}")),
+        }
+    }
+
+    fn apply(&self, patch: &Path) -> Result<(), String> {
+        // Not as part of the repository around it.
+        let ceiling = self.copy.parent().unwrap_or(&self.copy);
+        let mut git = Command::new("git");
+        git.args(["apply", "-C1"]).arg(patch).current_dir(&self.copy);
+        git.env("GIT_CEILING_DIRECTORIES", ceiling);
+        done(git).map_err(|error| format!("DOES NOT APPLY: {error}"))
+    }
+
+    fn build(&self) -> Result<(), String> {
+        let mut cargo = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".into()));
+        cargo.args(["build", "--release", "--quiet", "-p", "cart-sim"]).current_dir(&self.copy);
+        cargo.env("CARGO_TARGET_DIR", self.copy.join("target"));
+        done(cargo)
+    }
+
+    /// Runs traces until one breaks a promise: the status of the command and what it said.
+    fn run(&self) -> (Option<i32>, String) {
+        let mut command = Command::new(self.copy.join("target/release/cart-sim"));
+        command.args(["run", "--traces", &TRACES_MAX.to_string(), "--seconds", &SECONDS_MAX.to_string()]);
+        let output = command.output().expect("the command was built");
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+}
+
+/// The manifest of a workspace without its root package, for builds that are made once and run once.
+fn workspace_only(manifest: &str) -> String {
+    let mut kept = String::new();
+    let mut keeps = false;
+    for line in manifest.lines() {
+        if line.starts_with('[') {
+            keeps = line.starts_with("[workspace");
+        }
+        if keeps {
+            kept += line;
+            kept.push('\n');
+        }
+    }
+    kept + "\n[profile.release]\nopt-level = 2\nincremental = true\ncodegen-units = 16\n"
+}
+
+fn copy_all(from: &Path, to: &Path, except: &[&str]) {
+    fs::create_dir_all(to).expect("a folder is made");
+    for entry in fs::read_dir(from).expect("the folder is there") {
+        let entry = entry.expect("the entry is there");
+        let (path, name) = (entry.path(), entry.file_name());
+        if except.iter().any(|left_out| name == *left_out) {
+            continue;
+        }
+        if path.is_dir() {
+            copy_all(&path, &to.join(name), except);
+        } else {
+            fs::copy(&path, to.join(name)).expect("a file is copied");
+        }
+    }
+}
+
+fn done(mut command: Command) -> Result<(), String> {
+    let output = command.output().map_err(|error| error.to_string())?;
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    if output.status.success() { Ok(()) } else { Err(text) }
+}

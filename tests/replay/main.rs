@@ -1,0 +1,155 @@
+//! Plays real households' baskets against the running Worker and gives account of every edit: none lost,
+//! none doubled, nothing removed comes back. `make replay` runs it; docs/replay.md is what it writes.
+//!
+//! Each basket has a session and a cart of its own, edited by one to three devices at once over a bad
+//! network. The trace of it all goes to `.replay/`, and `account.py` judges it, which knows the rules of the
+//! design and nothing of the product. Exit code 1: a violation; 2: the run could not be judged.
+
+mod basket;
+mod browser;
+mod call;
+mod chart;
+mod intent;
+mod measure;
+mod options;
+mod play;
+mod record;
+mod replica;
+mod report;
+mod shown;
+
+use std::fs::{self, File};
+use std::io::{BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
+
+use harness::{Runtime, Shop, root};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::Value;
+use tokio::task::JoinSet;
+
+use crate::basket::Basket;
+use crate::options::Options;
+use crate::play::Played;
+use crate::report::Run;
+
+/// How often it says where it is, where nobody watches.
+const SAY_EVERY: Duration = Duration::from_secs(20);
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match replay().await {
+        Ok(run) if run.is_violated() => ExitCode::FAILURE,
+        Ok(run) if run.is_unjudged() => ExitCode::from(2),
+        Ok(_) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("replay: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn replay() -> Result<Run, String> {
+    let options = Options::read()?;
+    let baskets = basket::read(&root().join("data"), options.baskets)?;
+    let (_runtime, shop) = match &options.url {
+        Some(url) => (None, Shop::at(url.clone())),
+        None => {
+            let served = harness::Options { tree: options.tree.clone(), ..harness::Options::default() };
+            let runtime = Runtime::start(served).await;
+            let shop = runtime.shop();
+            (Some(runtime), shop)
+        }
+    };
+    if !shop.is_ready().await {
+        return Err(format!("{} does not answer", shop.url));
+    }
+    let name = options.baskets.map_or("all".to_owned(), |count| count.to_string());
+    fs::create_dir_all(root().join(".replay")).map_err(|error| format!(".replay: {error}"))?;
+    fs::create_dir_all(&options.report).map_err(|error| format!("{}: {error}", options.report.display()))?;
+    let traces = if options.tree.is_some() { options.report.clone() } else { root().join(".replay") };
+    let trace = traces.join(format!("baskets-{name}-seed-{}.jsonl", options.seed));
+
+    let mut run =
+        play_all(&shop, baskets, &options, &trace).await.map_err(|error| format!("the trace: {error}"))?;
+    run.account = account(&trace)?;
+    report::write(&run, &options)?;
+    println!("{}", report::summary(&run));
+    println!("replay: {}", shown(&options.report.join("replay.md")));
+    Ok(run)
+}
+
+/// Plays the baskets, so many at once, and writes the trace.
+async fn play_all(
+    shop: &Shop,
+    baskets: Vec<Basket>,
+    options: &Options,
+    trace: &Path,
+) -> std::io::Result<Run> {
+    let mut run = Run::of(baskets.len());
+    let mut file = BufWriter::new(File::create(trace)?);
+    let (bar, began) = (bar(baskets.len()), Instant::now());
+    let mut said = Instant::now();
+    let mut playing: JoinSet<Played> = JoinSet::new();
+    let mut waiting = baskets.into_iter();
+    loop {
+        while playing.len() < options.at_once
+            && let Some(basket) = waiting.next()
+        {
+            playing.spawn(play::play(shop.clone(), basket, options.seed));
+        }
+        let Some(played) = playing.join_next().await else { break };
+        let played = played.map_err(std::io::Error::other)?;
+        if let Some(line) = &played.line {
+            serde_json::to_writer(&mut file, line)?;
+            file.write_all(b"\n")?;
+        }
+        run.add(played);
+        run.seconds = began.elapsed().as_secs_f64();
+        let rate = run.edits() as f64 / run.seconds;
+        bar.inc(1);
+        bar.set_message(format!("{} edits, {rate:.0} a second", run.edits()));
+        if bar.is_hidden() && said.elapsed() > SAY_EVERY {
+            said = Instant::now();
+            println!(
+                "replay: {} of {} baskets, {} edits, {rate:.0} a second",
+                bar.position(),
+                run.baskets,
+                run.edits()
+            );
+        }
+    }
+    bar.finish_and_clear();
+    file.flush()?;
+    Ok(run)
+}
+
+fn bar(count: usize) -> ProgressBar {
+    let style = "replay [{bar:32}] {pos}/{len} baskets, {msg}, {eta} left";
+    let style = ProgressStyle::with_template(style).expect("a template").progress_chars("## ");
+    ProgressBar::new(count as u64).with_style(style)
+}
+
+/// What the oracle says of a trace.
+fn account(trace: &Path) -> Result<Value, String> {
+    let out = trace.with_extension("account.json");
+    let _ = fs::remove_file(&out);
+    let status = Command::new("python3")
+        .arg(root().join("tests/replay/account.py"))
+        .arg(trace)
+        .arg("--out")
+        .arg(&out)
+        .status()
+        .map_err(|error| format!("python3: {error}"))?;
+    if !matches!(status.code(), Some(0 | 1)) {
+        return Err(format!("the account cannot read {}", shown(trace)));
+    }
+    let text = fs::read(&out).map_err(|error| format!("{}: {error}", out.display()))?;
+    serde_json::from_slice(&text).map_err(|error| format!("{}: {error}", out.display()))
+}
+
+/// A path as one says it in the project's folder.
+fn shown(path: &Path) -> String {
+    path.strip_prefix(root()).map_or_else(|_| path.to_owned(), PathBuf::from).display().to_string()
+}

@@ -1,0 +1,198 @@
+//! One basket, played: a session with its cart, the devices at once, and what the cart shows at last, once
+//! as a view and once as a fresh replica has it, beside the replicas that edited it.
+
+use std::sync::Arc;
+
+use cart_core::id::{CartId, Scope, SessionId};
+use cart_core::session::Session as Token;
+use cart_core::time::Day;
+use data_encoding::BASE64URL_NOPAD;
+use fastrand::Rng;
+use harness::{Session, Shop};
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+
+use crate::basket::Basket;
+use crate::browser::Browser;
+use crate::call::Call;
+use crate::intent::{Kind, Part, parts};
+use crate::measure::Measure;
+use crate::record::{Event, Fault, FaultKind, Record, Refusal};
+use crate::replica::Replica;
+use crate::shown::Shown;
+
+/// How many bytes of tag stand before a token's payload.
+const TOKEN_TAG_BYTES: usize = 16;
+/// Of so many calls one names its cart `current`.
+const CALLS_PER_CURRENT: usize = 8;
+
+/// What the devices of a basket share.
+pub struct World {
+    pub shop: Shop,
+    pub session: Session,
+    pub session_id: SessionId,
+    /// The day of the token: that of the actors of HTTP edits.
+    pub day: Day,
+    pub scope: Scope,
+    pub basket: Basket,
+}
+
+/// A basket that was played.
+#[derive(Default)]
+pub struct Played {
+    /// The line for the account; `None` where the basket cannot be judged.
+    pub line: Option<Value>,
+    pub measure: Measure,
+    pub devices: (usize, usize),
+    pub refused: Vec<Refusal>,
+    pub refused_at_home: Vec<(String, String)>,
+    pub faults: Vec<Fault>,
+    /// Edits that did not see an edit of another device which had become durable before them.
+    pub concurrent: usize,
+}
+
+/// Plays a basket. The seed is that of the run.
+pub async fn play(shop: Shop, basket: Basket, seed: u64) -> Played {
+    let name = basket.name.clone();
+    let outcome = match World::open(shop, basket).await {
+        Ok(world) => Arc::new(world).play(seed).await,
+        Err(error) => Err(error),
+    };
+    outcome.unwrap_or_else(|detail| {
+        let fault = Fault { kind: FaultKind::Unsettled, detail: format!("basket {name}: {detail}") };
+        Played { faults: vec![fault], ..Played::default() }
+    })
+}
+
+impl World {
+    async fn open(shop: Shop, basket: Basket) -> Result<Self, String> {
+        let answer =
+            harness::Answer::try_of(shop.request(Method::POST, "/v1/sessions").json(&json!({}))).await;
+        let answer = answer.map_err(|error| format!("no session: {error}"))?;
+        let body: Value = serde_json::from_slice(&answer.bytes).unwrap_or_default();
+        let text = |name: &str| {
+            body[name].as_str().map(str::to_owned).ok_or_else(|| format!("no session: {}", answer.text()))
+        };
+        let session =
+            Session { session_id: text("session_id")?, token: text("token")?, cart_id: text("cart_id")? };
+        let cart_id = CartId::try_from(session.cart_id.clone()).map_err(|error| error.to_string())?;
+        let token = read_token(&session.token).ok_or("the session's token cannot be read")?;
+        Ok(Self {
+            shop,
+            session_id: token.id.clone(),
+            day: token.day(),
+            scope: cart_id.scope(),
+            session,
+            basket,
+        })
+    }
+
+    /// The cart as a path names it.
+    pub fn cart(&self, dice: &mut Rng) -> &str {
+        if dice.usize(..CALLS_PER_CURRENT) == 0 { "current" } else { &self.session.cart_id }
+    }
+
+    async fn play(self: Arc<Self>, seed: u64) -> Result<Played, String> {
+        let seed = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ self.basket.name.parse().unwrap_or(0u64);
+        let mut played = Played::default();
+        let (mut browsers, mut replicas) = (Vec::new(), Vec::new());
+        for (number, Part { kind, steps, seed }) in parts(&self.basket, seed).into_iter().enumerate() {
+            let world = Arc::clone(&self);
+            match kind {
+                Kind::Browser => browsers.push((Browser::new(number, world, seed), steps)),
+                Kind::Replica { clock_off_ms } => {
+                    replicas.push((Replica::open(number, world, seed, clock_off_ms).await?, steps));
+                }
+            }
+        }
+        played.devices = (browsers.len(), replicas.len());
+
+        // All at once; each waits for its own answers only.
+        let browsers: Vec<JoinHandle<_>> =
+            browsers.into_iter().map(|(browser, steps)| tokio::spawn(browser.play(steps))).collect();
+        let replicas: Vec<JoinHandle<_>> =
+            replicas.into_iter().map(|(replica, steps)| tokio::spawn(replica.play(steps))).collect();
+        let (mut records, mut replicas) = (join(browsers).await?, join(replicas).await?);
+
+        for replica in &mut replicas {
+            replica.flush().await;
+        }
+        let end = self.final_state(&mut replicas, &mut played).await?;
+        let mut events = Vec::new();
+        records.extend(replicas.into_iter().map(Replica::finish));
+        for (record, measure) in records {
+            let Record { events: more, refused, refused_at_home, faults } = record;
+            events.extend(more);
+            played.refused.extend(refused);
+            played.refused_at_home.extend(refused_at_home);
+            played.faults.extend(faults);
+            played.measure.join(measure);
+        }
+        played.concurrent = concurrent(&events);
+        for fault in &mut played.faults {
+            fault.detail = format!("basket {}: {}", self.basket.name, fault.detail);
+        }
+        if played.faults.iter().all(|fault| fault.kind != FaultKind::Unsettled) {
+            played.line = Some(json!({
+                "basket": self.basket.name, "cart": self.session.cart_id, "scope": self.session.cart_id,
+                "events": events, "refused": played.refused, "final": end,
+            }));
+        }
+        Ok(played)
+    }
+
+    /// What the cart shows when all is done: the view, a fresh replica and every replica must agree.
+    async fn final_state(
+        self: &Arc<Self>,
+        replicas: &mut [Replica],
+        played: &mut Played,
+    ) -> Result<Value, String> {
+        let mut fresh = Replica::open(usize::MAX, Arc::clone(self), 0, 0).await?;
+        fresh.flush().await;
+        let call = Call::new("view", Method::GET, "");
+        let heard = call.make(&self.shop, &self.session, &self.session.cart_id).await?;
+        played.measure.call("view", &heard.cost);
+        let view = Shown::of_view(&heard.answer.bytes)?;
+        let version = heard.answer.json()["version"].as_str().unwrap_or_default().to_owned();
+        for (replica, who) in std::iter::once((&mut fresh, "a fresh replica"))
+            .chain(replicas.iter_mut().map(|replica| (replica, "a replica")))
+        {
+            replica.flush().await;
+            if replica.shown() != view || replica.version() != version {
+                let detail = format!(
+                    "{who} has {} {}, the view {version} {}",
+                    replica.version(),
+                    replica.shown().to_final(),
+                    view.to_final()
+                );
+                played.faults.push(Fault { kind: FaultKind::Diverged, detail });
+            }
+        }
+        let (record, measure) = fresh.finish();
+        played.faults.extend(record.faults);
+        played.measure.join(measure);
+        Ok(view.to_final())
+    }
+}
+
+async fn join<T>(tasks: Vec<JoinHandle<T>>) -> Result<Vec<T>, String> {
+    let mut done = Vec::new();
+    for task in tasks {
+        done.push(task.await.map_err(|error| format!("a device broke off: {error}"))?);
+    }
+    Ok(done)
+}
+
+/// What a token says. It is signed, not secret.
+fn read_token(token: &str) -> Option<Token> {
+    let sealed = BASE64URL_NOPAD.decode(token.as_bytes()).ok()?;
+    serde_json::from_slice(sealed.get(TOKEN_TAG_BYTES..)?).ok()
+}
+
+fn concurrent(events: &[Event]) -> usize {
+    let unseen = |e: &Event, f: &Event| {
+        f.device != e.device && f.seq.is_some_and(|seq| seq > e.upto && Some(seq) < e.seq)
+    };
+    events.iter().filter(|e| events.iter().any(|f| unseen(e, f))).count()
+}
