@@ -118,7 +118,8 @@ impl Call {
                 Self::new(op, Method::DELETE, &format!("/coupons/{code}")).context_header(context)
             }
             Command::Update(fields) => {
-                Self::new(op, Method::PATCH, "").json(&json!({"note": fields.note.clone().flatten()}))
+                let note = fields.note.clone().flatten();
+                Self::new(op, Method::PATCH, "").json(&json!({"note": note})).context_header(context)
             }
         }
     }

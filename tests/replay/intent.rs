@@ -19,6 +19,8 @@ const CLOCK_BEHIND_MS_MAX: i64 = 600_000;
 const CLOCK_AHEAD_MS_MAX: i64 = 45_000;
 /// A line goes saved in one of so many edits of lines, if there are saved ones.
 const LINES_PER_SAVED: usize = 5;
+/// In two of three edits shoppers go for the first lines of the cart: so they get in each other's way.
+const LINES_HOT: usize = 4;
 /// Coupons that shoppers know of.
 const COUPONS: [&str; 4] = ["SAVE10", "FREESHIP", "LOYAL-5", "WINTER17"];
 
@@ -89,13 +91,13 @@ enum Wish {
 }
 
 const WISHES: [(Wish, u32); 10] = [
-    (Wish::More, 14),
+    (Wish::More, 13),
     (Wish::Set, 18),
     (Wish::Decrement, 19),
     (Wish::Remove, 15),
     (Wish::Clear, 2),
     (Wish::Save, 11),
-    (Wish::Unsave, 8),
+    (Wish::Unsave, 9),
     (Wish::Coupon, 5),
     (Wish::Uncoupon, 3),
     (Wish::Note, 5),
@@ -111,11 +113,13 @@ pub fn extra(dice: &mut Rng, shown: &Shown, busy: &[String], basket: &Basket) ->
     let in_saved = !saved.is_empty() && dice.usize(..LINES_PER_SAVED) == 0;
     let (at, here) = if in_saved { (Place::Saved, &saved) } else { (Place::Cart, &lines) };
     let wish = wish(dice);
-    let picked = match wish {
-        Wish::More | Wish::Save => dice.choice(&lines),
-        Wish::Unsave => dice.choice(&saved),
-        _ => dice.choice(here),
+    let of = match wish {
+        Wish::More | Wish::Save => &lines,
+        Wish::Unsave => &saved,
+        _ => here,
     };
+    let hot = if dice.u8(..3) > 0 { LINES_HOT.min(of.len()) } else { of.len() };
+    let picked = dice.choice(&of[..hot]);
     let line_id = picked.map(|line| line.line_id.clone());
     let shows = picked.map_or(1, |line| i64::try_from(line.quantity).unwrap_or(i64::MAX));
     match (wish, line_id) {

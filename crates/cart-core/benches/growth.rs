@@ -1,4 +1,4 @@
-//! How the work grows, from 10 to 500 lines and from 1 to 1,000 actors, beside `crdts`' `Map<LineKey,
+//! How the work grows, from 10 to 500 lines and from 1 to 1,000 actors, beside `crdts`' `Map<String,
 //! PNCounter>`. `cargo bench -p cart-core --bench growth`.
 #![allow(missing_docs)]
 

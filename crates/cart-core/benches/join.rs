@@ -1,4 +1,4 @@
-//! The everyday work on a cart of 20 lines, beside the same on `crdts`' `Map<LineKey, PNCounter>`.
+//! The everyday work on a cart of 20 lines, beside the same on `crdts`' `Map<String, PNCounter>`.
 //! `cargo bench -p cart-core --bench join`. The promises on the ratios are kept by `tests/ratio.rs`.
 #![allow(missing_docs)]
 

@@ -1,5 +1,4 @@
-//! Faults that were found in the core: the smallest case of each, named after what must hold. A case that is
-//! ignored is still open: `cargo test -p cart-core --test regressions -- --ignored`.
+//! Faults that were found in the core: the smallest case of each, named after what must hold.
 
 mod shop;
 
@@ -155,7 +154,6 @@ fn a_device_that_abandons_its_actor_after_a_response_doubles_nothing() {
 /// A dot is one change. In two lines of a state it is counted twice, where a clock is written as the number
 /// of its live dots: the next change gives a row that cannot be read.
 #[test]
-#[ignore = "open: a dot is not looked for in other lines, neither on entry nor when read"]
 fn a_dot_in_two_lines_is_refused() {
     let mut shop = Shop::new(1);
     shop.lease(1);
@@ -172,7 +170,6 @@ fn a_dot_in_two_lines_is_refused() {
 }
 
 #[test]
-#[ignore = "open: a dot is not looked for in other lines, neither on entry nor when read"]
 fn a_dot_that_names_another_line_is_refused() {
     let mut shop = Shop::new(1);
     shop.lease(1);

@@ -344,7 +344,7 @@ impl Sight {
         let observed: Vec<_> = self.contributions.iter().filter(|seen| which(seen)).collect();
         let clock: VClock<Dot> = observed.iter().map(|seen| crdts::Dot::new(seen.dot, 1)).collect();
         let members: Vec<_> = observed.iter().map(|seen| seen.member()).collect();
-        (!members.is_empty()).then(|| Op::Members(MemberOp(orswot::Op::Rm { clock, members })))
+        (!members.is_empty()).then_some(Op::Members(MemberOp(orswot::Op::Rm { clock, members })))
     }
 
     /// A set does not rival one that its maker saw at the other location: it is of the generation of its

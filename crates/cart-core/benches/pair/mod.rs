@@ -1,4 +1,4 @@
-//! The same cart twice: ours, and as `crdts`' `Map<LineKey, PNCounter>`. Every edit is made on both, so that
+//! The same cart twice: ours, and as `crdts`' `Map<String, PNCounter>`. Every edit is made on both, so that
 //! what is measured beside each other holds the same and means the same.
 #![allow(dead_code)]
 

@@ -113,7 +113,7 @@ impl World {
             all_ops.extend(ops);
         }
         self.check_site(at)?;
-        if self.event % 2 == 0 {
+        if self.event.is_multiple_of(2) {
             let other = self.any_user();
             laws::check_delta(&start, &whole, &self.sites[at].cart, &self.sites[other].cart)?;
         }

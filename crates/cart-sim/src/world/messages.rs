@@ -111,7 +111,7 @@ impl World {
         tell(&mut self.history, || {
             format!("#{} site {to} receives {mark:?} of #{sent} from site {from}", self.event)
         });
-        if sent % 4 == 0 {
+        if sent.is_multiple_of(4) {
             site.check_ingress(message)?;
         }
         if self.retried {
