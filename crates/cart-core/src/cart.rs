@@ -3,7 +3,6 @@
 //! semilattice: no tombstones, the context remembers. A delta is itself a small cart; applying it is
 //! joining it. What may be changed and how is `change`; the bytes of it are `wire`.
 
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -196,34 +195,45 @@ impl Cart {
             return;
         }
         let (seen_here, seen_there) = (&self.context, &other.context);
-        let mut joined = Vec::with_capacity(self.lines.len().max(other.lines.len()) + 1);
-        let mut here = std::mem::take(&mut self.lines).into_iter().peekable();
-        let mut there = other.lines.iter().peekable();
-        loop {
-            let order = match (here.peek(), there.peek()) {
-                (Some((mine, _)), Some((theirs, _))) => mine.cmp(theirs),
-                (Some(_), None) => Ordering::Less,
-                (None, Some(_)) => Ordering::Greater,
-                (None, None) => break,
+        // Nearly every join is of a delta whose dots are new here, and then only its own lines change. (A
+        // hole is of a dot not seen yet: such a delta may remove it.)
+        let only_new = seen_there.few().is_some_and(|mut dots| dots.all(|dot| !seen_here.contains(dot)))
+            && !self.lines.iter().any(|(_, line)| line.has_holes());
+        if !only_new {
+            let mut theirs = other.lines.iter().peekable();
+            for (key, line) in &mut self.lines {
+                while theirs.next_if(|(there, _)| there < key).is_some() {}
+                if theirs.peek().is_none_or(|(there, _)| there != key) {
+                    line.retain(|dot, _| !seen_there.contains(dot));
+                }
+            }
+        }
+        let mut from = 0;
+        for (key, theirs) in &other.lines {
+            let found = if only_new {
+                self.lines.binary_search_by(|(there, _)| there.cmp(key))
+            } else {
+                let at = self.lines[from..].iter().position(|(there, _)| there >= key);
+                from = at.map_or(self.lines.len(), |at| from + at);
+                if self.lines.get(from).is_some_and(|(there, _)| there == key) { Ok(from) } else { Err(from) }
             };
-            let line = match order {
-                Ordering::Less => here.next().map(|(key, mut mine)| {
-                    mine.retain(|dot, _| !seen_there.contains(dot));
-                    (key, mine)
-                }),
-                Ordering::Greater => there.next().map(|(key, theirs)| {
+            match found {
+                Ok(at) => {
+                    let seen_there = |dot| !only_new && seen_there.contains(dot);
+                    self.lines[at].1.join(theirs, |dot| seen_here.contains(dot), seen_there);
+                }
+                Err(at) => {
                     let mut theirs = theirs.clone();
                     theirs.retain(|dot, _| !seen_here.contains(dot));
-                    (key.clone(), theirs)
-                }),
-                Ordering::Equal => here.next().zip(there.next()).map(|((key, mut mine), (_, theirs))| {
-                    mine.join(theirs, |dot| seen_here.contains(dot), |dot| seen_there.contains(dot));
-                    (key, mine)
-                }),
-            };
-            joined.extend(line.filter(|(_, contributions)| !contributions.is_empty()));
+                    if !theirs.is_empty() {
+                        self.lines.insert(at, (key.clone(), theirs));
+                    }
+                }
+            }
         }
-        self.lines = joined;
+        if !only_new {
+            self.lines.retain(|(_, line)| !line.is_empty());
+        }
     }
 
     fn join_coupons(&mut self, other: &Self) {

@@ -99,6 +99,17 @@ impl Context {
         self.clock.get(&actor).max(in_cloud)
     }
 
+    /// Its dots, if they are but a few, as in a delta.
+    pub fn few(&self) -> Option<impl Iterator<Item = Dot>> {
+        const FEW: u64 = 4;
+        let few = self.horizon == Day(0)
+            && self.clock.dots.len() + self.cloud.len() <= FEW as usize
+            && self.clock.dots.values().all(|counter| *counter <= FEW);
+        let clock = self.clock.dots.iter();
+        let dots = clock.flat_map(|(actor, counter)| (1..=*counter).map(|counter| Dot::new(*actor, counter)));
+        few.then(|| dots.chain(self.cloud.iter().copied()))
+    }
+
     /// Raises the horizon to `day`, forgetting the actors before it. A lower day changes nothing.
     pub fn raise_horizon(&mut self, day: Day) {
         if day > self.horizon {

@@ -14,7 +14,11 @@ use crate::wire;
 /// What makes two lines one: product, variant and customisation. The price is never part of it.
 /// Cheap to clone, ordered by `(sku, variant, customisation)`.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct LineKey(Arc<Identity>);
+pub struct LineKey {
+    /// The first eight bytes of the sku: they decide nearly every comparison without a look elsewhere.
+    first: u64,
+    identity: Arc<Identity>,
+}
 
 /// The parts of a [`LineKey`].
 #[derive(PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -49,7 +53,11 @@ impl LineKey {
             );
             return Err(Reject::invalid("sku", problem));
         }
-        Ok(Self(Arc::new(Identity { sku: sku.into(), variant: variant.map(Into::into), customization })))
+        // No sku holds a 0 byte, so that a shorter one comes first here too.
+        let mut first = [0; 8];
+        first.iter_mut().zip(sku.bytes()).for_each(|(at, byte)| *at = byte);
+        let identity = Identity { sku: sku.into(), variant: variant.map(Into::into), customization };
+        Ok(Self { first: u64::from_be_bytes(first), identity: Arc::new(identity) })
     }
 
     /// The opaque, URL-safe id shown to programs: the same on every device.
@@ -67,7 +75,7 @@ impl LineKey {
 impl std::ops::Deref for LineKey {
     type Target = Identity;
     fn deref(&self) -> &Identity {
-        &self.0
+        &self.identity
     }
 }
 
@@ -79,7 +87,10 @@ impl PartialOrd for LineKey {
 
 impl Ord for LineKey {
     fn cmp(&self, other: &Self) -> Ordering {
-        if Arc::ptr_eq(&self.0, &other.0) { Ordering::Equal } else { self.0.cmp(&other.0) }
+        self.first.cmp(&other.first).then_with(|| {
+            let same = Arc::ptr_eq(&self.identity, &other.identity);
+            if same { Ordering::Equal } else { self.identity.cmp(&other.identity) }
+        })
     }
 }
 
@@ -216,9 +227,17 @@ impl Contribution {
     }
 }
 
-/// The contributions of a line by dot, sorted. Never empty in a cart.
+/// The contributions of a line by dot, sorted. Never empty in a cart. Cheap to clone: states that share a
+/// line share its contributions, until one of them changes.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Contributions(Vec<(Dot, Contribution)>);
+pub struct Contributions(Arc<Sorted>);
+
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+struct Sorted {
+    pairs: Vec<(Dot, Contribution)>,
+    /// Whether there is one of which only an update has been met.
+    holes: bool,
+}
 
 impl Contributions {
     /// The most contributions and decrements a line may have before an edit that adds one is refused.
@@ -227,37 +246,43 @@ impl Contributions {
     /// From pairs in the order of their dots.
     pub fn from_sorted(pairs: Vec<(Dot, Contribution)>) -> Self {
         debug_assert!(pairs.is_sorted_by(|a, b| a.0 < b.0));
-        Self(pairs)
+        let holes = pairs.iter().any(|(_, contribution)| contribution.payload.is_none());
+        Self(Arc::new(Sorted { pairs, holes }))
     }
 
     /// One contribution.
     pub fn one(dot: Dot, contribution: Contribution) -> Self {
-        Self(vec![(dot, contribution)])
+        Self::from_sorted(vec![(dot, contribution)])
     }
 
     /// In the order of their dots.
     pub fn iter(&self) -> impl Iterator<Item = (Dot, &Contribution)> {
-        self.0.iter().map(|(dot, contribution)| (*dot, contribution))
+        self.0.pairs.iter().map(|(dot, contribution)| (*dot, contribution))
     }
 
     /// The contribution of a dot.
     pub fn get(&self, dot: Dot) -> Option<&Contribution> {
-        self.0.binary_search_by_key(&dot, |(dot, _)| *dot).ok().map(|at| &self.0[at].1)
+        self.0.pairs.binary_search_by_key(&dot, |(dot, _)| *dot).ok().map(|at| &self.0.pairs[at].1)
     }
 
     /// How many.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.0.pairs.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.pairs.is_empty()
+    }
+
+    /// Whether there is one of which only an update has been met.
+    pub fn has_holes(&self) -> bool {
+        self.0.holes
     }
 
     /// How many contributions and decrements, as [`Contributions::COUNT_MAX`] counts.
     pub fn count(&self) -> usize {
-        self.0.iter().map(|(_, contribution)| 1 + contribution.decrements.len()).sum()
+        self.iter().map(|(_, contribution)| 1 + contribution.decrements.len()).sum()
     }
 
     /// The contributions at a location, holes too.
@@ -289,56 +314,65 @@ impl Contributions {
 
     /// The line's place among the lines, by its earliest contribution.
     pub fn place(&self) -> Option<u32> {
-        self.0.iter().filter_map(|(_, contribution)| Some(contribution.payload.as_ref()?.place)).min()
+        self.iter().filter_map(|(_, contribution)| Some(contribution.payload.as_ref()?.place)).min()
     }
 
-    /// Keeps those that `keep` says.
+    /// Keeps those that `keep` says. Touches nothing if that is all.
     pub fn retain(&mut self, mut keep: impl FnMut(Dot, &Contribution) -> bool) {
-        self.0.retain(|(dot, contribution)| keep(*dot, contribution));
+        if self.iter().any(|(dot, contribution)| !keep(dot, contribution)) {
+            let kept = self.iter().filter(|(dot, contribution)| keep(*dot, contribution));
+            *self = Self::from_sorted(kept.map(|(dot, contribution)| (dot, contribution.clone())).collect());
+        }
     }
 
     /// Joins the contributions of the same line of another state: in both, join; in one only, keep unless
     /// the other's context has seen it. `seen_here` and `seen_there` answer that.
     pub fn join(&mut self, other: &Self, seen_here: impl Fn(Dot) -> bool, seen_there: impl Fn(Dot) -> bool) {
-        if let [(dot, theirs)] = other.0.as_slice() {
-            // The delta of an edit: in place, without building the line anew.
-            self.0.retain(|(mine, _)| mine == dot || !seen_there(*mine));
-            match self.0.binary_search_by_key(dot, |(dot, _)| *dot) {
-                Ok(at) => self.0[at].1.join(theirs),
-                Err(_) if seen_here(*dot) => {}
-                Err(at) => self.0.insert(at, (*dot, theirs.clone())),
-            }
+        // In both and the same: nothing can go, nothing can come.
+        if Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0 {
             return;
         }
-        let mut joined = Vec::with_capacity(self.0.len().max(other.0.len()));
-        let mut here = std::mem::take(&mut self.0).into_iter().peekable();
-        let mut there = other.0.iter().peekable();
-        loop {
-            let order = match (here.peek(), there.peek()) {
-                (Some((mine, _)), Some((theirs, _))) => mine.cmp(theirs),
-                (Some(_), None) => Ordering::Less,
-                (None, Some(_)) => Ordering::Greater,
-                (None, None) => break,
-            };
-            match order {
-                Ordering::Less => joined.extend(here.next().filter(|(dot, _)| !seen_there(*dot))),
-                Ordering::Greater => joined.extend(there.next().filter(|(dot, _)| !seen_here(*dot)).cloned()),
+        let mut joined = Vec::with_capacity(self.len() + other.len());
+        let (mut here, mut there) = (self.0.pairs.as_slice(), other.0.pairs.as_slice());
+        while let ([mine, ..], [theirs, ..]) = (here, there) {
+            match mine.0.cmp(&theirs.0) {
+                Ordering::Less => take_run(&mut joined, &mut here, Some(theirs.0), &seen_there),
+                Ordering::Greater => take_run(&mut joined, &mut there, Some(mine.0), &seen_here),
                 Ordering::Equal => {
-                    if let (Some((dot, mut mine)), Some((_, theirs))) = (here.next(), there.next()) {
-                        mine.join(theirs);
-                        joined.push((dot, mine));
-                    }
+                    let mut both = mine.clone();
+                    both.1.join(&theirs.1);
+                    joined.push(both);
+                    (here, there) = (&here[1..], &there[1..]);
                 }
             }
         }
-        self.0 = joined;
+        take_run(&mut joined, &mut here, None, &seen_there);
+        take_run(&mut joined, &mut there, None, &seen_here);
+        *self = Self::from_sorted(joined);
     }
+}
+
+/// Takes the contributions before `end` from the front of `from`, and joins in what the other has not seen.
+fn take_run(
+    joined: &mut Vec<(Dot, Contribution)>,
+    from: &mut &[(Dot, Contribution)],
+    end: Option<Dot>,
+    seen: &impl Fn(Dot) -> bool,
+) {
+    let count = end.map_or(from.len(), |end| from.partition_point(|(dot, _)| *dot < end));
+    let (run, rest) = from.split_at(count);
+    if run.iter().any(|(dot, _)| seen(*dot)) {
+        joined.extend(run.iter().filter(|(dot, _)| !seen(*dot)).cloned());
+    } else {
+        joined.extend_from_slice(run);
+    }
+    *from = rest;
 }
 
 impl FromIterator<(Dot, Contribution)> for Contributions {
     fn from_iter<I: IntoIterator<Item = (Dot, Contribution)>>(pairs: I) -> Self {
         let mut pairs: Vec<_> = pairs.into_iter().collect();
         pairs.sort_by_key(|(dot, _)| *dot);
-        Self(pairs)
+        Self::from_sorted(pairs)
     }
 }
