@@ -132,23 +132,11 @@ impl Cart {
         self.context.join(&other.context);
     }
 
-    /// What a replica with context `seen` lacks of this state: everything, but of contributions that it has
-    /// seen only what may have changed. Joined there, it gives what joining this whole state would.
+    /// What a replica with context `seen` lacks of this state: everything but the details of lines that it
+    /// has seen whole. Joined there, it gives what joining this whole state would. (The payloads of
+    /// contributions that it has seen go too: two regions may have made one dot with different ones.)
     pub fn lacking(&self, seen: &Context) -> Self {
         let mut lacking = self.clone();
-        for (_, line) in &mut lacking.lines {
-            *line = Contributions::from_sorted(
-                line.iter()
-                    .map(|(dot, contribution)| {
-                        let mut contribution = contribution.clone();
-                        if seen.contains(dot) {
-                            contribution.payload = None;
-                        }
-                        (dot, contribution)
-                    })
-                    .collect(),
-            );
-        }
         lacking.details.retain(|key, _| {
             self.line(key).is_some_and(|line| line.iter().any(|(dot, _)| !seen.contains(dot)))
         });

@@ -123,9 +123,8 @@ impl Cart {
             Change::Move { key, to } => {
                 let from = if *to == Location::Cart { Location::Saved } else { Location::Cart };
                 let moved = Some(Move { time: stamp.time, actor: stamp.dot.actor, to: *to });
-                let moves = |(dot, _)| (dot, Contribution { moved, ..Contribution::default() });
-                let update: Contributions =
-                    self.line(key).into_iter().flat_map(|line| line.at(from)).map(moves).collect();
+                let moves = |dot| (dot, Contribution { moved, ..Contribution::default() });
+                let update: Contributions = self.observed(key, from).map(moves).collect();
                 if !update.is_empty() {
                     delta.lines.push((key.clone(), update));
                 }
@@ -150,8 +149,14 @@ impl Cart {
 
     /// The observed dots of the line enter the delta's context: they are dead wherever it arrives.
     fn remove(&self, delta: &mut Delta, key: &LineKey, at: Location) {
-        let observed = self.line(key).into_iter().flat_map(|line| line.at(at)).map(|(dot, _)| dot);
-        delta.context.extend(observed);
+        delta.context.extend(self.observed(key, at));
+    }
+
+    /// The dots of the line at a location that its maker saw. Of a hole only an update has been met: its
+    /// contribution was not seen, and whoever made it means it to count (R2).
+    fn observed(&self, key: &LineKey, at: Location) -> impl Iterator<Item = Dot> {
+        let there = self.line(key).into_iter().flat_map(move |line| line.at(at));
+        there.filter(|(_, contribution)| contribution.payload.is_some()).map(|(dot, _)| dot)
     }
 
     fn put(&self, delta: &mut Delta, key: &LineKey, kind: Kind, quantity: u32, at: Location, stamp: Stamp) {
