@@ -227,6 +227,33 @@ async fn a_lone_call_wakes_the_object_with_one_row() {
     assert!(read + written <= 4);
 }
 
+/// The only edit with an alarm: one of a guest's cart that was merged goes on to the user's cart by itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edit_of_a_merged_cart_costs_its_alarm_too() {
+    let shop = Runtime::shared().await.shop();
+    let (user, guest) = (Buyer::new(&shop).await, Buyer::new(&shop).await);
+    user.add(SKUS[0]).await;
+    guest.add(SKUS[0]).await;
+    let body = json!({"cart_id": guest.session.cart_id, "token": guest.session.token});
+    Answer::of(user.call(Method::POST, "/merge").json(&body)).await.expect(200);
+    // Longer than it takes to forward, and to see that there is no need to try again.
+    let quiet = Duration::from_secs(5);
+    tokio::time::sleep(quiet).await;
+    let (user_before, guest_before) = (user.view().await, guest.view().await);
+    let edit = guest.add(SKUS[1]).await.rows();
+    tokio::time::sleep(quiet).await;
+    let user_after = user.view().await;
+    assert_eq!(user_after.json()["totals"]["quantity"], 3, "it has arrived");
+    let at_user = minus(user_after.rows_since_wake(), user_before.rows_since_wake());
+    let at_guest = minus(guest.view().await.rows_since_wake(), guest_before.rows_since_wake());
+    println!(
+        "an edit of a merged cart: {edit:?}, with alarms {at_guest:?}, and {at_user:?} in the user's cart"
+    );
+    assert_eq!(at_user, EDIT);
+    assert_eq!(edit, plus(EDIT, (0, 1)), "the row and the alarm");
+    assert_eq!(at_guest, (4, 6));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sync_of_one_edit_is_small() {
     let buyer = Buyer::new(&Runtime::shared().await.shop()).await;
@@ -321,6 +348,10 @@ fn line_id(sku: &str) -> String {
 
 fn plus(rows: Rows, more: Rows) -> Rows {
     (rows.0 + more.0, rows.1 + more.1)
+}
+
+fn minus(rows: Rows, less: Rows) -> Rows {
+    (rows.0 - less.0, rows.1 - less.1)
 }
 
 fn now() -> Millis {

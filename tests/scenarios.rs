@@ -237,8 +237,7 @@ async fn in_batches(shop: &Shop, scenario: &Scenario, order: [Who; 2]) {
     for round in &scenario.rounds {
         let context = shopper.context().await;
         for who in order {
-            let commands: Vec<Value> =
-                round.iter().filter(|step| step.who == who).map(command).collect();
+            let commands: Vec<Value> = round.iter().filter(|step| step.who == who).map(command).collect();
             if !commands.is_empty() {
                 batch(commands, Some(&context)).await;
             }
