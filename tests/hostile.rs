@@ -111,6 +111,7 @@ impl Bad {
 }
 
 /// A shopper with something to lose.
+#[derive(Clone)]
 struct Victim {
     shop: Shop,
     session: Session,
@@ -202,26 +203,33 @@ static SENT: AtomicUsize = AtomicUsize::new(0);
 /// How many bad requests a client sends before it looks at its cart.
 const LOOK_EVERY: usize = 4;
 
-/// Sends all of them, by several clients at once, while a bystander goes on.
+/// Sends all of them, by several clients at once, each with a cart of its own, while a bystander goes on.
 async fn all_refused(name: &str, bad: Vec<Bad>) {
     let shop = Runtime::shared().await.shop();
-    let bystander = Bystander::start(&shop);
+    let mut victims = Vec::new();
+    for _ in 0..CLIENTS {
+        victims.push(Victim::new(&shop).await);
+    }
+    refused_by(name, victims, bad).await;
+}
+
+/// Sends all of them to these victims, at once.
+async fn refused_by(name: &str, victims: Vec<Victim>, bad: Vec<Bad>) {
+    let bystander = Bystander::start(&victims[0].shop);
     let began = Instant::now();
     let count = bad.len();
     let queue = Arc::new((bad, AtomicUsize::new(0)));
     let mut clients = tokio::task::JoinSet::new();
-    for _ in 0..CLIENTS {
-        let (shop, queue) = (shop.clone(), Arc::clone(&queue));
+    for victim in victims {
+        let queue = Arc::clone(&queue);
         clients.spawn(async move {
-            let victim = Victim::new(&shop).await;
             loop {
                 let from = queue.1.fetch_add(LOOK_EVERY, Ordering::Relaxed);
-                let Some(bad) =
-                    queue.0.get(from..queue.0.len().min(from + LOOK_EVERY)).filter(|bad| !bad.is_empty())
-                else {
+                let bad: Vec<&Bad> = queue.0.iter().skip(from).take(LOOK_EVERY).collect();
+                if bad.is_empty() {
                     break;
-                };
-                for bad in bad {
+                }
+                for bad in &bad {
                     victim.says_no(bad).await;
                 }
                 assert!(victim.is_unchanged().await, "one of {bad:#?} has changed the cart");
@@ -243,6 +251,11 @@ async fn finish(mut clients: tokio::task::JoinSet<()>) {
 async fn report(name: &str, count: usize, began: Instant, bystander: Bystander) {
     let ms = began.elapsed().as_millis();
     let (edits, slowest) = bystander.stop().await;
+    let log = Runtime::shared().await.log();
+    let fault = ["panicked", "unreachable", "RuntimeError", "memory limit"]
+        .into_iter()
+        .find(|word| log.contains(word));
+    assert_eq!(fault, None, "{log}");
     let total = SENT.fetch_add(count, Ordering::Relaxed) + count;
     println!(
         "{name}: {count} hostile requests in {ms} ms; the bystander kept {edits} edits, the slowest took {} ms; \
@@ -795,6 +808,12 @@ async fn an_array_is_no_object() {
         bad.push(form.bad(format!("[{}]", values.join(",")).into_bytes(), form.codes, "an array".into()));
         bad.push(form.bad(b"[]".to_vec(), form.codes, "an empty array".into()));
     }
+    for command in
+        [json!(["clear"]), json!(["add", BAGELS]), json!(["apply_coupon", "A"]), json!(["update", "x"])]
+    {
+        let body = json!({"commands": [command]}).to_string();
+        bad.push(Bad::json(Method::POST, "~/commands", body, FIELD).named("a command as an array"));
+    }
     all_refused("arrays", bad).await;
 }
 
@@ -1087,14 +1106,12 @@ async fn a_forged_token_opens_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_forged_context_changes_nothing() {
     let shop = Runtime::shared().await.shop();
-    let bystander = Bystander::start(&shop);
-    let began = Instant::now();
     let (victim, other) = (Victim::new(&shop).await, Victim::new(&shop).await);
     let context = |victim: &Victim| victim.view.json()["context"].as_str().expect("a context").to_owned();
     let mut forged = forgeries(&context(&victim));
     forged.extend([context(&other), victim.session.token.clone(), other.session.token.clone()]);
     let line = format!("~/lines/{}", line_id(BAGELS));
-    let count = forged.len();
+    let mut bad = Vec::new();
     for (at, context) in forged.into_iter().enumerate() {
         let codes = &["context_invalid"];
         let body = |mut body: Value| {
@@ -1102,18 +1119,14 @@ async fn a_forged_context_changes_nothing() {
             body.to_string()
         };
         let safe = !context.contains(['%', ' ', '=']);
-        victim
-            .refuses(&match at % 4 {
-                0 => Bad::json(Method::PATCH, &line, body(json!({"quantity": 9})), codes),
-                1 => {
-                    Bad::json(Method::POST, "~/commands", body(json!({"commands": [{"op": "clear"}]})), codes)
-                }
-                2 if safe => Bad::new(Method::DELETE, &format!("~/lines?context={context}"), codes),
-                _ => Bad::new(Method::DELETE, &line, codes).header("Evercart-Context", context.clone()),
-            })
-            .await;
+        bad.push(match at % 4 {
+            0 => Bad::json(Method::PATCH, &line, body(json!({"quantity": 9})), codes),
+            1 => Bad::json(Method::POST, "~/commands", body(json!({"commands": [{"op": "clear"}]})), codes),
+            2 if safe => Bad::new(Method::DELETE, &format!("~/lines?context={context}"), codes),
+            _ => Bad::new(Method::DELETE, &line, codes).header("Evercart-Context", context.clone()),
+        });
     }
-    report("contexts", count, began, bystander).await;
+    refused_by("contexts", vec![victim; CLIENTS], bad).await;
 }
 
 // Deltas.
@@ -1220,8 +1233,6 @@ fn today(number: u64) -> Actor {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_delta_may_say_only_what_is_its_senders() {
     let shop = Runtime::shared().await.shop();
-    let bystander = Bystander::start(&shop);
-    let began = Instant::now();
     let mut attacker = Attacker::new(&shop).await;
     let own = attacker.device.actor();
     let foreign = Stamp { dot: Dot::new(today(7), 1), ..attacker.stamp(1) };
@@ -1358,13 +1369,12 @@ async fn a_delta_may_say_only_what_is_its_senders() {
         ("501 lines", too_many, &["too_many_lines"]),
         ("513 contributions", too_often, &["too_many_contributions"]),
     ];
-    let mut count = 0;
+    let mut requests = Vec::new();
     for (what, delta, codes) in bad {
         // As the sender's own, and as if it had sent more before.
         for sent in [0, 1, u64::MAX] {
             let request = SyncRequest { sent, ..attacker.request(delta.clone()) };
-            attacker.victim.refuses(&sync(request.to_bytes(), codes).named(what)).await;
-            count += 1;
+            requests.push(sync(request.to_bytes(), codes).named(what));
         }
     }
     // As another actor: one that nobody leased, one of another cart, one of long ago, one to come.
@@ -1379,12 +1389,11 @@ async fn a_delta_may_say_only_what_is_its_senders() {
         let stamp = Stamp { dot: Dot::new(actor, 1), ..attacker.stamp(1) };
         for delta in [good.clone(), attacker.change(&add(BAGELS, 1), stamp), Cart::default()] {
             let request = SyncRequest { actor, ..attacker.request(delta) };
-            attacker.victim.refuses(&sync(request.to_bytes(), codes)).await;
-            count += 1;
+            requests.push(sync(request.to_bytes(), codes));
         }
     }
+    refused_by("deltas", vec![attacker.victim.clone(); CLIENTS], requests).await;
     attacker.is_still_in_use().await;
-    report("deltas", count, began, bystander).await;
 }
 
 /// Bytes that are no request: cut off, prolonged, of another format, random.
@@ -1422,16 +1431,10 @@ async fn bytes_that_are_no_delta_are_refused() {
     }
     bytes.push(vec![0; 128 * 1_024]);
     bytes.push([head, &vec![1; 128 * 1_024 - 9]].concat());
-    let bystander = Bystander::start(&shop);
-    let began = Instant::now();
-    let count = bytes.len() + 2;
-    for body in bytes {
-        attacker.victim.refuses(&sync(body, &["malformed_delta", "actor_unknown", "actor_expired"])).await;
-    }
-    for length in [128 * 1_024 + 1, 10 << 20] {
-        attacker.victim.refuses(&sync(vec![1; length], &["body_too_large"])).await;
-    }
-    report("bytes", count, began, bystander).await;
+    let codes = &["malformed_delta", "actor_unknown", "actor_expired"];
+    let mut bad: Vec<Bad> = bytes.into_iter().map(|body| sync(body, codes)).collect();
+    bad.extend([128 * 1_024 + 1, 10 << 20].map(|length| sync(vec![1; length], &["body_too_large"])));
+    refused_by("bytes", vec![attacker.victim; CLIENTS], bad).await;
 }
 
 /// A generator of small random numbers (SplitMix64); the seed is printed where it matters.
@@ -1677,6 +1680,35 @@ async fn actors_in_what_was_seen_are_bounded() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "bug: a sync that only sets is not measured: 24 requests make a cart of 12,000 lines"]
+async fn sets_of_new_lines_are_bounded() {
+    is_bounded("sets", |attacker, round| {
+        let mut delta = Cart::default();
+        for at in 0..500 {
+            let line = key(&format!("{}", 1_000 + round * 500 + at));
+            let set = Change::Set { key: line, quantity: 1, at: Location::Cart };
+            delta.join(&Cart::default().change(&set, attacker.stamp(round * 500 + at + 1)));
+        }
+        delta
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "bug: a sync that only sets is not measured: 24 requests put 24,000 sets into one line"]
+async fn sets_of_one_line_are_bounded() {
+    is_bounded("sets of a line", |attacker, round| {
+        let mut delta = Cart::default();
+        for at in 0..1_000 {
+            let set = Change::Set { key: key(BAGELS), quantity: 1, at: Location::Cart };
+            delta.join(&Cart::default().change(&set, attacker.stamp(round * 1_000 + at + 1)));
+        }
+        delta
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn unknown_fields_are_bounded() {
     is_bounded("fields", |attacker, round| {
         let mut delta = Cart::default();
@@ -1719,7 +1751,7 @@ async fn a_dear_delta_is_read_in_time() {
     attacker.victim.refuses(&sync(request.clone(), &["counter_window", "cart_busy"])).await;
     let took = began.elapsed();
     println!("a dear delta of {} bytes took {} ms", request.len(), took.as_millis());
-    assert!(took < Duration::from_secs(1), "took {took:?}");
+    assert!(took < Duration::from_secs(3), "took {took:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -1728,15 +1760,18 @@ async fn unknown_products_do_not_fill_the_memory() {
     let runtime = Runtime::start(harness::Options::default()).await;
     let shop = runtime.shop();
     let session = shop.open().await;
-    let before = memory_mb(runtime.port());
-    for at in 0..300 {
-        let sku = format!("{at:06}{}", "x".repeat(500_000));
-        let call = shop.call(&session, Method::POST, "/v1/carts/current/lines").json(&json!({"sku": sku}));
-        assert!(Answer::of(call).await.status.is_client_error());
+    let mut memory = Vec::new();
+    for part in 0..3 {
+        for at in 0..300 {
+            let sku = format!("{part}-{at}-{}", "x".repeat(500_000));
+            let call =
+                shop.call(&session, Method::POST, "/v1/carts/current/lines").json(&json!({"sku": sku}));
+            Answer::of(call).await.refused(422, "unknown_sku");
+        }
+        memory.push(memory_mb(runtime.port()));
     }
-    let after = memory_mb(runtime.port());
-    println!("300 unknown products of 500 KB: {before} MB before, {after} MB after");
-    assert!(after < before + 128, "{before} MB before, {after} MB after");
+    println!("after 300, 600 and 900 unknown products of 500 KB: {memory:?} MB");
+    assert!(memory[2] < memory[0] + 150, "{memory:?} MB");
 }
 
 /// The memory of the largest workerd below the process group that serves a port.
@@ -2045,9 +2080,9 @@ async fn a_body_of_100_mb_is_refused() {
     let began = Instant::now();
     let block = vec![b' '; 64 * 1_024];
     let mut count = 0;
-    for (path, media, limit) in [("lines", JSON, 512), ("sync", DELTA, 128)] {
+    for (path, media, sizes_kb) in [("lines", JSON, [513, 100 * 1_024]), ("sync", DELTA, [129, 1_024])] {
         for chunked in [false, true] {
-            for kb in [limit + 1, 100 * 1_024] {
+            for kb in sizes_kb {
                 let length = if chunked {
                     "Transfer-Encoding: chunked".to_owned()
                 } else {

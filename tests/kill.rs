@@ -109,7 +109,7 @@ async fn nothing_acknowledged_is_lost_and_nothing_counts_twice() {
         edited.as_secs_f64(),
     );
     let some: Vec<&Dot> = tally.lost.iter().take(5).collect();
-    assert_eq!((tally.lost.len(), tally.doubled), (0, 0), "lost and doubled; lost are {some:?} ..");
+    assert_eq!((tally.lost.len(), tally.doubled.len()), (0, 0), "lost and doubled; lost are {some:?} ..");
     assert_eq!(tally.unanswered, tally.settled_as_new + tally.settled_as_replayed, "each settles to once");
     assert_eq!(tally.contradicted, 0, "an answer to a retry says what the state says");
     assert!(tally.kills == kills && tally.acknowledged >= edits, "{tally}");
@@ -133,7 +133,7 @@ struct Tally {
     /// Acknowledged before a kill, and missing after it.
     lost: BTreeSet<Dot>,
     /// What carts hold more than once, or without anyone having sent it.
-    doubled: u64,
+    doubled: BTreeSet<Dot>,
     /// Retries whose answer contradicted the state before them.
     contradicted: u64,
 }
@@ -145,7 +145,7 @@ impl Display for Tally {
         writeln!(f, "unanswered, then settled as new      {:>8}", self.settled_as_new)?;
         writeln!(f, "unanswered, then Idempotency-Replayed{:>8}", self.settled_as_replayed)?;
         writeln!(f, "lost                                 {:>8}", self.lost.len())?;
-        write!(f, "doubled                              {:>8}", self.doubled)
+        write!(f, "doubled                              {:>8}", self.doubled.len())
     }
 }
 
@@ -222,10 +222,9 @@ impl Cart {
             );
             writer.applied = Some(writer.pending.iter().map(|edit| held.contains_key(&edit.dot)).collect());
         }
-        for (dot, (line, quantity)) in &held {
-            let expected = u64::from(sent.get(dot) == Some(line));
-            tally.doubled += quantity.saturating_sub(expected);
-        }
+        let as_sent = |dot: &Dot, line: &usize| sent.get(dot) == Some(line);
+        let wrong = held.iter().filter(|(dot, (line, quantity))| *quantity != 1 || !as_sent(dot, line));
+        tally.doubled.extend(wrong.map(|(dot, _)| *dot));
     }
 
     /// What the cart holds by dot: the line, and how many.
@@ -261,7 +260,7 @@ async fn settle(cart: Cart, shop: &Shop, tally: &mut Tally) {
         })
         .collect();
     assert_eq!(lines.len(), shown.len(), "one line each");
-    if tally.lost.is_empty() && tally.doubled == 0 {
+    if tally.lost.is_empty() && tally.doubled.is_empty() {
         assert_eq!(shown, expected, "{}", cart.session.cart_id);
     }
     for writer in &cart.writers {

@@ -132,7 +132,9 @@ fn workspace_only(manifest: &str) -> String {
         if line.starts_with('[') {
             keeps = line.starts_with("[workspace");
         }
-        if keeps {
+        if line.starts_with("members") {
+            kept += "members = [\"crates/*\"]\n";
+        } else if keeps {
             kept += line;
             kept.push('\n');
         }
