@@ -87,10 +87,10 @@ async fn nothing_acknowledged_is_lost_and_nothing_counts_twice() {
             cart.audit(&shop, &mut tally).await;
         }
         // The full ones go, once their unanswered edits are settled.
-        for nth in 0..carts.len() {
-            if carts[nth].edits() >= CART_EDITS_MAX {
+        for (nth, cart) in carts.iter_mut().enumerate() {
+            if cart.edits() >= CART_EDITS_MAX {
                 let new = Cart::new(&shop, nth < DEVICES).await;
-                settle(std::mem::replace(&mut carts[nth], new), &shop, &mut tally).await;
+                settle(std::mem::replace(cart, new), &shop, &mut tally).await;
                 carts_used += 1;
             }
         }
