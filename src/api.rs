@@ -361,7 +361,7 @@ impl Exchange<'_> {
         match &mut outcome {
             Ok(response) if minted => Setter(response.headers()).put("Idempotency-Key", key.as_str()),
             Err(problem) if minted && problem.status >= 500 => {
-                problem.idempotency_key = Some(key.as_str().to_owned())
+                problem.idempotency_key = Some(key.as_str().into())
             }
             _ => {}
         }

@@ -20,10 +20,10 @@ pub struct Problem {
     pub sequence: Option<u64>,
     /// The key with which to send the same request again, where the edge made it.
     #[serde(default)]
-    pub idempotency_key: Option<String>,
+    pub idempotency_key: Option<Box<str>>,
     /// The methods of the path, for 405.
     #[serde(default)]
-    pub allow: Option<String>,
+    pub allow: Option<Box<str>>,
 }
 
 impl Problem {

@@ -82,7 +82,10 @@ impl Route {
             let allow: Vec<&str> = here.by_ref().map(|(method, _, _)| *method).collect();
             let allow = allow.join(", ");
             let detail = format!("{method} is not possible at this path; use {allow}");
-            return Err(Problem { allow: Some(allow), ..Problem::new(405, "method_not_allowed", detail) });
+            return Err(Problem {
+                allow: Some(allow.into()),
+                ..Problem::new(405, "method_not_allowed", detail)
+            });
         };
         let decoded = |name| {
             found
