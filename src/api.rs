@@ -1,6 +1,7 @@
 //! From a request to an answer: route, guard, the call of the cart's object, the response. What a request
 //! means is one function an endpoint; each reads its body, makes the core's input and shows the outcome.
 
+use cart_core::change::Change;
 use cart_core::command::{COMMANDS_MAX, Command, Fields, Place};
 use cart_core::id::{Actor, CartId};
 use cart_core::reject::Reject;
@@ -57,13 +58,14 @@ async fn handle(
     let url = request.inner().url();
     let (path, query) = path_and_query(&url);
     let visitor = visitor.insert(Visitor::of(request, config)?);
-    let method = request.method();
-    if method == worker::Method::Options
+    // As it came: the crate takes methods that it does not know for GET.
+    let method = request.inner().method();
+    if method == "OPTIONS"
         && let Some(methods) = Route::methods(path)
     {
         return respond::preflight(&methods).map_err(ours);
     }
-    let route = Route::find(method.as_ref(), path)?;
+    let route = Route::find(&method, path)?;
     let mut exchange = Exchange { request, env, config, visitor, query: Query::of(query)? };
     match route.endpoint {
         Endpoint::Healthz => respond::json_of(&json!({"status": "ok"}), 200).map_err(ours),
@@ -376,7 +378,7 @@ impl Exchange<'_> {
         key: &str,
     ) -> Result<Response, Problem> {
         let (address, session, _) = self.address(cart)?;
-        self.check_skus(&commands).await?;
+        self.check_commands(&commands).await?;
         let header = |name: &str| self.request.headers().get(name).ok().flatten();
         let context = context.or(self.query.context.take()).or(header("Evercart-Context"));
         let if_match = header("If-Match");
@@ -408,22 +410,23 @@ impl Exchange<'_> {
         Ok(response)
     }
 
-    /// Products that are added must be in the catalog.
-    async fn check_skus(&self, commands: &[Command]) -> Result<(), Problem> {
-        let added: Vec<&str> = commands
-            .iter()
-            .filter_map(|command| match command {
-                Command::Add { sku, .. } => Some(sku.as_str()),
-                _ => None,
-            })
-            .collect();
-        let known = catalog::offers(self.env, added.iter().copied(), self.visitor.now).await?;
-        match added.iter().find(|sku| !known.contains_key(**sku)) {
-            Some(sku) => Err(Problem::new(
-                422,
-                "unknown_sku",
-                format!("the catalog has no product {sku:?}; use a sku it lists"),
-            )),
+    /// What can be told of the commands without the cart: their form, and that the catalog has the products
+    /// that they bring more of. Nothing that is not of its form goes further or is kept in memory.
+    async fn check_commands(&self, commands: &[Command]) -> Result<(), Problem> {
+        let mut added = Vec::new();
+        for command in commands {
+            for change in command.to_changes(self.config.limits.line_quantity_max)? {
+                if let Change::Add { key, .. } = change {
+                    added.push(key.sku.to_string());
+                }
+            }
+        }
+        let known = catalog::offers(self.env, added.iter().map(String::as_str), self.visitor.now).await?;
+        match added.iter().find(|sku| !known.contains_key(*sku)) {
+            Some(sku) => {
+                let detail = format!("the catalog has no product {sku:?}; use a sku it lists");
+                Err(Problem::new(422, "unknown_sku", detail))
+            }
             None => Ok(()),
         }
     }
@@ -494,7 +497,9 @@ impl Exchange<'_> {
         let seal = Input::Seal { into: cart_id.clone() };
         let (sealed, _) = self.call_as(&guest_session, &guest_id, seal).await?;
         let ReplyKind::Sealed(state) = sealed.kind else { return Err(odd_reply()) };
-        let (reply, head) = self.call_as(&session, &cart_id, Input::Join { state: state.clone() }).await?;
+        let (reply, head) = self
+            .call_as(&session, &cart_id, Input::Join { state: state.clone(), path: vec![guest_id.clone()] })
+            .await?;
         self.send(&guest_id, Caller::Service, Input::Forwarded { delta: state }).await?;
         self.view(&cart_id, &reply, &head, 200).await
     }

@@ -86,6 +86,10 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
             format!("the body is not UTF-8 from byte {at} on; encode it as UTF-8"),
         )
     })?;
+    // serde would take an array for an object's fields in their order.
+    if text.trim_start().starts_with('[') {
+        return Err(Problem::new(422, "invalid_field", "the body is a JSON array; send an object"));
+    }
     let mut reader = serde_json::Deserializer::from_str(text);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();

@@ -133,8 +133,8 @@ impl CartObject {
         let mut rows = Rows::default();
         let effects = self.step(&call(Input::Tick), &mut rows).map_err(to_error)?;
         for effect in effects {
-            if let Effect::Forward { into, delta } = effect {
-                let join = Input::Join { state: delta.clone() };
+            if let Effect::Forward { into, delta, path } = effect {
+                let join = Input::Join { state: delta.clone(), path };
                 send(&self.env, &Call { cart_id: into, ..call(join) }).await.map_err(to_error)?;
                 self.step(&call(Input::Forwarded { delta }), &mut rows).map_err(to_error)?;
             }

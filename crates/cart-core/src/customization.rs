@@ -11,6 +11,9 @@ use crate::reject::Reject;
 /// The longest canonical JSON of a customisation, in bytes.
 pub const BYTES_MAX: usize = 1_024;
 
+/// How deep a customisation may be nested.
+pub const DEPTH_MAX: usize = 16;
+
 /// A customisation in canonical form.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Customization {
@@ -28,6 +31,9 @@ impl Customization {
     pub fn of(object: &Map<String, Value>) -> Result<Option<Self>, Reject> {
         if object.is_empty() {
             return Ok(None);
+        }
+        if object.values().any(|value| depth(value) >= DEPTH_MAX) {
+            return Err(Reject::invalid("customization", format!("is nested deeper than {DEPTH_MAX}")));
         }
         let json = serde_json_canonicalizer::to_string(object)
             .map_err(|error| Reject::invalid("customization", format!("has no canonical form: {error}")))?;
@@ -57,4 +63,14 @@ impl Customization {
         hash.copy_from_slice(&digest[..16]);
         Ok(Self { json: json.into(), hash })
     }
+}
+
+/// How deep a value is nested; a plain one is 0. What came in is parsed, and so not deep enough to overflow.
+fn depth(value: &Value) -> usize {
+    let within = match value {
+        Value::Array(items) => items.iter().map(depth).max(),
+        Value::Object(fields) => fields.values().map(depth).max(),
+        _ => return 0,
+    };
+    1 + within.unwrap_or(0)
 }

@@ -61,10 +61,7 @@ pub fn admit(state: &Cart, delta: &Delta, sender: &Sender) -> Result<Delta, Reje
     }
     let mut after = state.clone();
     after.join(&admitted);
-    let gaps = |cart: &Cart| cart.context().cloud().len();
-    if adds(&admitted) || gaps(&after) > gaps(state) {
-        sender.limits.check_growth(state, &after)?;
-    }
+    sender.limits.check_growth(state, &after, adds(&admitted))?;
     Ok(admitted)
 }
 

@@ -22,11 +22,12 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Refuses a state that passes a bound and is further beyond it than the state before.
+    /// Refuses a state that passes a bound and is further beyond it than the state before. What only sets
+    /// and removes may grow it by some bytes (`adds` is false): up to twice the bound.
     ///
     /// # Errors
     /// [`Reject::TooManyLines`], [`Reject::TooManyContributions`] or [`Reject::CartBusy`].
-    pub fn check_growth(&self, before: &Cart, after: &Cart) -> Result<(), Reject> {
+    pub fn check_growth(&self, before: &Cart, after: &Cart, adds: bool) -> Result<(), Reject> {
         if after.line_count() > self.lines_max && after.line_count() > before.line_count() {
             return Err(Reject::TooManyLines { max: self.lines_max });
         }
@@ -37,9 +38,10 @@ impl Limits {
             }
         }
         // Encoding costs more than a glance, and few carts come near the bound.
-        if bytes_at_most(after) > self.state_bytes_max {
+        let bytes_max = if adds { self.state_bytes_max } else { 2 * self.state_bytes_max };
+        if bytes_at_most(after) > bytes_max {
             let bytes = after.to_bytes().len();
-            if bytes > self.state_bytes_max && bytes > before.to_bytes().len() {
+            if bytes > bytes_max && bytes > before.to_bytes().len() {
                 return Err(Reject::CartBusy);
             }
         }

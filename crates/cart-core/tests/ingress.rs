@@ -322,7 +322,7 @@ fn bytes_that_are_no_request_are_refused() {
         let request = request[..length].to_vec();
         refused(shop, &caller, Input::Sync { request }, BEGIN, "malformed_delta");
     }
-    refused(shop, &Caller::Service, Input::Join { state: vec![1] }, BEGIN, "malformed_delta");
+    refused(shop, &Caller::Service, Input::Join { state: vec![1], path: vec![] }, BEGIN, "malformed_delta");
 }
 
 // Bounds of a cart.
@@ -347,7 +347,7 @@ fn honest_carts_that_pass_the_bound_together_still_join() {
     shop.arrive(&lines(3, 300));
     let caller = Caller::Service;
     let state = lines(4, 300).to_bytes();
-    shop.ask(&caller, Input::Join { state }, BEGIN).expect("a guest's cart");
+    shop.ask(&caller, Input::Join { state, path: vec![] }, BEGIN).expect("a guest's cart");
     assert_eq!(shop.cart().line_count(), 602);
     no_edit(shop, "k", order("Z", 1), BEGIN, "too_many_lines");
     still_possible(shop);
@@ -556,7 +556,7 @@ fn a_cart_is_open_to_its_session_only() {
             Input::Open { edit: Some(edit.clone()) },
             Input::Enroll { cart: cart_id(9) },
             Input::Seal { into: cart_id(9) },
-            Input::Join { state: delta.to_bytes() },
+            Input::Join { state: delta.to_bytes(), path: vec![] },
             sync_of(ME, delta.clone()),
         ];
         all.into_iter().chain(more)

@@ -337,7 +337,7 @@ fn on_carts(scenario: &Scenario) {
     let same = converged(&scenario.id, &latest, &latest, &states);
     assert_eq!(same.to_bytes(), end.to_bytes(), "{}", scenario.id);
     for state in guests {
-        let join = Input::Join { state: state.to_bytes() };
+        let join = Input::Join { state: state.to_bytes(), path: vec![] };
         user.ask(&Caller::Service, join, BEGIN).expect("it joins");
         assert_eq!(user.cart().to_bytes(), end.to_bytes(), "{}: joined again", scenario.id);
     }

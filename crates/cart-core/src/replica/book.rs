@@ -69,6 +69,8 @@ pub struct Seal {
     /// The changes that have not arrived there yet, joined; empty if all have.
     #[serde(with = "super::call::base64_cart")]
     pub outbox: Cart,
+    /// The carts that changes in it have come through.
+    pub path: Vec<CartId>,
 }
 
 /// While it lasts, the horizon does not pass its day.

@@ -83,6 +83,8 @@ pub enum Input {
         /// Its canonical bytes.
         #[serde(with = "base64_bytes")]
         state: Vec<u8>,
+        /// The carts it has come through: where it comes a second time, it goes no further.
+        path: Vec<CartId>,
     },
     /// What was forwarded has arrived.
     Forwarded {
@@ -150,6 +152,8 @@ pub enum Effect {
         into: CartId,
         /// The changes.
         delta: Vec<u8>,
+        /// The carts they have come through, this one too.
+        path: Vec<CartId>,
     },
     /// Answer the caller.
     Reply(Result<Reply, Reject>),

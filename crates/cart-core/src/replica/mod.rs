@@ -154,10 +154,11 @@ impl Replica {
                 Ok(self.state(false))
             }
             Input::Seal { into } => self.seal(caller, into, now),
-            Input::Join { state } => self.join(caller, &state, now),
+            Input::Join { state, path } => self.join(caller, &state, path, now),
             Input::Forwarded { delta } => {
                 if let Some(seal) = self.book.seal.as_mut().filter(|seal| seal.outbox.to_bytes() == delta) {
                     seal.outbox = Cart::default();
+                    seal.path.clear();
                 }
                 Ok(ReplyKind::Done)
             }
@@ -243,6 +244,10 @@ impl Replica {
         let mut after = self.cart.clone();
         let mut clock = self.book.clock;
         let mut seen = edit.seen.as_deref().map(Cart::from_bytes).transpose()?;
+        if let Some(seen) = &seen {
+            // Another region may have shown it: what is done to it is later than what was done there.
+            clock.observe(seen.latest_time());
+        }
         let mut whole = Cart::default();
         let mut counter = 0;
         for command in &edit.commands {
@@ -260,9 +265,8 @@ impl Replica {
                 if let Some(seen) = &mut seen {
                     seen.join(&delta);
                 }
-                if !matches!(change, Change::Set { .. } | Change::Remove { .. } | Change::Clear) {
-                    self.limits.check_growth(&self.cart, &after)?;
-                }
+                let adds = !matches!(change, Change::Set { .. } | Change::Remove { .. } | Change::Clear);
+                self.limits.check_growth(&self.cart, &after, adds)?;
             }
         }
         if counter == 0 {
@@ -408,21 +412,36 @@ impl Replica {
                 // Whoever asked for the seal may not live to hand it over: it goes there by itself, too.
                 let day = now.day();
                 let outbox = Transplant { from: &self.book.cart_id, sealed: day }.of(&self.cart);
-                self.book.seal.insert(Seal { into, day, outbox })
+                self.book.seal.insert(Seal { into, day, outbox, path: Vec::new() })
             }
         };
         let transplant = Transplant { from: &self.book.cart_id, sealed: seal.day };
         Ok(ReplyKind::Sealed(transplant.of(&self.cart).to_bytes()))
     }
 
-    fn join(&mut self, caller: &Caller, state: &[u8], now: Millis) -> Result<ReplyKind, Reject> {
+    fn join(
+        &mut self,
+        caller: &Caller,
+        state: &[u8],
+        path: Vec<CartId>,
+        now: Millis,
+    ) -> Result<ReplyKind, Reject> {
         let guest = Cart::from_bytes(state)?;
+        // Two carts merged into each other at once make a ring: what has gone around it ends here.
+        if path.contains(&self.book.cart_id) {
+            return Ok(self.state(false));
+        }
         let mut after = self.cart.clone();
         after.join(&guest);
         if after != self.cart && !self.cart.is_erased() {
             self.own(caller);
             self.book.clock.observe(guest.latest_time());
             self.change(after, &guest, now);
+            if let Some(seal) = &mut self.book.seal {
+                seal.path.extend(path);
+                seal.path.sort();
+                seal.path.dedup();
+            }
         }
         Ok(self.state(false))
     }
@@ -455,7 +474,9 @@ impl Replica {
     fn tick(&mut self, effects: &mut Vec<Effect>) {
         self.book.wake = None;
         if let Some(seal) = self.book.seal.as_ref().filter(|seal| seal.outbox != Cart::default()) {
-            effects.push(Effect::Forward { into: seal.into.clone(), delta: seal.outbox.to_bytes() });
+            let mut path = seal.path.clone();
+            path.push(self.book.cart_id.clone());
+            effects.push(Effect::Forward { into: seal.into.clone(), delta: seal.outbox.to_bytes(), path });
         }
     }
 

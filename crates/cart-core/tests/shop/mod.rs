@@ -160,16 +160,16 @@ impl Shop {
         let into = user.replica.book().cart_id.clone();
         let sealed = self.ask(&Caller::Service, Input::Seal { into }, now)?;
         let ReplyKind::Sealed(state) = sealed.kind else { panic!("a seal gives what to join") };
-        user.ask(&Caller::Service, Input::Join { state }, now)
+        user.ask(&Caller::Service, Input::Join { state, path: vec![] }, now)
     }
 
     /// Alarms until nothing is left to forward to `user`.
     pub fn forward(&mut self, user: &mut Self) {
         while let Some(due) = self.replica.book().wake {
             for effect in self.step(&Caller::Service, Input::Tick, due) {
-                if let Effect::Forward { into, delta } = effect {
+                if let Effect::Forward { into, delta, .. } = effect {
                     assert_eq!(into, user.replica.book().cart_id);
-                    let join = Input::Join { state: delta.clone() };
+                    let join = Input::Join { state: delta.clone(), path: vec![] };
                     user.ask(&Caller::Service, join, due).expect("it joins");
                     self.step(&Caller::Service, Input::Forwarded { delta }, due);
                 }
