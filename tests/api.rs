@@ -594,16 +594,19 @@ async fn a_line_that_is_not_there_is_not_found() {
     assert_eq!(client.view().await, view);
 }
 
+/// An increment is an add: in parallel with a removal it counts (R2), so the line need not be there. The
+/// product must be in the catalog all the same.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "bug: an increment of a line that is not there adds it, also of a product that is not in the catalog"]
-async fn an_increment_needs_its_line() {
+async fn an_increment_is_an_add() {
     let client = client().await;
-    for sku in [BANANAS.0, "nothing"] {
-        client.patch(&line(sku), json!({"increment": 1})).await.refused(404, "line_not_found");
-        client.patch(&line(sku), json!({"increment": 1, "in": "saved"})).await.refused(404, "line_not_found");
-        let commands = json!({"commands": [{"op": "increment", "line_id": line_id(sku), "quantity": 1}]});
-        client.post("/commands", commands).await.refused(404, "line_not_found");
-    }
+    client.patch(&line("nothing"), json!({"increment": 1})).await.refused(422, "unknown_sku");
+    client.patch(&line("nothing"), json!({"increment": 1, "in": "saved"})).await.refused(422, "unknown_sku");
+    let commands = json!({"commands": [{"op": "increment", "line_id": line_id("nothing"), "quantity": 1}]});
+    client.post("/commands", commands).await.refused(422, "unknown_sku");
+    client.add(BAGELS.0, 3).await;
+    client.delete(&line(BAGELS.0)).await.expect(200);
+    let view = client.patch(&line(BAGELS.0), json!({"increment": 2})).await.expect(200).json();
+    assert_eq!(lines(&view), [format!("{}:2", BAGELS.0)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -1483,7 +1486,6 @@ async fn a_foreign_an_absent_and_a_malformed_cart_are_the_same_404() {
 
 /// A foreign cart's sequence number is not told either.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "bug: the 404 of a foreign cart carries Evercart-Sequence with its number, that of a malformed id none"]
 async fn a_foreign_cart_does_not_tell_its_sequence() {
     let (owner, stranger) = (client().await, client().await);
     owner.add(BAGELS.0, 3).await;
@@ -1657,7 +1659,6 @@ async fn stays_at_rest(clients: &[Client], quantity: i64) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "bug: two carts merged into each other at once make a ring, in which the items grow for ever"]
 async fn carts_merged_into_each_other_at_once_make_no_ring() {
     let pair = [client().await, client().await];
     for client in &pair {

@@ -171,6 +171,8 @@ pub async fn send(env: &Env, call: &Call) -> Result<(Reply, Head), Problem> {
         .ok_or_else(|| Problem::object(&worker::Error::RustError("the object's answer is damaged".into())))?;
     match head.reply.clone() {
         Ok(reply) => Ok((reply, head)),
+        // A foreign cart's number is nobody's business.
+        Err(problem) if problem.code == "cart_not_found" => Err(problem),
         Err(problem) => Err(Problem { sequence: Some(head.sequence), ..problem }),
     }
 }

@@ -16,9 +16,10 @@ finally shows the view of every event that became durable.
 
     account.py BASKETS.jsonl [--out FILE]
 
-reads one basket a line ({"basket", "scope", "events", "refused", "final", ..}), compares what each cart
-shows at last ("final") with this account, and writes totals and the first 50 mismatches as JSON. Events
-may leave out "in", "scope" and "batch". "line_count_by_key" counts the lines of a key listed in one place.
+reads one basket a line ({"basket", "scope", "events", "refused", "final", "views", ..}), compares what each
+cart shows at last ("final") with this account, and writes totals and the first 50 mismatches as JSON. "views",
+which may be left out, are what it showed on the way: after the commit "seq" and before the next. Events may
+leave out "in", "scope" and "batch". "line_count_by_key" counts the lines of a key listed in one place.
 A refusal is judged if its code is one of JUDGED, by what the events with seq <= upto show; it carries "key"
 and "in", "n", "coupon", as its code needs. One that saw more, such as the rest of its batch, is "dirty".
 Exit code 0: all as it must be; 1: a violation; 2: the input is malformed.
@@ -34,9 +35,10 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
+from itertools import islice
 
 CART, SAVED = "cart", "saved"
-VIOLATIONS = ("lost", "doubled", "resurrected", "other", "refusals_wrong")
+VIOLATIONS = ("lost", "doubled", "resurrected", "other", "views_wrong", "refusals_wrong")
 MISMATCHES_LISTED = 50
 LINE_QUANTITY_MAX = 9_999
 
@@ -209,6 +211,7 @@ class Basket:
     effects: dict
     refused: list
     final: dict
+    views: list
 
 
 def mismatches_of(basket):
@@ -220,24 +223,12 @@ def mismatches_of(basket):
         return {"basket": basket.name, "key": key, "where": where,
                 "expected": expected, "shown": shown, "kind": kind}
 
-    must, final = view(lambda e: True), basket.final
-    for where, lines in ((CART, final["lines"]), (SAVED, final["saved"])):
-        for key in sorted(must.keys() | lines.keys()):
-            expected, shown = must.quantity(key, where), lines.get(key, 0)
-            if shown != expected:
-                yield mismatch(kind_of_difference(expected, shown), key, where, expected, shown)
+    for difference in differences(basket.final, view(lambda e: True)):
+        yield mismatch(*difference)
 
-    for key, count in final["line_count_by_key"].items():
-        if count > 1:
-            yield mismatch("doubled", key, "line_count_by_key", 1, count)
-
-    for code in sorted(must.codes() | set(final["coupons"])):
-        expected, shown = len(must.applied(code)) > 0, final["coupons"].count(code)
-        if shown != expected:
-            yield mismatch("other", code, "coupons", int(expected), shown)
-
-    if final["note"] != must.note():
-        yield mismatch("other", None, "note", must.note(), final["note"])
+    for shown in basket.views:
+        for _, key, where, *both in islice(differences(shown, view(lambda e: e.seq <= shown["seq"])), 1):
+            yield mismatch("views_wrong", key, f"{where} at {shown['seq']}", *both)
 
     for e in basket.events:
         if e.acknowledged and e.seq is None:
@@ -253,6 +244,27 @@ def mismatches_of(basket):
         if not about.is_right(refusal, seen):
             yield mismatch("refusals_wrong", refusal.get("key", refusal.get("coupon")), refusal.get("in", "coupons"),
                            about.shown(refusal, seen), refusal["code"])
+
+
+def differences(shown, must):
+    """In what a cart that shows this differs from what it must show: kind, key, where, expected, shown."""
+    for where, lines in ((CART, shown["lines"]), (SAVED, shown["saved"])):
+        for key in sorted(must.keys() | lines.keys()):
+            expected, there = must.quantity(key, where), lines.get(key, 0)
+            if there != expected:
+                yield kind_of_difference(expected, there), key, where, expected, there
+
+    for key, count in shown["line_count_by_key"].items():
+        if count > 1:
+            yield "doubled", key, "line_count_by_key", 1, count
+
+    for code in sorted(must.codes() | set(shown["coupons"])):
+        expected, there = len(must.applied(code)) > 0, shown["coupons"].count(code)
+        if there != expected:
+            yield "other", code, "coupons", int(expected), there
+
+    if shown["note"] != must.note():
+        yield "other", None, "note", must.note(), shown["note"]
 
 
 def kind_of_difference(expected, shown):
@@ -275,11 +287,12 @@ def name(e):
 
 def report(baskets):
     totals = dict.fromkeys(
-        ("baskets", "edits", "acknowledged", "unacknowledged", *VIOLATIONS, "refusals_unjudged"), 0)
+        ("baskets", "edits", "acknowledged", "unacknowledged", "views", *VIOLATIONS, "refusals_unjudged"), 0)
     kinds, codes, mismatches = Counter(), Counter(), []
     for basket in baskets:
         totals["baskets"] += 1
         totals["edits"] += len(basket.events)
+        totals["views"] += len(basket.views)
         totals["acknowledged"] += sum(e.acknowledged for e in basket.events)
         kinds.update(e.op for e in basket.events)
         codes.update(r["code"] for r in basket.refused)
@@ -355,7 +368,8 @@ FORMS = {
     "note":      ({"text": or_null(string), "time": hybrid_time}, (CART,)),
 }
 BASKET = {"basket": string, "scope": string, "events": lambda v: type(v) is list,
-          "refused": lambda v: type(v) is list, "final": lambda v: type(v) is dict}
+          "refused": lambda v: type(v) is list, "final": lambda v: type(v) is dict,
+          "views": lambda v: type(v) is list}
 FINAL = {"lines": quantities, "saved": quantities, "coupons": strings, "note": or_null(string),
          "line_count_by_key": quantities}
 EVENT = {"id": event_id, "device": number, "op": one_of(*FORMS), "seq": or_null(number), "upto": number,
@@ -415,7 +429,7 @@ def basket_of(line):
         record = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise Malformed(f"not JSON: {error}") from None
-    record = checked(record, BASKET, "the basket")
+    record = checked(record, BASKET, "the basket", {"views": []})
     events = [event_of(e, position, record["scope"]) for position, e in enumerate(record["events"])]
     if len({e.id for e in events}) < len(events):
         twice = next(e for e in events if any(f.id == e.id for f in events[:e.position]))
@@ -427,7 +441,9 @@ def basket_of(line):
         raise Malformed(f"a cycle: event {circle}") from None
     return Basket(record["basket"], events, effects,
                   [refusal_of(r, position) for position, r in enumerate(record["refused"])],
-                  checked(record["final"], FINAL, "final"))
+                  checked(record["final"], FINAL, "final"),
+                  [checked(v, FINAL | {"seq": number}, f"view {position}", {"line_count_by_key": {}})
+                   for position, v in enumerate(record["views"])])
 
 
 def event_of(record, position, scope):

@@ -221,8 +221,8 @@ class Violations(unittest.TestCase):
     def test_none(self):
         totals = judged(basket(self.EVENTS, self.RIGHT), basket([]))
         self.assertEqual(totals, {
-            "baskets": 2, "edits": 5, "acknowledged": 5, "unacknowledged": 0, "lost": 0, "doubled": 0,
-            "resurrected": 0, "other": 0, "refusals_wrong": 0, "refusals_unjudged": 0, "refused_by_code": {},
+            "baskets": 2, "edits": 5, "acknowledged": 5, "unacknowledged": 0, "views": 0, "lost": 0, "doubled": 0,
+            "resurrected": 0, "other": 0, "views_wrong": 0, "refusals_wrong": 0, "refusals_unjudged": 0, "refused_by_code": {},
             "edits_by_kind": {"add": 2, "coupon": 1, "note": 1, "remove": 1}, "mismatches": []})
 
     def test_each_difference(self):
@@ -237,6 +237,23 @@ class Violations(unittest.TestCase):
     def test_a_mismatch_tells_what_and_where(self):
         self.assertEqual(judged(basket(self.EVENTS, "X:4 +C 'a'"))["mismatches"], [
             {"basket": "b", "key": "X", "where": "cart", "expected": 3, "shown": 4, "kind": "doubled"}])
+
+    def test_views_on_the_way(self):
+        def view(seq, shown):
+            return {**basket([], shown)["final"], "seq": seq}
+
+        events = history({"G": "add X 3; add Y 1; remove Y; coupon C; note a"})
+        right = [view(0, ""), view(1, "X:3"), view(2, "X:3 Y:1"), view(3, "X:3"), view(5, self.RIGHT)]
+        del right[1]["line_count_by_key"]
+        totals = judged(basket(events, self.RIGHT, views=right))
+        self.assertEqual((totals["views"], totals["views_wrong"]), (5, 0))
+        for seq, shown in [(1, ""), (1, "X:3 Y:1"), (2, "X:3"), (3, "X:3 Y:1"), (4, "X:3"), (5, "X:3 +C"), (0, "X:9 'b'")]:
+            with self.subTest(seq=seq, shown=shown):
+                views = [*right, view(seq, shown)]
+                self.assertEqual(self.kinds(basket(events, self.RIGHT, views=views)), {"views_wrong": 1})
+        for wrong in ({}, [1], [{}], [basket([])["final"]]):
+            with self.subTest(wrong), self.assertRaises(Malformed):
+                judged(basket(events, self.RIGHT, views=wrong))
 
     def test_two_lines_of_one_key(self):
         b = basket(self.EVENTS, self.RIGHT)
