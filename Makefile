@@ -5,7 +5,7 @@ PORT ?= 8787
 .PHONY: help run test setup clean
 
 help: ## show this list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 run: ## build, import the catalog, serve it all on this machine (PORT=8787)
 	@tools/run $(PORT)
@@ -25,3 +25,8 @@ replay: ## play real baskets against the Worker and account for every edit (BASK
 
 replay-broken: ## show that the account finds out builds that are broken on purpose (SEED=1)
 	@SEED="$(SEED)" tools/replay_broken
+
+.PHONY: bench
+bench: ## time the core beside the crate crdts, as ratios (run it on a quiet machine)
+	@EVERCART_BENCH=1 cargo test --locked --release -p cart-core --test ratio -- --nocapture
+	@cargo bench --locked -p cart-core

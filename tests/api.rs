@@ -1674,7 +1674,7 @@ async fn carts_merged_into_each_other_at_once_make_no_ring() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "bug: a chain of more than 16 carts can be closed to a ring, in which the items grow for ever"]
+#[ignore = "bug: a chain of more than 16 carts can be closed to a ring, in which the items count again"]
 async fn a_long_chain_of_carts_is_not_closed() {
     let mut chain = Vec::new();
     for _ in 0..20 {

@@ -31,7 +31,7 @@ use serde_json::json;
 /// Carts in use at a time.
 const CARTS: usize = 20;
 /// Clients of each cart over plain HTTP.
-const CLIENTS: usize = 3;
+const CLIENTS: usize = 8;
 /// Devices, each with one of the carts beside its clients.
 const DEVICES: usize = 2;
 /// A cart with more edits is checked for the last time and makes room for a new one: large states are slow.

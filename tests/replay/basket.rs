@@ -52,7 +52,7 @@ impl Row {
 
     /// The code with which an add of it over plain HTTP must be refused, if it must.
     pub fn refusal(&self) -> Option<&'static str> {
-        if !self.known { Some("unknown_sku") } else { self.is_dirty().then_some("invalid_field") }
+        if self.is_dirty() { Some("invalid_field") } else { (!self.known).then_some("unknown_sku") }
     }
 }
 

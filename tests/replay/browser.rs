@@ -26,6 +26,8 @@ use crate::shown::Shown;
 /// How many earlier views it still has.
 const VIEWS_MAX: usize = 6;
 const TOGETHER_MAX: usize = 6;
+/// Of so many answers one is written down for the account.
+const ANSWERS_PER_VIEW: usize = 3;
 const PAUSE_MS_MAX: u64 = 12;
 const OFFLINE_MS_MAX: u64 = 80;
 
@@ -361,6 +363,9 @@ impl Browser {
         });
         match view {
             Ok(view) => {
+                if self.dice.usize(..ANSWERS_PER_VIEW) == 0 {
+                    self.record.view(view.sequence, &view.shown);
+                }
                 self.older.push_back(std::mem::replace(&mut self.view, view));
                 if self.older.len() > VIEWS_MAX {
                     self.older.pop_front();

@@ -20,7 +20,7 @@ const CLOCK_AHEAD_MS_MAX: i64 = 45_000;
 /// A line goes saved in one of so many edits of lines, if there are saved ones.
 const LINES_PER_SAVED: usize = 5;
 /// In two of three edits shoppers go for the first lines of the cart: so they get in each other's way.
-const LINES_HOT: usize = 4;
+const LINES_HOT: usize = 3;
 /// Coupons that shoppers know of.
 const COUPONS: [&str; 4] = ["SAVE10", "FREESHIP", "LOYAL-5", "WINTER17"];
 

@@ -119,11 +119,12 @@ impl World {
             replica.flush().await;
         }
         let end = self.final_state(&mut replicas, &mut played).await?;
-        let mut events = Vec::new();
+        let (mut events, mut views) = (Vec::new(), Vec::new());
         records.extend(replicas.into_iter().map(Replica::finish));
         for (record, measure) in records {
-            let Record { events: more, refused, refused_at_home, faults } = record;
+            let Record { events: more, refused, views: shown, refused_at_home, faults } = record;
             events.extend(more);
+            views.extend(shown);
             played.refused.extend(refused);
             played.refused_at_home.extend(refused_at_home);
             played.faults.extend(faults);
@@ -136,7 +137,7 @@ impl World {
         if played.faults.iter().all(|fault| fault.kind != FaultKind::Unsettled) {
             played.line = Some(json!({
                 "basket": self.basket.name, "cart": self.session.cart_id, "scope": self.session.cart_id,
-                "events": events, "refused": played.refused, "final": end,
+                "events": events, "refused": played.refused, "views": views, "final": end,
             }));
         }
         Ok(played)

@@ -5,8 +5,10 @@ use cart_core::command::{Command, Place};
 use cart_core::id::Dot;
 use cart_core::time::HybridTime;
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::intent::sku_of;
+use crate::shown::Shown;
 
 /// An edit. How its fields are meant: the top of `account.py`.
 #[derive(Clone, Serialize, Debug)]
@@ -90,12 +92,22 @@ pub enum FaultKind {
 pub struct Record {
     pub events: Vec<Event>,
     pub refused: Vec<Refusal>,
+    /// Some of what was shown on the way.
+    pub views: Vec<Value>,
     /// Refused by the device's own core, never sent: code and example.
     pub refused_at_home: Vec<(String, String)>,
     pub faults: Vec<Fault>,
 }
 
 impl Record {
+    /// What was shown after a commit and before the next.
+    pub fn view(&mut self, sequence: u64, shown: &Shown) {
+        let Shown { coupons, note, .. } = shown;
+        let (lines, saved) = (Shown::sums(&shown.lines), Shown::sums(&shown.saved));
+        self.views
+            .push(json!({"seq": sequence, "lines": lines, "saved": saved, "coupons": coupons, "note": note}));
+    }
+
     pub fn fault(&mut self, kind: FaultKind, detail: String) {
         self.faults.push(Fault { kind, detail });
     }

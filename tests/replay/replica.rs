@@ -29,6 +29,8 @@ use crate::shown::Shown;
 /// The longest time offline, in edits and between two of them.
 const BURST_MAX: usize = 7;
 const PAUSE_MS_MAX: u64 = 16;
+/// Of so many responses one is written down for the account, if it left nothing pending.
+const RESPONSES_PER_VIEW: usize = 2;
 /// How often a device tries to get its last edits through.
 const FLUSHES_MAX: usize = 5;
 
@@ -288,6 +290,10 @@ impl Replica {
         self.upto = self.upto.max(response.sequence);
         let acknowledged = self.record.events.len() - self.device.pending();
         self.record.events[..acknowledged].iter_mut().for_each(|event| event.acknowledged = true);
+        // With nothing pending it shows what the service showed.
+        if self.device.pending() == 0 && self.dice.usize(..RESPONSES_PER_VIEW) == 0 {
+            self.record.view(self.upto, &self.shown());
+        }
     }
 
     fn now(&self) -> Millis {

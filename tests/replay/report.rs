@@ -99,12 +99,13 @@ impl Run {
     }
 
     /// What may not be.
-    fn verdict(&self) -> [(&'static str, u64); 8] {
+    fn verdict(&self) -> [(&'static str, u64); 9] {
         [
             ("edits lost", self.accounted("lost")),
             ("edits doubled", self.accounted("doubled")),
             ("removed items that came back", self.accounted("resurrected")),
             ("other differences (coupons, note)", self.accounted("other")),
+            ("wrong views on the way", self.accounted("views_wrong")),
             ("wrong refusals", self.accounted("refusals_wrong") + self.fault(FaultKind::WrongRefusal)),
             ("dirty rows accepted", self.fault(FaultKind::WrongAcceptance)),
             ("repeated calls not recognised", self.fault(FaultKind::NotReplayed)),
@@ -200,6 +201,7 @@ fn verdict(run: &Run) -> String {
         ("edits", run.accounted("edits")),
         ("of them acknowledged", run.accounted("acknowledged")),
         ("of them made without seeing an earlier one of another device", run.concurrent as u64),
+        ("views on the way that were checked", run.accounted("views")),
     ] {
         let _ = writeln!(out, "| {what} | {} |", grouped(count));
     }
@@ -337,6 +339,8 @@ key, its time that of `Evercart-Time`.
 - An edit of a replica saw its device's earlier edits, and all commits up to the highest sequence among the \
 responses it had taken in. It became durable in the call whose response names a lower `prior` counter and \
 whose request held it.
+- What a cart shows on the way is checked too, in one of three answers over HTTP and one of two syncs: exactly \
+the commits up to the answer's sequence.
 
 `make replay-broken` shows that the account can fail: builds that are broken on purpose must be found out.
 ";

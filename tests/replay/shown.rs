@@ -50,24 +50,26 @@ impl Shown {
         }
     }
 
-    /// As the account reads it. A line listed twice counts with its sum, and is told.
+    /// As the account reads it.
     pub fn to_final(&self) -> Value {
-        let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
-        let sums = |lines: &[Line]| {
-            let (mut sums, mut here) = (BTreeMap::<String, u64>::new(), BTreeMap::<String, u32>::new());
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        for lines in [&self.lines, &self.saved] {
             for line in lines {
-                *sums.entry(line.sku.clone()).or_default() += line.quantity;
-                *here.entry(line.sku.clone()).or_default() += 1;
+                let here = lines.iter().filter(|other| other.sku == line.sku).count();
+                let most = counts.entry(&line.sku).or_default();
+                *most = here.max(*most);
             }
-            (sums, here)
-        };
-        let (lines, in_cart) = sums(&self.lines);
-        let (saved, in_saved) = sums(&self.saved);
-        for (sku, count) in in_cart.iter().chain(&in_saved) {
-            let most = counts.entry(sku).or_default();
-            *most = (*most).max(*count);
         }
-        json!({"lines": lines, "saved": saved, "coupons": self.coupons, "note": self.note,
-               "line_count_by_key": counts})
+        json!({"lines": Self::sums(&self.lines), "saved": Self::sums(&self.saved), "coupons": self.coupons,
+               "note": self.note, "line_count_by_key": counts})
+    }
+
+    /// Quantities by product. One listed twice, which is a fault told elsewhere, counts with its sum.
+    pub fn sums(lines: &[Line]) -> BTreeMap<&str, u64> {
+        let mut sums = BTreeMap::new();
+        for line in lines {
+            *sums.entry(&*line.sku).or_default() += line.quantity;
+        }
+        sums
     }
 }
