@@ -61,7 +61,11 @@ pub fn admit(state: &Cart, delta: &Delta, sender: &Sender) -> Result<Delta, Reje
     }
     let mut after = state.clone();
     after.join(&admitted);
-    sender.limits.check_growth(state, &after, adds(&admitted))?;
+    // A removal of what is not there adds as well: to what was seen.
+    let seen = |cart: &Cart| (cart.context().cloud().len(), cart.context().clock().dots.len());
+    let ((gaps, actors), (gaps_before, actors_before)) = (seen(&after), seen(state));
+    let grows = gaps > gaps_before || actors > actors_before + 1;
+    sender.limits.check_growth(state, &after, grows || adds(&admitted))?;
     Ok(admitted)
 }
 
