@@ -1674,6 +1674,21 @@ async fn carts_merged_into_each_other_at_once_make_no_ring() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "bug: both are sealed in one of three tries, and then no device can lease an actor for either"]
+async fn of_two_carts_merged_into_each_other_at_once_one_stays_open() {
+    for _ in 0..20 {
+        let pair = [client().await, client().await];
+        let merge = async |into: &Client, guest: &Client| {
+            let body = json!({"cart_id": guest.session.cart_id, "token": guest.session.token});
+            into.post("/merge", body).await
+        };
+        tokio::join!(merge(&pair[0], &pair[1]), merge(&pair[1], &pair[0]));
+        let leases = [pair[0].post("/actors", json!({})).await, pair[1].post("/actors", json!({})).await];
+        assert!(leases.iter().any(|lease| lease.status == 201), "both carts are sealed");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 #[ignore = "bug: a chain of more than 16 carts can be closed to a ring, in which the items count again"]
 async fn a_long_chain_of_carts_is_not_closed() {
     let mut chain = Vec::new();
