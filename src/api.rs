@@ -157,6 +157,7 @@ struct CouponCode {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Batch {
+    #[serde(deserialize_with = "cart_core::command::objects")]
     commands: Vec<Command>,
     #[serde(default)]
     context: Option<String>,
@@ -277,19 +278,13 @@ impl Exchange<'_> {
         } else {
             CartId::derive(self.config.region, &session.id, key.as_str())
         };
-        let edit = currency.map(|currency| {
-            let fields = Fields { currency: Some(currency), ..Fields::default() };
-            Edit {
-                actors: actors_of_key(session.day(), &session.id, key.as_str()),
-                commands: vec![Command::Update(fields)],
-                seen: None,
-                if_version: None,
-                pages: Vec::new(),
-            }
-        });
+        let fields = |currency| Fields { currency: Some(currency), ..Fields::default() };
+        let commands = currency.map(|currency| Command::Update(fields(currency)));
+        let edit =
+            Edit::of(actors_of_key(session.day(), &session.id, key.as_str()), Vec::from_iter(commands));
         // The root first: it knows whether the session was signed out.
         self.call_as(&session, &session.root, Input::Carts).await?;
-        let (reply, head) = self.call_as(&session, &cart_id, Input::Open { edit }).await?;
+        let (reply, head) = self.call_as(&session, &cart_id, Input::Open(edit)).await?;
         if !fresh {
             self.call_as(&session, &session.root, Input::Enroll { cart: cart_id.clone() }).await?;
         }
@@ -382,13 +377,7 @@ impl Exchange<'_> {
         let header = |name: &str| self.request.headers().get(name).ok().flatten();
         let context = context.or(self.query.context.take()).or(header("Evercart-Context"));
         let if_match = header("If-Match");
-        let mut edit = Edit {
-            actors: actors_of_key(session.day(), &session.id, key),
-            commands,
-            seen: None,
-            if_version: None,
-            pages: Vec::new(),
-        };
+        let mut edit = Edit::of(actors_of_key(session.day(), &session.id, key), commands);
         let (cart_id, reply, head) = if context.is_some() || if_match.is_some() {
             // Both belong to one cart: `current` must be known before.
             let cart_id = if cart == "current" { self.newest(&session).await? } else { address };
@@ -486,13 +475,16 @@ impl Exchange<'_> {
         }
         // The user's own cart first, and those it was merged into: nothing is sealed unless there is a cart
         // to merge into, and it waits for what the guest's devices still send.
-        let mut link = self.call_as(&session, &cart_id, Input::Expect).await?.0;
-        for _ in 0..CHAIN_MAX {
-            let ReplyKind::State { merged_into: Some(next), .. } = &link.kind else { break };
-            if *next == guest_id {
+        let expect = || Input::Expect { guest: guest_id.clone() };
+        let mut link = self.call_as(&session, &cart_id, expect()).await?.0;
+        let mut links = 1;
+        while let ReplyKind::State { merged_into: Some(next), .. } = &link.kind {
+            // Of a chain that is too long to follow nobody knows that it is no circle.
+            if *next == guest_id || links > CHAIN_MAX {
                 return Err(Reject::MergeCycle.into());
             }
-            link = self.send(next, Caller::Service, Input::Expect).await?.0;
+            link = self.send(next, Caller::Service, expect()).await?.0;
+            links += 1;
         }
         let seal = Input::Seal { into: cart_id.clone() };
         let (sealed, _) = self.call_as(&guest_session, &guest_id, seal).await?;
@@ -547,13 +539,20 @@ impl Exchange<'_> {
         let (cart_id, session, current) = self.address(cart)?;
         let again = current.then(|| input.clone());
         let (reply, head) = self.send(&cart_id, guard::caller(&session, current), input).await?;
-        match (again, &reply.kind) {
-            (Some(input), ReplyKind::Elsewhere(newest)) => {
-                let (reply, head) = self.call_as(&session, newest, input).await?;
-                Ok((newest.clone(), reply, head))
+        let (Some(input), ReplyKind::Elsewhere { newest, before }) = (again, &reply.kind) else {
+            return Ok((cart_id, reply, head));
+        };
+        // A retry is answered where the first try was.
+        if let Input::Edit(edit) = &input {
+            for cart_id in before {
+                let (reply, head) = self.call_as(&session, cart_id, Input::Replay(edit.clone())).await?;
+                if matches!(reply.kind, ReplyKind::State { .. }) {
+                    return Ok((cart_id.clone(), reply, head));
+                }
             }
-            _ => Ok((cart_id, reply, head)),
         }
+        let (reply, head) = self.call_as(&session, newest, input).await?;
+        Ok((newest.clone(), reply, head))
     }
 
     /// The newest cart of a session.

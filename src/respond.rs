@@ -19,6 +19,9 @@ use crate::config::{CURRENCY, Config};
 use crate::error::Problem;
 use crate::guard::{COOKIE, Visitor};
 
+/// The longest context sent as a header, in bytes: clients take 8 to 16 KiB of headers in all.
+const CONTEXT_HEADER_MAX: usize = 6 * 1_024;
+
 /// A cart as it goes out: the body and what identifies it.
 pub struct Shown {
     pub body: String,
@@ -65,7 +68,8 @@ impl Shown {
         let reads = matches!(request.method(), worker::Method::Get | worker::Method::Head);
         let matches = reads && etag_matches(&header("If-None-Match"), &self.etag);
         let prefers = header("Prefer").split(',').any(|preference| preference.trim() == "return=minimal");
-        let minimal = prefers && !reads;
+        // A preference only: a client whose headers are bounded would not get the answer at all.
+        let minimal = prefers && !reads && self.context.len() <= CONTEXT_HEADER_MAX;
         let response = if matches {
             Response::empty().map(|response| response.with_status(304))
         } else if minimal {
@@ -78,8 +82,11 @@ impl Shown {
         set.put("ETag", &self.etag);
         set.put("Cache-Control", "private, no-cache");
         if matches || minimal {
-            set.put("Evercart-Context", &self.context);
             set.put("Evercart-Version", &self.version);
+        }
+        // Who is told that nothing has changed has the context of what it has.
+        if (matches || minimal) && self.context.len() <= CONTEXT_HEADER_MAX {
+            set.put("Evercart-Context", &self.context);
         }
         if minimal {
             set.put("Preference-Applied", "return=minimal");

@@ -82,7 +82,7 @@ impl CartObject {
             None => self.load(call, now, rows)?,
         };
         let mut input = call.input.clone();
-        if let Input::Edit(edit) | Input::Open { edit: Some(edit) } = &mut input
+        if let Input::Edit(edit) | Input::Replay(edit) | Input::Open(edit) = &mut input
             && replica.wants_pages(edit)
         {
             let (pages, read) = rows::ledger_page::read_all(&self.state.storage().sql()).map_err(failed)?;
@@ -119,7 +119,7 @@ impl CartObject {
     }
 
     async fn tick(&self) -> Result<()> {
-        let (row, _) = rows::replica::read(&self.state.storage().sql())?;
+        let (row, mut rows) = rows::replica::read(&self.state.storage().sql())?;
         let Some(row) = row else { return Ok(()) };
         let book = Replica::from_row(&row).map_err(|reject| worker::Error::RustError(reject.to_string()))?;
         let book = book.book().clone();
@@ -130,7 +130,6 @@ impl CartObject {
             input,
             skew_ms: 0,
         };
-        let mut rows = Rows::default();
         let effects = self.step(&call(Input::Tick), &mut rows).map_err(to_error)?;
         for effect in effects {
             if let Effect::Forward { into, delta, path } = effect {

@@ -167,7 +167,9 @@ def effect(e, view):
     if e.op == "decrement":
         return Effect(removes=observed) if e.n >= shown else Effect(takes=shares(e, view))
     if e.op in ("save", "unsave"):
-        return Effect(moves=observed)
+        there = view.quantity(e.key, e.destination)
+        debt = view.observed(e.key, e.destination) if observed and there == 0 else frozenset()
+        return Effect(removes=debt, moves=observed)                         # as an add: no hidden debt (R7)
     raise AssertionError(f"no rule for {e.op}")
 
 

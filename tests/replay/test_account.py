@@ -158,6 +158,10 @@ SCENARIOS = {
     "decrement in saved": ([{"G": "add X 3; save X; add X 1"}, {"A": "decrement X~ 1"}], "X:1 X~2"),
     "an add to a line that shows 0 takes its debt away":
         ([{"G": "add X 3"}, {"A": "decrement X 2", "B": "decrement X 2"}, {"A": "add X 2"}, {"B": "add X 1"}], "X:3"),
+    "a line moved to where a debt is shows all of it":
+        ([{"G": "add X 2; save X"}, {"G": "add X 3"}, {"A": "decrement X 2", "B": "decrement X 2"}, {"A": "unsave X~"}], "X:2"),
+    "a move of nothing takes no debt away":
+        ([{"G": "add X 3"}, {"A": "decrement X 2", "B": "decrement X 2"}, {"A": "unsave X~"}, {"B": "add X 1"}], "X:1"),
     "add to a shown line removes nothing": ([{"G": "add X 3"}, {"A": "add X 1"}, {"B": "remove X ^1"}], "X:1"),
     "set to 0 is remove": ([{"G": "add X 3"}, {"A": "set X 0 @9", "B": "set X 2 @1"}], "X:2"),
     "set in saved": ([{"G": "add X 1; save X; add X 2"}, {"A": "set X~ 5"}], "X:2 X~5"),

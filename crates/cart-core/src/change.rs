@@ -126,6 +126,9 @@ impl Cart {
                 let moves = |dot| (dot, Contribution { moved, ..Contribution::default() });
                 let update: Contributions = self.observed(key, from).map(moves).collect();
                 if !update.is_empty() {
+                    if self.shown(key, *to) == 0 {
+                        self.remove(&mut delta, key, *to); // as an add does: what comes there is shown (R7)
+                    }
                     delta.lines.push((key.clone(), update));
                 }
             }

@@ -1,7 +1,10 @@
 //! What a program asks for over plain HTTP, in its own words: one command becomes one or more changes.
 
+use std::fmt;
 use std::sync::Arc;
 
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
@@ -133,6 +136,36 @@ pub struct Fields {
 
 fn one() -> i64 {
     1
+}
+
+/// Commands as JSON objects: serde's derived form takes an array of the fields in their order, too.
+///
+/// # Errors
+/// Of the deserializer, where one is not an object.
+pub fn objects<'de, D: Deserializer<'de>>(input: D) -> Result<Vec<Command>, D::Error> {
+    struct Object(Command);
+
+    impl<'de> Deserialize<'de> for Object {
+        fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+            input.deserialize_map(Fields)
+        }
+    }
+
+    struct Fields;
+
+    impl<'de> Visitor<'de> for Fields {
+        type Value = Object;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a command as a JSON object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object, A::Error> {
+            Command::deserialize(MapAccessDeserializer::new(map)).map(Object)
+        }
+    }
+
+    Ok(Vec::<Object>::deserialize(input)?.into_iter().map(|object| object.0).collect())
 }
 
 /// Tells a field that is null from one that is absent.

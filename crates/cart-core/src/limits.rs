@@ -15,6 +15,10 @@ pub struct Limits {
     pub state_bytes_max: usize,
 }
 
+/// A set or a removal may add some bytes, of its maker's actor and its dot: how many times the bound of a
+/// state's bytes it may reach, so that a full cart can be made smaller and nothing grows for ever.
+const ROOM_TO_REDUCE: usize = 2;
+
 impl Default for Limits {
     fn default() -> Self {
         Self { line_quantity_max: 9_999, lines_max: 500, state_bytes_max: 64 * 1_024 }
@@ -23,7 +27,7 @@ impl Default for Limits {
 
 impl Limits {
     /// Refuses a state that passes a bound and is further beyond it than the state before. What only sets
-    /// and removes may grow it by some bytes (`adds` is false): up to twice the bound.
+    /// and removes (`adds` is false) stays possible at the bound of bytes, and for a while beyond it.
     ///
     /// # Errors
     /// [`Reject::TooManyLines`], [`Reject::TooManyContributions`] or [`Reject::CartBusy`].
@@ -38,7 +42,8 @@ impl Limits {
             }
         }
         // Encoding costs more than a glance, and few carts come near the bound.
-        let bytes_max = if adds { self.state_bytes_max } else { 2 * self.state_bytes_max };
+        let bytes_max =
+            if adds { self.state_bytes_max } else { self.state_bytes_max.saturating_mul(ROOM_TO_REDUCE) };
         if bytes_at_most(after) > bytes_max {
             let bytes = after.to_bytes().len();
             if bytes > bytes_max && bytes > before.to_bytes().len() {

@@ -105,6 +105,9 @@ pub enum Reject {
     /// The session was ended.
     #[error("this session was signed out; open a new one with POST /v1/sessions")]
     SignedOut,
+    /// Another cart is being merged into this one, which therefore cannot be merged elsewhere now.
+    #[error("another cart is being merged into this guest cart; try again in some seconds")]
+    MergeBusy,
     /// The guest's cart was already merged into another cart.
     #[error("this guest cart was already merged into another cart; its items are there")]
     AlreadyMerged,
@@ -139,6 +142,7 @@ impl Reject {
             Self::DotConflict => "dot_conflict",
             Self::ClockAhead { .. } => "clock_ahead",
             Self::SignedOut => "session_ended",
+            Self::MergeBusy => "cart_busy",
             Self::AlreadyMerged => "already_merged",
             Self::MergeCycle => "merge_cycle",
         }
@@ -151,7 +155,7 @@ impl Reject {
             Self::AlreadyMerged | Self::MergeCycle | Self::ActorShared | Self::DotConflict => 409,
             Self::KeyExpired | Self::ActorExpired => 410,
             Self::VersionMismatch => 412,
-            Self::CartBusy => 429,
+            Self::CartBusy | Self::MergeBusy => 429,
             Self::ActorUnknown => 403,
             Self::SignedOut => 401,
             _ => 422,

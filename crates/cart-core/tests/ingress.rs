@@ -553,7 +553,7 @@ fn a_cart_is_open_to_its_session_only() {
         let all = [Input::Read, Input::Carts, Input::SignOut, Input::Erase, Input::Lease { actor: actor(5) }];
         let more = [
             Input::Edit(edit.clone()),
-            Input::Open { edit: Some(edit.clone()) },
+            Input::Open(edit.clone()),
             Input::Enroll { cart: cart_id(9) },
             Input::Seal { into: cart_id(9) },
             Input::Join { state: delta.to_bytes(), path: vec![] },
@@ -686,7 +686,8 @@ fn a_sealed_cart_arms_one_alarm_for_a_burst() {
         assert_eq!(wakes, round as usize, "the seal's own alarm serves the first burst");
         guest.forward(&mut user);
     }
-    assert_eq!(guest.replica.book().wake, None);
+    let idle = guest.step(&Caller::Service, Input::Tick, BEGIN.plus(60_000));
+    assert!(matches!(idle.as_slice(), [Effect::Reply(Ok(_))]), "nothing to send costs no row: {idle:?}");
     assert_eq!(user.shown("X"), guest.shown("X"));
 }
 

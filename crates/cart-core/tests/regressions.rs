@@ -198,8 +198,8 @@ fn an_edit_of_an_actor_before_the_horizon_is_refused() {
 #[test]
 fn a_refused_open_has_no_effect_but_its_reply() {
     let mut shop = Shop::new(1);
-    let edit = Some(shop.edit_of("a", vec![order("X", 0)], BEGIN));
-    let effects = shop.step(&shop.shopper(), Input::Open { edit }, BEGIN);
+    let edit = shop.edit_of("a", vec![order("X", 0)], BEGIN);
+    let effects = shop.step(&shop.shopper(), Input::Open(edit), BEGIN);
     assert!(matches!(effects.as_slice(), [Effect::Reply(Err(_))]), "{effects:?}");
 }
 

@@ -177,7 +177,11 @@ impl Oracle {
             Change::Move { key, to } => {
                 let observed =
                     sight.contributions.iter().filter(|seen| seen.line == line(key) && seen.at != *to);
-                ops.extend(observed.map(|seen| Op::Moved(seen.dot, time, dot.actor, *to)));
+                let moves: Vec<Op> = observed.map(|seen| Op::Moved(seen.dot, time, dot.actor, *to)).collect();
+                if !moves.is_empty() && sight.shown(line(key), *to) == 0 {
+                    ops.extend(sight.remove(|seen| seen.line == line(key) && seen.at == *to));
+                }
+                ops.extend(moves);
             }
             Change::Coupon(code) => {
                 let code = catalog.codes.iter().position(|known| known == code).expect("in the catalog");

@@ -37,6 +37,9 @@ impl Step<'_> {
             Change::Decrement { key, quantity, at } if u64::from(*quantity) >= seen.shown(key, *at) => {
                 of_line(key, *at)
             }
+            Change::Move { key, to } if seen.shown(key, *to) == 0 && !of_line(key, other(*to)).is_empty() => {
+                of_line(key, *to)
+            }
             Change::Clear | Change::Checkout { .. } => {
                 seen.lines().flat_map(|(key, _)| of_line(key, Location::Cart)).collect()
             }

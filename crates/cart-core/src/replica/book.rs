@@ -10,6 +10,10 @@ use crate::time::{Day, HybridClock, Millis};
 pub const LEASE_MS: u64 = 30 * Millis::DAY;
 /// The most actors leased for one cart at a time.
 pub const LEASES_MAX: usize = 256;
+/// How long a cart that is to be merged here keeps this one from being merged elsewhere, in milliseconds.
+pub const EXPECT_MS: u64 = 10 * Millis::SECOND;
+/// The most carts that are waited for at a time.
+pub const EXPECTED_MAX: usize = 16;
 /// The most carts of one session.
 pub const SESSION_CARTS_MAX: usize = 1_000;
 
@@ -46,11 +50,13 @@ pub struct Book {
     /// The actors leased to devices.
     pub leases: Vec<Lease>,
     /// Further carts of the session, oldest first; only in its root cart.
-    pub carts: Vec<CartId>,
+    pub carts: Vec<Further>,
     /// The cart into which this guest's cart was merged, once it was.
     pub seal: Option<Seal>,
     /// Tokens issued until then open nothing.
     pub signed_out: Option<Millis>,
+    /// The carts that are about to be merged here.
+    pub expected: Vec<Expected>,
     /// The horizon's hold for the devices of guests' carts that were merged here.
     pub hold: Option<Hold>,
     /// When each page of the ledger that was put aside may be dropped, oldest first.
@@ -71,6 +77,26 @@ pub struct Seal {
     pub outbox: Cart,
     /// The carts that changes in it have come through.
     pub path: Vec<CartId>,
+    /// How often it was sent in vain since something last arrived.
+    pub tries: u32,
+}
+
+/// A further cart of a session.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Further {
+    /// The cart.
+    pub cart: CartId,
+    /// When it was made, and so became the newest.
+    pub made: Millis,
+}
+
+/// A cart that is about to be merged here.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Expected {
+    /// The guest's cart.
+    pub guest: CartId,
+    /// When it is not waited for any more.
+    pub until: Millis,
 }
 
 /// While it lasts, the horizon does not pass its day.

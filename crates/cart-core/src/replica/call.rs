@@ -40,6 +40,8 @@ pub enum Input {
     Read,
     /// Commands over plain HTTP.
     Edit(Edit),
+    /// Answers for an edit that was made here before; makes none.
+    Replay(Edit),
     /// A device's delta and context.
     Sync {
         /// The bytes of a [`SyncRequest`].
@@ -51,11 +53,8 @@ pub enum Input {
         /// The actor, minted or derived by the edge.
         actor: Actor,
     },
-    /// Makes the cart for its session.
-    Open {
-        /// The commands that give it its first fields.
-        edit: Option<Edit>,
-    },
+    /// Makes the cart for its session, with the commands that give it its first fields, if there are any.
+    Open(Edit),
     /// Notes a further cart of the session in its root cart.
     Enroll {
         /// The cart.
@@ -71,8 +70,12 @@ pub enum Input {
     /// Ends the session at this cart: tokens issued until now open nothing.
     SignOut,
     /// A guest's cart is about to be merged here, or into a cart that was: its devices' late changes
-    /// must not fall behind the horizon while their leases last.
-    Expect,
+    /// must not fall behind the horizon while their leases last, and until it has come this cart is not
+    /// merged elsewhere itself.
+    Expect {
+        /// The guest's cart.
+        guest: CartId,
+    },
     /// Seals a guest's cart: it was merged into `into`.
     Seal {
         /// The user's cart.
@@ -117,6 +120,11 @@ pub struct Edit {
 }
 
 impl Edit {
+    /// Commands on what the replica holds, under one of the actors of their key.
+    pub fn of(actors: Vec<Actor>, commands: Vec<Command>) -> Self {
+        Self { actors, commands, seen: None, if_version: None, pages: Vec::new() }
+    }
+
     /// The first 8 bytes of the digest by which a repeated body is recognised.
     pub fn body_digest(&self) -> [u8; 8] {
         let body = serde_json::to_vec(&(&self.commands, self.seen.as_ref().map(|seen| &seen[..])))
@@ -188,8 +196,13 @@ pub enum ReplyKind {
         /// The cart into which this one was merged.
         merged_into: Option<CartId>,
     },
-    /// Ask this cart instead.
-    Elsewhere(CartId),
+    /// Ask another cart of the session instead.
+    Elsewhere {
+        /// The newest.
+        newest: CartId,
+        /// Those which were that so lately that a retry may be meant for them, newest first.
+        before: Vec<CartId>,
+    },
     /// What the device lacks: the bytes of a [`SyncResponse`].
     Synced(#[serde(with = "base64_bytes")] Vec<u8>),
     /// The guest's cart is sealed: what the user's cart is to join.

@@ -5,7 +5,10 @@
 mod book;
 mod call;
 
-pub use book::{Book, Hold, LEASE_MS, LEASES_MAX, Lease, Row, SESSION_CARTS_MAX, Seal};
+pub use book::{
+    Book, EXPECT_MS, EXPECTED_MAX, Expected, Further, Hold, LEASE_MS, LEASES_MAX, Lease, Row,
+    SESSION_CARTS_MAX, Seal,
+};
 pub use call::{Caller, Edit, Effect, Input, RETRY_DAYS, Reply, ReplyKind, actors_of_key};
 
 use crate::cart::Cart;
@@ -23,8 +26,10 @@ use crate::wire;
 
 /// How long edits of a sealed cart wait for others before they are forwarded, in milliseconds.
 const FORWARD_MS: u64 = 200;
-/// When a forward is tried again, in milliseconds.
+/// When a forward is tried again, in milliseconds; twice as long after each further try.
 const RETRY_MS: u64 = 2_000;
+/// How often that is doubled: to a good minute.
+const RETRY_DOUBLINGS_MAX: u32 = 5;
 
 /// A replica of a cart.
 #[derive(Clone, Debug)]
@@ -51,6 +56,7 @@ impl Replica {
             leases: Vec::new(),
             carts: Vec::new(),
             seal: None,
+            expected: Vec::new(),
             signed_out: None,
             hold: None,
             pages: Vec::new(),
@@ -104,8 +110,8 @@ impl Replica {
         let sequence = self.book.sequence;
         let before = self.book.clone();
         let mut effects = Vec::new();
-        let reply = match (self.admits(caller, &input), self.elsewhere(caller)) {
-            (Ok(()), Some(newest)) => Ok(ReplyKind::Elsewhere(newest)),
+        let reply = match (self.admits(caller, &input), self.elsewhere(caller, &input, now)) {
+            (Ok(()), Some(elsewhere)) => Ok(elsewhere),
             (Ok(()), None) => self.decide(caller, input, now, &mut effects),
             (Err(reject), _) => Err(reject),
         };
@@ -132,14 +138,11 @@ impl Replica {
             Input::Edit(edit) => self.edit(caller, &edit, now, effects),
             Input::Sync { request } => self.sync(caller, &request, now),
             Input::Lease { actor } => self.lease(caller, actor, now),
-            Input::Open { edit: Some(edit) } => self.edit(caller, &edit, now, effects),
-            Input::Open { edit: None } => {
-                self.own(caller);
-                Ok(self.state(false))
-            }
-            Input::Enroll { cart } => self.enroll(caller, cart),
+            Input::Replay(edit) => self.replay(&edit, now).unwrap_or(Ok(ReplyKind::Done)),
+            Input::Open(edit) => self.open(caller, &edit, now, effects),
+            Input::Enroll { cart } => self.enroll(caller, cart, now),
             Input::Strike { cart } => {
-                self.book.carts.retain(|there| *there != cart);
+                self.book.carts.retain(|there| there.cart != cart);
                 Ok(ReplyKind::Done)
             }
             Input::Carts => Ok(ReplyKind::Carts(self.carts())),
@@ -148,17 +151,14 @@ impl Replica {
                 self.book.signed_out = Some(now);
                 Ok(ReplyKind::Done)
             }
-            Input::Expect => {
-                self.own(caller);
-                self.expect_guest(now);
-                Ok(self.state(false))
-            }
+            Input::Expect { guest } => self.expect_guest(caller, guest, now),
             Input::Seal { into } => self.seal(caller, into, now),
             Input::Join { state, path } => self.join(caller, &state, path, now),
             Input::Forwarded { delta } => {
                 if let Some(seal) = self.book.seal.as_mut().filter(|seal| seal.outbox.to_bytes() == delta) {
                     seal.outbox = Cart::default();
                     seal.path.clear();
+                    seal.tries = 0;
                 }
                 Ok(ReplyKind::Done)
             }
@@ -184,12 +184,12 @@ impl Replica {
     /// write. An erased, a foreign and an absent cart are told apart by nobody.
     fn admits(&self, caller: &Caller, input: &Input) -> Result<(), Reject> {
         let Caller::Session { id, root, issued, .. } = caller else { return Ok(()) };
-        let may_own = *root == self.book.cart_id || matches!(input, Input::Open { .. });
+        let may_own = *root == self.book.cart_id || matches!(input, Input::Open(_));
         let owns = self.book.owner.as_ref().map_or(may_own, |owner| owner == id);
         // An erased root cart still keeps the list of the session's others.
         let of_session =
             matches!(input, Input::Enroll { .. } | Input::Strike { .. } | Input::Carts | Input::SignOut)
-                || self.elsewhere(caller).is_some();
+                || self.asks_newest(caller);
         if !owns || (self.cart.is_erased() && !of_session) {
             return Err(Reject::CartNotFound);
         }
@@ -199,10 +199,26 @@ impl Replica {
         Ok(())
     }
 
-    /// The session's newest cart, where that was asked for and is not this one.
-    fn elsewhere(&self, caller: &Caller) -> Option<CartId> {
-        let current = matches!(caller, Caller::Session { current: true, .. });
-        self.book.carts.last().filter(|_| current).cloned()
+    /// Whether the session's newest cart was asked for, and is another.
+    fn asks_newest(&self, caller: &Caller) -> bool {
+        matches!(caller, Caller::Session { current: true, .. }) && !self.book.carts.is_empty()
+    }
+
+    /// Where to go, if the session's newest cart was asked for and is another. A retry stays where the first
+    /// try was answered.
+    fn elsewhere(&self, caller: &Caller, input: &Input, now: Millis) -> Option<ReplyKind> {
+        let retries = matches!(input, Input::Edit(edit) if self.applied_as(edit).is_some());
+        if !self.asks_newest(caller) || retries {
+            return None;
+        }
+        let (newest, earlier) = self.book.carts.split_last()?;
+        // Each was the newest until the one behind it was made.
+        let ends = self.book.carts.iter().skip(1).map(|next| next.made.plus(self.key_ms));
+        let lately = earlier.iter().zip(ends).rev().take_while(|(_, end)| *end >= now);
+        Some(ReplyKind::Elsewhere {
+            newest: newest.cart.clone(),
+            before: lately.map(|(further, _)| further.cart.clone()).collect(),
+        })
     }
 
     fn own(&mut self, caller: &Caller) {
@@ -218,6 +234,38 @@ impl Replica {
         edit.actors.iter().copied().filter(kept).find(|actor| context.contains(Dot::new(*actor, 1)))
     }
 
+    /// The answer for an edit that was applied before; `None` if it was not.
+    fn replay(&self, edit: &Edit, now: Millis) -> Option<Result<ReplyKind, Reject>> {
+        let actor = self.applied_as(edit)?;
+        let mut pages = std::iter::once(&self.ledger).chain(&edit.pages);
+        Some(match pages.find_map(|page| page.find(actor)) {
+            Some(entry) if now > entry.at.plus(self.key_ms) => Err(Reject::KeyExpired),
+            Some(entry) if entry.body != edit.body_digest() => Err(Reject::KeyReused),
+            // Without an entry it was applied in another region, by whose state the dot came here.
+            Some(_) | None => Ok(self.state(true)),
+        })
+    }
+
+    /// Makes the cart for its session. Its id is derived from the key: a cart that is there was made by it.
+    fn open(
+        &mut self,
+        caller: &Caller,
+        edit: &Edit,
+        now: Millis,
+        effects: &mut Vec<Effect>,
+    ) -> Result<ReplyKind, Reject> {
+        match (self.book.owner.is_some(), edit.commands.is_empty(), self.replay(edit, now)) {
+            (false, true, _) => {
+                self.own(caller);
+                Ok(self.state(false))
+            }
+            (false, false, _) => self.edit(caller, edit, now, effects),
+            (true, true, None) => Ok(self.state(true)),
+            (true, false, None) => Err(Reject::KeyReused),
+            (true, _, Some(replayed)) => replayed,
+        }
+    }
+
     fn edit(
         &mut self,
         caller: &Caller,
@@ -225,14 +273,8 @@ impl Replica {
         now: Millis,
         effects: &mut Vec<Effect>,
     ) -> Result<ReplyKind, Reject> {
-        if let Some(actor) = self.applied_as(edit) {
-            let mut pages = std::iter::once(&self.ledger).chain(&edit.pages);
-            return match pages.find_map(|page| page.find(actor)) {
-                Some(entry) if now > entry.at.plus(self.key_ms) => Err(Reject::KeyExpired),
-                Some(entry) if entry.body != edit.body_digest() => Err(Reject::KeyReused),
-                // Without an entry it was applied in another region, by whose state the dot came here.
-                Some(_) | None => Ok(self.state(true)),
-            };
+        if let Some(replayed) = self.replay(edit, now) {
+            return replayed;
         }
         if edit.if_version.as_ref().is_some_and(|wanted| *wanted != self.cart.version().to_hex()) {
             return Err(Reject::VersionMismatch);
@@ -381,25 +423,32 @@ impl Replica {
     /// The session's carts, oldest first: this, its root, unless it was erased, and the others.
     fn carts(&self) -> Vec<CartId> {
         let root = (!self.cart.is_erased()).then(|| self.book.cart_id.clone());
-        root.into_iter().chain(self.book.carts.iter().cloned()).collect()
+        root.into_iter().chain(self.book.carts.iter().map(|further| further.cart.clone())).collect()
     }
 
-    fn enroll(&mut self, caller: &Caller, cart: CartId) -> Result<ReplyKind, Reject> {
-        if !self.book.carts.contains(&cart) {
+    fn enroll(&mut self, caller: &Caller, cart: CartId, now: Millis) -> Result<ReplyKind, Reject> {
+        if !self.book.carts.iter().any(|further| further.cart == cart) {
             if self.book.carts.len() >= SESSION_CARTS_MAX {
                 return Err(Reject::CartBusy);
             }
             self.own(caller);
-            self.book.carts.push(cart);
+            self.book.carts.push(Further { cart, made: now });
         }
         Ok(ReplyKind::Done)
     }
 
     /// Holds the horizon for a guest's devices: their leases end with this one at the latest.
-    fn expect_guest(&mut self, now: Millis) {
+    fn expect_guest(&mut self, caller: &Caller, guest: CartId, now: Millis) -> Result<ReplyKind, Reject> {
+        self.book.expected.retain(|expected| expected.guest != guest && expected.until > now);
+        if self.book.expected.len() >= EXPECTED_MAX {
+            return Err(Reject::MergeBusy);
+        }
+        self.own(caller);
+        self.book.expected.push(Expected { guest, until: now.plus(EXPECT_MS) });
         let day = now.day().before(1);
         let day = self.book.hold.filter(|hold| hold.until > now).map_or(day, |hold| hold.day.min(day));
         self.book.hold = Some(Hold { day, until: now.plus(LEASE_MS) });
+        Ok(self.state(false))
     }
 
     fn seal(&mut self, caller: &Caller, into: CartId, now: Millis) -> Result<ReplyKind, Reject> {
@@ -407,12 +456,19 @@ impl Replica {
             Some(seal) if seal.into != into => return Err(Reject::AlreadyMerged),
             _ if into == self.book.cart_id => return Err(Reject::MergeCycle),
             Some(seal) => seal,
+            // Else carts merged into one another at once would all be sealed. Of two, the lesser may.
+            None if self.book.expected.iter().any(|expected| {
+                expected.until > now && (expected.guest != into || into < self.book.cart_id)
+            }) =>
+            {
+                return Err(Reject::MergeBusy);
+            }
             None => {
                 self.own(caller);
                 // Whoever asked for the seal may not live to hand it over: it goes there by itself, too.
                 let day = now.day();
                 let outbox = Transplant { from: &self.book.cart_id, sealed: day }.of(&self.cart);
-                self.book.seal.insert(Seal { into, day, outbox, path: Vec::new() })
+                self.book.seal.insert(Seal { into, day, outbox, path: Vec::new(), tries: 0 })
             }
         };
         let transplant = Transplant { from: &self.book.cart_id, sealed: seal.day };
@@ -427,6 +483,7 @@ impl Replica {
         now: Millis,
     ) -> Result<ReplyKind, Reject> {
         let guest = Cart::from_bytes(state)?;
+        self.book.expected.retain(|expected| !path.contains(&expected.guest));
         // Two carts merged into each other at once make a ring: what has gone around it ends here.
         if path.contains(&self.book.cart_id) {
             return Ok(self.state(false));
@@ -472,8 +529,9 @@ impl Replica {
     }
 
     fn tick(&mut self, effects: &mut Vec<Effect>) {
-        self.book.wake = None;
-        if let Some(seal) = self.book.seal.as_ref().filter(|seal| seal.outbox != Cart::default()) {
+        if let Some(seal) = self.book.seal.as_mut().filter(|seal| seal.outbox != Cart::default()) {
+            self.book.wake = None;
+            seal.tries += 1;
             let mut path = seal.path.clone();
             path.push(self.book.cart_id.clone());
             effects.push(Effect::Forward { into: seal.into.clone(), delta: seal.outbox.to_bytes(), path });
@@ -490,11 +548,13 @@ impl Replica {
 
     /// Arms the alarm for edits to be forwarded, and again for the case that forwarding fails.
     fn arm(&mut self, now: Millis, effects: &mut Vec<Effect>) {
-        if self.book.seal.as_ref().is_none_or(|seal| seal.outbox == Cart::default()) {
+        let Some(seal) = self.book.seal.as_ref().filter(|seal| seal.outbox != Cart::default()) else {
             return;
-        }
-        let forwarding = effects.iter().any(|effect| matches!(effect, Effect::Forward { .. }));
-        let due = now.plus(if forwarding { RETRY_MS } else { FORWARD_MS });
+        };
+        let due = now.plus(match seal.tries {
+            0 => FORWARD_MS,
+            tries => RETRY_MS << (tries - 1).min(RETRY_DOUBLINGS_MAX),
+        });
         // One that should have gone off was lost.
         if self.book.wake.is_none_or(|armed| armed > due || armed < now) {
             self.book.wake = Some(due);

@@ -11,7 +11,7 @@ use cart_core::idem::Ledger;
 use cart_core::limits::Limits;
 use cart_core::line::{LineKey, Location};
 use cart_core::reject::Reject;
-use cart_core::replica::{self, Caller, Edit, Effect, Input, Replica, Reply, ReplyKind, Row};
+use cart_core::replica::{self, Book, Caller, Edit, Effect, Input, Replica, Reply, ReplyKind, Row};
 use cart_core::sync::{Device, Learned, SyncRequest, SyncResponse};
 use cart_core::time::{HybridTime, Millis};
 
@@ -109,7 +109,7 @@ impl Shop {
     /// A plain HTTP edit as the edge makes it, under a token issued on the day of `now`.
     pub fn edit_of(&self, key: &str, commands: Vec<Command>, now: Millis) -> Edit {
         let actors = replica::actors_of_key(now.day(), &self.session, key);
-        let mut edit = Edit { actors, commands, seen: None, if_version: None, pages: vec![] };
+        let mut edit = Edit::of(actors, commands);
         if self.replica.wants_pages(&edit) {
             edit.pages.clone_from(&self.pages);
         }
@@ -165,7 +165,9 @@ impl Shop {
 
     /// Alarms until nothing is left to forward to `user`.
     pub fn forward(&mut self, user: &mut Self) {
-        while let Some(due) = self.replica.book().wake {
+        let to_send = |book: &Book| book.seal.as_ref().is_some_and(|seal| seal.outbox != Cart::default());
+        while to_send(self.replica.book()) {
+            let due = self.replica.book().wake.expect("what is to be sent has its alarm");
             for effect in self.step(&Caller::Service, Input::Tick, due) {
                 if let Effect::Forward { into, delta, .. } = effect {
                     assert_eq!(into, user.replica.book().cart_id);
