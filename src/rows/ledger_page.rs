@@ -1,4 +1,5 @@
 //! Full pages of the ledger of idempotency keys: 64 entries a row, dropped when the last is 24 hours old.
+//! They are further rows of the replica's table: the first of them needs no table, and so costs one row.
 
 use cart_core::idem::Ledger;
 use cart_core::time::Millis;
@@ -7,9 +8,9 @@ use worker::{SqlStorage, SqlStorageValue};
 use super::{is_unmade, run};
 use crate::call::Rows;
 
-/// All pages.
+/// All pages, oldest first.
 pub fn read_all(sql: &SqlStorage) -> worker::Result<(Vec<Ledger>, Rows)> {
-    let cursor = match sql.exec("SELECT entries FROM ledger_page ORDER BY page DESC", None) {
+    let cursor = match sql.exec("SELECT ledger FROM replica WHERE id > 1 ORDER BY id", None) {
         Ok(cursor) => cursor,
         Err(error) if is_unmade(&error) => return Ok((Vec::new(), Rows::default())),
         Err(error) => return Err(error),
@@ -27,16 +28,12 @@ pub fn read_all(sql: &SqlStorage) -> worker::Result<(Vec<Ledger>, Rows)> {
 
 /// Puts a page aside.
 pub fn write(sql: &SqlStorage, entries: &[u8], until: Millis) -> worker::Result<Rows> {
-    let made = run(
-        sql,
-        "CREATE TABLE IF NOT EXISTS ledger_page (page INTEGER PRIMARY KEY, until INTEGER NOT NULL, entries BLOB NOT NULL)",
-        Vec::new(),
-    )?;
-    let values = vec![SqlStorageValue::try_from_i64(until.0 as i64)?, entries.to_vec().into()];
-    Ok(made.plus(run(sql, "INSERT INTO ledger_page (until, entries) VALUES (?, ?)", values)?))
+    let values = vec![entries.to_vec().into(), SqlStorageValue::try_from_i64(until.0 as i64)?];
+    run(sql, "INSERT INTO replica (ledger, until) VALUES (?, ?)", values)
 }
 
 /// Drops the pages that nothing needs any more.
 pub fn drop_until(sql: &SqlStorage, until: Millis) -> worker::Result<Rows> {
-    run(sql, "DELETE FROM ledger_page WHERE until <= ?", vec![SqlStorageValue::try_from_i64(until.0 as i64)?])
+    let values = vec![SqlStorageValue::try_from_i64(until.0 as i64)?];
+    run(sql, "DELETE FROM replica WHERE id > 1 AND until <= ?", values)
 }

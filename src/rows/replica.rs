@@ -1,4 +1,5 @@
-//! The replica's row: the cart's canonical bytes, the book, the ledger's open page. One row an object.
+//! The replica's row: the cart's canonical bytes, the book, the ledger's open page. One an object, and the
+//! first of its table; the ledger's full pages follow it.
 
 use cart_core::replica::Row;
 use worker::{SqlStorage, SqlStorageValue};
@@ -33,7 +34,7 @@ pub fn write(sql: &SqlStorage, row: &Row, first: bool) -> worker::Result<Rows> {
     }
     let made = run(
         sql,
-        "CREATE TABLE replica (id INTEGER PRIMARY KEY, cart BLOB NOT NULL, book TEXT NOT NULL, ledger BLOB NOT NULL)",
+        "CREATE TABLE replica (id INTEGER PRIMARY KEY, cart BLOB, book TEXT, ledger BLOB NOT NULL, until INTEGER)",
         Vec::new(),
     )?;
     let written = run(sql, "INSERT INTO replica (id, cart, book, ledger) VALUES (1, ?, ?, ?)", values)?;
