@@ -436,7 +436,6 @@ async fn making_a_cart_again_with_its_key_makes_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "bug: a repeated POST /v1/carts is not told from a first one, and one without a currency has no body to compare"]
 async fn making_a_cart_again_is_told() {
     let client = client().await;
     let make = async |body: Value| client.keyed("one", Method::POST, "/v1/carts", body).await;
@@ -719,12 +718,9 @@ async fn a_cart_has_500_lines() {
     client.patch(&format!("/lines/{first}"), json!({"quantity": 2})).await.expect(200);
     client.patch(&format!("/lines/{first}"), json!({"location": "saved"})).await.expect(200);
     client.post("/lines", more.clone()).await.refused(422, "too_many_lines");
-    let minimal =
-        client.call(Method::DELETE, &format!("/lines/{first}?in=saved")).header("Prefer", "return=minimal");
-    let answer = Answer::of(minimal).await.expect(204);
+    let seen = client.delete(&format!("/lines/{first}?in=saved")).await.expect(200).json();
     client.post("/lines", more).await.expect(200);
-    let clear =
-        client.call(Method::DELETE, "/lines").header("Evercart-Context", answer.header("evercart-context"));
+    let clear = client.call(Method::DELETE, "/lines").header("Evercart-Context", text(&seen, "context"));
     assert_eq!(lines(&Answer::of(clear).await.expect(200).json()), [format!("{}:1", BAGELS.0)]);
 }
 
@@ -761,10 +757,9 @@ async fn a_cart_at_its_size_limit_is_busy_and_can_be_made_smaller() {
     let view = client.view().await;
     let first = text(&view["lines"][0], "line_id");
     client.patch(&format!("/lines/{first}"), json!({"quantity": 3})).await.expect(200);
-    let minimal = client.call(Method::PATCH, &format!("/lines/{first}")).header("Prefer", "return=minimal");
-    let minimal = Answer::of(minimal.json(&json!({"quantity": 2}))).await.expect(204);
-    let context = minimal.header("evercart-context");
-    assert!(context.len() > 80_000 && context == text(&client.view().await, "context"), "{}", context.len());
+    let seen = client.patch(&format!("/lines/{first}"), json!({"quantity": 2})).await.expect(200).json();
+    let context = text(&seen, "context");
+    assert!(context.len() > 80_000, "{}", context.len());
     let second = text(&view["lines"][1], "line_id");
     // In a header: no URL is as long as that.
     let remove = client.call(Method::DELETE, &format!("/lines/{second}")).header("Evercart-Context", context);
@@ -1117,15 +1112,23 @@ async fn a_retry_with_if_match_is_a_retry() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "bug: a retry to `current` is done again when a newer cart was made meanwhile"]
 async fn a_retry_to_current_reaches_the_cart_of_the_first() {
     let client = client().await;
-    let send =
-        async || client.keyed("k", Method::POST, "/v1/carts/current/lines", json!({"sku": BAGELS.0})).await;
-    send().await.expect(200);
-    client.post("/v1/carts", json!({})).await.expect(201);
-    let again = send().await.expect(200);
-    assert_eq!(again.header("idempotency-replayed"), "true");
+    let send = async |key: &str| {
+        let add = json!({"sku": BAGELS.0});
+        client.keyed(key, Method::POST, "/v1/carts/current/lines", add).await.expect(200)
+    };
+    let at = |answer: &Answer| text(&answer.json(), "cart_id").to_owned();
+    let mut firsts = Vec::new();
+    for key in ["first", "second", "third"] {
+        firsts.push(at(&send(key).await));
+        client.post("/v1/carts", json!({})).await.expect(201);
+    }
+    assert_eq!(firsts.iter().collect::<BTreeSet<_>>().len(), 3, "a cart each");
+    for (key, first) in ["first", "second", "third"].iter().zip(&firsts) {
+        let again = send(key).await;
+        assert_eq!((again.header("idempotency-replayed"), &at(&again)), ("true", first), "{key}");
+    }
     assert_eq!(lines(&client.get("/v1/carts/current").await.expect(200).json()), [""; 0]);
 }
 
@@ -1198,6 +1201,25 @@ async fn a_weak_tag_matches_no_edit() {
     let etag = client.get("").await.expect(200).header("etag").to_owned();
     let call = client.call(Method::POST, "/lines").header("If-Match", format!("W/{etag}"));
     Answer::of(call.json(&json!({"sku": BAGELS.0}))).await.refused(412, "version_mismatch");
+}
+
+/// Clients take 8 to 16 KiB of headers: a context that is longer comes in the view only.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_whose_context_fits_no_header_is_not_left_out() {
+    let client = client().await;
+    let engraved = |at: usize| json!({"op": "add", "sku": BAGELS.0, "customization": {"text": format!("{at}-{}", "x".repeat(900))}});
+    let commands = json!({"commands": (0..20).map(engraved).collect::<Vec<_>>()});
+    let call = client.call(Method::POST, "/commands").header("Prefer", "return=minimal").json(&commands);
+    let answer = Answer::of(call).await.expect(200);
+    assert_eq!((answer.header("preference-applied"), answer.header("evercart-context")), ("", ""));
+    let view = answer.json();
+    assert_eq!(view["lines"].as_array().map(Vec::len), Some(20));
+    let call = client.call(Method::GET, "").header("If-None-Match", answer.header("etag"));
+    assert_eq!(Answer::of(call).await.expect(304).header("evercart-context"), "");
+    client.add(BANANAS.0, 1).await;
+    let body = json!({"commands": [{"op": "clear"}], "context": view["context"]});
+    let left = client.post("/commands", body).await.expect(200).json();
+    assert_eq!(lines(&left), [format!("{}:1", BANANAS.0)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -1674,7 +1696,6 @@ async fn carts_merged_into_each_other_at_once_make_no_ring() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "bug: both are sealed in one of three tries, and then no device can lease an actor for either"]
 async fn of_two_carts_merged_into_each_other_at_once_one_stays_open() {
     for _ in 0..20 {
         let pair = [client().await, client().await];
@@ -1689,7 +1710,6 @@ async fn of_two_carts_merged_into_each_other_at_once_one_stays_open() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "bug: a chain of more than 16 carts can be closed to a ring, in which the items count again"]
 async fn a_long_chain_of_carts_is_not_closed() {
     let mut chain = Vec::new();
     for _ in 0..20 {

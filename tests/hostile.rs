@@ -1750,7 +1750,6 @@ async fn a_dear_delta_is_read_in_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "takes minutes on a busy machine: run it by name"]
 async fn unknown_products_do_not_fill_the_memory() {
     let runtime = Runtime::start(harness::Options::default()).await;
     let shop = runtime.shop();

@@ -123,7 +123,7 @@ impl Answer {
     /// The answer, if it has this status.
     #[track_caller]
     pub fn expect(self, status: u16) -> Self {
-        assert_eq!(self.status, status, "{}", self.text());
+        assert_eq!(self.status, status, "{:.1000}", self.text());
         self
     }
 
@@ -131,7 +131,7 @@ impl Answer {
     #[track_caller]
     pub fn refused(self, status: u16, code: &str) -> Self {
         let problem = self.problem();
-        assert_eq!((problem.0, problem.1.as_str()), (status, code), "{}", self.text());
+        assert_eq!((problem.0, problem.1.as_str()), (status, code), "{:.1000}", self.text());
         self
     }
 
