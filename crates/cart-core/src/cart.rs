@@ -151,7 +151,7 @@ impl Cart {
                 Some(Kind::Set { time, .. }) => Some(*time),
                 _ => None,
             };
-            set.into_iter().chain(contribution.moved.map(|moved| moved.time))
+            set.into_iter().chain(contribution.moved().map(|moved| moved.time))
         });
         times.chain(self.meta.values().map(|register| register.time)).max().unwrap_or_default()
     }

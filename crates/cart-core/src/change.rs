@@ -122,8 +122,8 @@ impl Cart {
             Change::Clear => self.lines().for_each(|(key, _)| self.remove(&mut delta, key, Location::Cart)),
             Change::Move { key, to } => {
                 let from = if *to == Location::Cart { Location::Saved } else { Location::Cart };
-                let moved = Some(Move { time: stamp.time, actor: stamp.dot.actor, to: *to });
-                let moves = |dot| (dot, Contribution { moved, ..Contribution::default() });
+                let moved = Move { time: stamp.time, actor: stamp.dot.actor, to: *to };
+                let moves = |dot| (dot, Contribution::from_parts(None, Vec::new(), Some(moved)));
                 let update: Contributions = self.observed(key, from).map(moves).collect();
                 if !update.is_empty() {
                     if self.shown(key, *to) == 0 {
@@ -166,7 +166,7 @@ impl Cart {
         let place = self.line(key).and_then(Contributions::place).unwrap_or_else(|| self.next_place());
         let mut contribution = Contribution::new(kind, quantity, place);
         if at != Location::Cart {
-            contribution.moved = Some(Move { time: stamp.time, actor: stamp.dot.actor, to: at });
+            contribution.move_to(Move { time: stamp.time, actor: stamp.dot.actor, to: at });
         }
         delta.lines.push((key.clone(), Contributions::one(stamp.dot, contribution)));
     }
@@ -195,11 +195,8 @@ impl Cart {
         for (dot, contribution) in targets {
             let taken = missing.min(contribution.left());
             if taken > 0 {
-                let before = contribution
-                    .decrements
-                    .iter()
-                    .find(|(who, _)| *who == actor)
-                    .map_or(0, |(_, count)| *count);
+                let before = contribution.decrements().iter().find(|(who, _)| *who == actor);
+                let before = before.map_or(0, |(_, count)| *count);
                 let mut hole = Contribution::default();
                 hole.decrement(actor, before + taken);
                 update.push((dot, hole));

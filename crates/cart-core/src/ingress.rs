@@ -133,7 +133,7 @@ fn check_contribution(
         }
     }
     let quantity = contribution.payload.as_ref().or_else(|| known?.payload.as_ref()).map(|p| p.quantity);
-    for (actor, count) in &contribution.decrements {
+    for (actor, count) in contribution.decrements() {
         if *actor != sender.actor {
             return Err(Reject::ForeignDot);
         }
@@ -141,7 +141,7 @@ fn check_contribution(
             return Err(Reject::invalid("decrement", "takes more off a contribution than it added"));
         }
     }
-    if let Some(moved) = contribution.moved {
+    if let Some(moved) = contribution.moved() {
         if moved.actor != sender.actor {
             return Err(Reject::ForeignDot);
         }

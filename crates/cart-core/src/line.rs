@@ -161,16 +161,21 @@ pub struct Move {
     pub to: Location,
 }
 
+/// What was done to a contribution: joins by maximum.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+struct Updates {
+    decrements: Vec<(Actor, u32)>,
+    moved: Option<Move>,
+}
+
 /// One contribution to a line. A join semilattice: the payload is fixed, the rest joins by maximum.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Contribution {
     /// What it adds. `None` where only an update of it has been met yet: such a hole counts as nothing
     /// and is filled when the contribution itself arrives.
     pub payload: Option<Payload>,
-    /// How much each actor has decremented it, sorted by actor, no zeros.
-    pub decrements: Vec<(Actor, u32)>,
-    /// Where it was moved to; `None` is where it was born, in the cart.
-    pub moved: Option<Move>,
+    /// `None` for most, which are never updated: they are copied the faster.
+    updates: Option<Arc<Updates>>,
 }
 
 impl Contribution {
@@ -179,14 +184,30 @@ impl Contribution {
         Self { payload: Some(Payload { kind, quantity, place }), ..Self::default() }
     }
 
+    /// From its parts: what each actor took off sorted by actor, without zeros.
+    pub fn from_parts(payload: Option<Payload>, decrements: Vec<(Actor, u32)>, moved: Option<Move>) -> Self {
+        let updates = Updates { decrements, moved };
+        Self { payload, updates: (updates != Updates::default()).then(|| Arc::new(updates)) }
+    }
+
+    /// How much each actor has decremented it, sorted by actor, no zeros.
+    pub fn decrements(&self) -> &[(Actor, u32)] {
+        self.updates.as_ref().map_or(&[], |updates| &updates.decrements)
+    }
+
+    /// Where it was moved to; `None` is where it was born, in the cart.
+    pub fn moved(&self) -> Option<Move> {
+        self.updates.as_ref()?.moved
+    }
+
     /// Where it is.
     pub fn location(&self) -> Location {
-        self.moved.map_or(Location::Cart, |moved| moved.to)
+        self.moved().map_or(Location::Cart, |moved| moved.to)
     }
 
     /// All that was taken off it.
     pub fn decremented(&self) -> u64 {
-        self.decrements.iter().map(|(_, count)| u64::from(*count)).sum()
+        self.decrements().iter().map(|(_, count)| u64::from(*count)).sum()
     }
 
     /// What it adds, 0 for a hole.
@@ -209,21 +230,34 @@ impl Contribution {
             (Some(mine), Some(theirs)) if wire::payload_bytes(mine) > wire::payload_bytes(theirs) => {}
             (_, Some(theirs)) => self.payload = Some(theirs.clone()),
         }
-        if !other.decrements.is_empty() {
-            for (actor, count) in &other.decrements {
-                self.decrement(*actor, *count);
-            }
+        for (actor, count) in other.decrements() {
+            self.decrement(*actor, *count);
         }
-        self.moved = self.moved.max(other.moved);
+        if let Some(moved) = other.moved() {
+            self.move_to(moved);
+        }
     }
 
     /// Raises what `actor` has taken off to `count`.
     pub fn decrement(&mut self, actor: Actor, count: u32) {
-        match self.decrements.binary_search_by_key(&actor, |(actor, _)| *actor) {
-            Ok(at) => self.decrements[at].1 = self.decrements[at].1.max(count),
-            Err(_) if count == 0 => {}
-            Err(at) => self.decrements.insert(at, (actor, count)),
+        if count == 0 {
+            return;
         }
+        let decrements = &mut self.updates().decrements;
+        match decrements.binary_search_by_key(&actor, |(actor, _)| *actor) {
+            Ok(at) => decrements[at].1 = decrements[at].1.max(count),
+            Err(at) => decrements.insert(at, (actor, count)),
+        }
+    }
+
+    /// Moves it, unless it was moved by a greater move.
+    pub fn move_to(&mut self, moved: Move) {
+        let updates = self.updates();
+        updates.moved = updates.moved.max(Some(moved));
+    }
+
+    fn updates(&mut self) -> &mut Updates {
+        Arc::make_mut(self.updates.get_or_insert_default())
     }
 }
 
@@ -282,7 +316,7 @@ impl Contributions {
 
     /// How many contributions and decrements, as [`Contributions::COUNT_MAX`] counts.
     pub fn count(&self) -> usize {
-        self.iter().map(|(_, contribution)| 1 + contribution.decrements.len()).sum()
+        self.iter().map(|(_, contribution)| 1 + contribution.decrements().len()).sum()
     }
 
     /// The contributions at a location, holes too.

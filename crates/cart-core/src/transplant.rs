@@ -68,15 +68,14 @@ impl Transplant<'_> {
     }
 
     fn contribution(&self, contribution: &Contribution) -> Contribution {
-        let mut moved = Contribution {
-            payload: contribution.payload.clone(),
-            moved: contribution.moved.map(|moved| Move { actor: self.actor(moved.actor), ..moved }),
-            ..Contribution::default()
-        };
-        for (actor, count) in &contribution.decrements {
-            moved.decrement(self.actor(*actor), *count);
+        let mut renamed = Contribution::from_parts(contribution.payload.clone(), Vec::new(), None);
+        for (actor, count) in contribution.decrements() {
+            renamed.decrement(self.actor(*actor), *count);
         }
-        moved
+        if let Some(moved) = contribution.moved() {
+            renamed.move_to(Move { actor: self.actor(moved.actor), ..moved });
+        }
+        renamed
     }
 
     fn dot(&self, dot: Dot) -> Dot {

@@ -265,8 +265,8 @@ fn actors_of(cart: &Cart) -> Vec<Actor> {
     for (_, line) in &cart.lines {
         for (dot, contribution) in line.iter() {
             actors.push(dot.actor);
-            actors.extend(contribution.decrements.iter().map(|(actor, _)| *actor));
-            actors.extend(contribution.moved.map(|moved| moved.actor));
+            actors.extend(contribution.decrements().iter().map(|(actor, _)| *actor));
+            actors.extend(contribution.moved().map(|moved| moved.actor));
         }
     }
     actors.extend(cart.coupons.values().flatten().map(|dot| dot.actor));
@@ -370,8 +370,8 @@ impl Writer {
         let inline = if (1..=QUANTITY_INLINE_MAX).contains(&quantity) { quantity } else { 0 };
         let flag = |present, bit| if present { bit } else { 0 };
         self.out.push(
-            kind | flag(!contribution.decrements.is_empty(), HAS_DECREMENTS)
-                | flag(contribution.moved.is_some(), HAS_MOVE)
+            kind | flag(!contribution.decrements().is_empty(), HAS_DECREMENTS)
+                | flag(contribution.moved().is_some(), HAS_MOVE)
                 | flag(place != line_place, HAS_PLACE)
                 | (inline as u8) << QUANTITY_SHIFT,
         );
@@ -395,14 +395,14 @@ impl Writer {
             }
             Some(Kind::Add) | None => {}
         }
-        if !contribution.decrements.is_empty() {
-            self.number(contribution.decrements.len() as u64);
-            for (actor, count) in &contribution.decrements {
+        if !contribution.decrements().is_empty() {
+            self.number(contribution.decrements().len() as u64);
+            for (actor, count) in contribution.decrements() {
                 self.number(self.actor_index(*actor));
                 self.number(u64::from(*count));
             }
         }
-        if let Some(moved) = contribution.moved {
+        if let Some(moved) = contribution.moved() {
             self.number(self.actor_index(moved.actor) << 1 | moved.to as u64);
             self.time(moved.time, moved.actor);
         }
@@ -691,7 +691,8 @@ impl<'a> Reader<'a> {
         } else {
             None
         };
-        Ok(Contribution { payload: kind.map(|kind| Payload { kind, quantity, place }), decrements, moved })
+        let payload = kind.map(|kind| Payload { kind, quantity, place });
+        Ok(Contribution::from_parts(payload, decrements, moved))
     }
 
     fn register(&mut self, actors: &Actors) -> Result<(Field, Register), Reject> {

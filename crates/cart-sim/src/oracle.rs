@@ -400,7 +400,7 @@ fn equals(core: &cart_core::line::Contribution, seen: &Contribution) -> bool {
         Some(Kind::Set { time, scope }) => seen.set == Some((*time, *scope)),
         _ => false,
     };
-    kind && core.quantity() == seen.quantity && core.location() == seen.at && core.decrements == seen.taken
+    kind && core.quantity() == seen.quantity && core.location() == seen.at && *core.decrements() == seen.taken
 }
 
 fn add(dot: Dot, members: Vec<Member>) -> Op {

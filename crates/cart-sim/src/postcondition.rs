@@ -103,7 +103,7 @@ impl Step<'_> {
             self.unless(is.payload == was.payload, || format!("{dot:?} of {key:?} changed its payload"))?;
             let decrements = matches!(self.change, Change::Decrement { key: changed, .. } if changed == key);
             let fewer = is.decremented() > was.decremented() && decrements;
-            self.unless(fewer || is.decrements == was.decrements, || {
+            self.unless(fewer || is.decrements() == was.decrements(), || {
                 format!("{dot:?} of {key:?} was decremented")
             })?;
         }
