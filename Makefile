@@ -26,7 +26,10 @@ replay: ## play real baskets against the Worker and account for every edit (BASK
 replay-broken: ## show that the account finds out builds that are broken on purpose (SEED=1)
 	@SEED="$(SEED)" tools/replay_broken
 
-.PHONY: bench
+.PHONY: bench measure
+measure: ## write the measured sections of docs/ anew (on a quiet machine; half an hour)
+	@tools/setup && tools/measure
+
 bench: ## time the core beside the crate crdts, as ratios (run it on a quiet machine)
 	@EVERCART_BENCH=1 cargo test --locked --release -p cart-core --test ratio -- --nocapture
 	@cargo bench --locked -p cart-core

@@ -1,0 +1,159 @@
+//! The canonical wire format, version 1: equal carts are equal bytes (I5), and only canonical bytes are
+//! read. `docs/protocol.md` draws it. A state, a delta and the context of a view are all this format.
+//!
+//! ```text
+//! format (1) | sections (varint bit set) | actors: n, (day - previous day, 6 bytes)*
+//! CLOCK      a counter for each actor of the table, 0 where it has none
+//! CLOUD      n, dot*                          without the live dots of lines and coupons: they are implied
+//! HORIZON    day
+//! SCOPES     n, 4 bytes*
+//! LINES      n, (key, details?, place, n, contribution*)*
+//! COUPONS    n, (text, n, dot*)*
+//! META       n, (field, time, actor, text?)*
+//! FENCES     n, (number, 16 bytes)*     REPLICAS n, (region, epoch, left)*     HOME term, region     ERASED
+//! ```
+//! All integers are minimal LEB128 varints. A dot is an index into the actors and a counter. Times are
+//! milliseconds since the start of the day of the actor they belong to, zigzag, and the logical count.
+
+use sha2::{Digest as _, Sha256};
+
+use crate::cart::Cart;
+use crate::id::Dot;
+use crate::line::{Kind, LineKey, Payload};
+use crate::reject::Reject;
+
+mod reader;
+mod writer;
+
+use reader::Reader;
+use writer::{Writer, encode_cart};
+
+/// The first byte of every message.
+pub const FORMAT: u8 = 1;
+
+const CLOCK: u64 = 1 << 0;
+const LINES: u64 = 1 << 1;
+const CLOUD: u64 = 1 << 2;
+const SCOPES: u64 = 1 << 3;
+const HORIZON: u64 = 1 << 4;
+const COUPONS: u64 = 1 << 5;
+const META: u64 = 1 << 6;
+const FENCES: u64 = 1 << 7;
+const REPLICAS: u64 = 1 << 8;
+const HOME: u64 = 1 << 9;
+const ERASED: u64 = 1 << 10;
+const KNOWN: u64 = (1 << 11) - 1;
+
+const KEY_NUMERIC: u8 = 1;
+const KEY_VARIANT: u8 = 2;
+const KEY_CUSTOM: u8 = 4;
+const KEY_DETAILS: u8 = 8;
+
+const KIND_MASK: u8 = 3;
+const KIND_HOLE: u8 = 0;
+const KIND_ADD: u8 = 1;
+const KIND_SET: u8 = 2;
+const KIND_UNKNOWN: u8 = 3;
+const HAS_DECREMENTS: u8 = 4;
+const HAS_MOVE: u8 = 8;
+const HAS_PLACE: u8 = 16;
+const QUANTITY_SHIFT: u32 = 5;
+const QUANTITY_INLINE_MAX: u32 = 7;
+
+/// A digest of a cart's canonical bytes: its `version`, and the cheap "are we equal?" between replicas.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Version(pub [u8; 16]);
+
+impl Version {
+    /// The version of canonical bytes: the first 16 bytes of their SHA-256.
+    pub fn of_bytes(bytes: &[u8]) -> Self {
+        let digest: [u8; 32] = Sha256::digest(bytes).into();
+        let mut version = [0; 16];
+        version.copy_from_slice(&digest[..16]);
+        Self(version)
+    }
+
+    /// 32 hexadecimal digits.
+    pub fn to_hex(self) -> String {
+        data_encoding::HEXLOWER.encode(&self.0)
+    }
+}
+
+impl Cart {
+    /// The canonical bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        encode_cart(self)
+    }
+
+    /// Reads canonical bytes.
+    ///
+    /// # Errors
+    /// [`Reject::Malformed`] for anything but the canonical bytes of a cart.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Reject> {
+        let cart = Reader { rest: bytes }.cart()?;
+        if cart.to_bytes() != bytes {
+            return Err(Reject::Malformed("not in canonical form"));
+        }
+        Ok(cart)
+    }
+
+    /// The digest of the canonical bytes.
+    pub fn version(&self) -> Version {
+        Version::of_bytes(&self.to_bytes())
+    }
+}
+
+/// The bytes by which two payloads of one dot are compared.
+pub(crate) fn payload_bytes(payload: &Payload) -> Vec<u8> {
+    let mut out = Vec::new();
+    match &payload.kind {
+        Kind::Add => out.push(KIND_ADD),
+        Kind::Set { time, scope } => {
+            out.push(KIND_SET);
+            out.extend(time.0.to_be_bytes());
+            out.extend(scope.0.to_be_bytes());
+        }
+        Kind::Unknown(bytes) => {
+            out.push(KIND_UNKNOWN);
+            out.extend(bytes.iter());
+        }
+    }
+    out.extend(payload.quantity.to_be_bytes());
+    out.extend(payload.place.to_be_bytes());
+    out
+}
+
+/// The bytes of a line's key, as in LINES.
+pub(crate) fn key_to_bytes(key: &LineKey) -> Vec<u8> {
+    let mut writer = Writer::default();
+    writer.key(key, None);
+    writer.out
+}
+
+/// Reads [`key_to_bytes`].
+pub(crate) fn key_from_bytes(bytes: &[u8]) -> Result<LineKey, Reject> {
+    let (key, details) = Reader { rest: bytes }.key()?;
+    if details.is_some() || key_to_bytes(&key) != bytes {
+        return Err(Reject::Malformed("not a canonical key"));
+    }
+    Ok(key)
+}
+
+/// Whether a dot of the context need not be written because a line or coupon has it.
+pub(crate) fn is_live(cart: &Cart, dot: Dot) -> bool {
+    let in_lines = cart.lines.iter().any(|(_, line)| line.get(dot).is_some_and(|c| c.payload.is_some()));
+    in_lines || cart.coupons.values().any(|dots| dots.binary_search(&dot).is_ok())
+}
+
+/// The dots that are in the context because a line or coupon has them.
+pub(crate) fn live_dots(cart: &Cart) -> impl Iterator<Item = Dot> {
+    let lines = cart.lines.iter().flat_map(|(_, line)| line.iter());
+    let in_lines = lines.filter(|(_, contribution)| contribution.payload.is_some()).map(|(dot, _)| dot);
+    in_lines.chain(cart.coupons.values().flatten().copied())
+}
+
+/// A sku of digits, as most catalogs number theirs, is written as a number.
+fn numeric_sku(sku: &str) -> Option<u64> {
+    let plain = !sku.starts_with('0') && sku.bytes().all(|byte| byte.is_ascii_digit());
+    sku.parse().ok().filter(|_| plain)
+}

@@ -1,0 +1,113 @@
+//! A session's carts: made, listed, shown, exported.
+
+use cart_core::command::{Command, Fields};
+use cart_core::id::CartId;
+use cart_core::replica::{Edit, Input, Reply, ReplyKind, actors_of_key};
+use data_encoding::BASE64_NOPAD;
+use serde::Serialize;
+use serde_json::{Value, json};
+use worker::Response;
+
+use super::asked::NewCart;
+use super::{Exchange, odd_reply, ours};
+use crate::body;
+use crate::call::Head;
+use crate::error::Problem;
+use crate::guard;
+use crate::respond::{self, Setter};
+
+/// How many carts a page of the list has.
+const CARTS_PAGE: usize = 50;
+
+impl Exchange<'_> {
+    /// A further cart of the session; without a session, a new one with its first cart.
+    pub(super) async fn create_cart(&mut self) -> Result<Response, Problem> {
+        let NewCart { currency } = body::json(self.request).await?;
+        let (key, minted) = guard::idempotency_key(self.request.headers())?;
+        let fresh = self.visitor.session.is_none();
+        let session = self.visitor.session_or_new(self.config)?.clone();
+        let cart_id = if fresh {
+            session.root.clone()
+        } else {
+            CartId::derive(self.config.region, &session.id, key.as_str())
+        };
+        let fields = |currency| Fields { currency: Some(currency), ..Fields::default() };
+        let commands = currency.map(|currency| Command::Update(fields(currency)));
+        let edit =
+            Edit::of(actors_of_key(session.day(), &session.id, key.as_str()), Vec::from_iter(commands));
+        // The root first: it knows whether the session was signed out.
+        self.call_as(&session, &session.root, Input::Carts).await?;
+        let (reply, head) = self.call_as(&session, &cart_id, Input::Open(edit)).await?;
+        if !fresh {
+            self.call_as(&session, &session.root, Input::Enroll { cart: cart_id.clone() }).await?;
+        }
+        let response = self.view(&cart_id, &reply, &head, 201).await?;
+        let mut set = Setter(response.headers());
+        set.put("Location", &format!("/v1/carts/{cart_id}"));
+        if matches!(reply.kind, ReplyKind::State { replayed: true, .. }) {
+            set.put("Idempotency-Replayed", "true");
+        }
+        if minted {
+            set.put("Idempotency-Key", key.as_str());
+        }
+        Ok(response)
+    }
+
+    pub(super) async fn list_carts(&mut self) -> Result<Response, Problem> {
+        let session = self.visitor.session()?.clone();
+        let (reply, _) = self.call_as(&session, &session.root, Input::Carts).await?;
+        let ReplyKind::Carts(carts) = reply.kind else { return Err(odd_reply()) };
+        let all: Vec<&CartId> = carts.iter().rev().collect();
+        let from = match self.query.cursor.as_deref() {
+            None => 0,
+            Some(cursor) => all.iter().position(|cart| cart.as_str() == cursor).ok_or_else(|| {
+                Problem::invalid("cursor", "is not one of this list; use the next_cursor of the page before")
+            })?,
+        };
+        let page: Vec<Value> = all
+            .iter()
+            .enumerate()
+            .skip(from)
+            .take(CARTS_PAGE)
+            .map(|(at, cart)| json!({"cart_id": cart, "current": at == 0}))
+            .collect();
+        let next = all.get(from + CARTS_PAGE);
+        respond::json_of(&json!({"carts": page, "next_cursor": next}), 200).map_err(ours)
+    }
+
+    pub(super) async fn show_cart(&mut self, cart: &str) -> Result<Response, Problem> {
+        let (cart_id, reply, head) = self.read(cart).await?;
+        self.view(&cart_id, &reply, &head, 200).await
+    }
+
+    /// Reads never make a session or a cart.
+    pub(super) async fn read(&mut self, cart: &str) -> Result<(CartId, Reply, Head), Problem> {
+        self.owned(cart)?;
+        self.call_cart(cart, Input::Read).await
+    }
+
+    /// All that is held of a cart (privacy).
+    pub(super) async fn export(&mut self, cart: &str) -> Result<Response, Problem> {
+        #[derive(Serialize)]
+        struct Export {
+            session_id: String,
+            exported_at: String,
+            created_at: String,
+            sequence: u64,
+            view: Value,
+            state: String,
+        }
+        let (cart_id, reply, _) = self.read(cart).await?;
+        let shown = respond::show(self.env, self.config, &cart_id, &reply, self.visitor.now).await?;
+        let session = self.visitor.session()?;
+        let export = Export {
+            session_id: session.id.as_str().to_owned(),
+            exported_at: respond::rfc3339(self.visitor.now),
+            created_at: respond::rfc3339(reply.created),
+            sequence: reply.sequence,
+            view: serde_json::from_str(&shown.body).map_err(|error| ours(error.into()))?,
+            state: BASE64_NOPAD.encode(&reply.cart),
+        };
+        respond::json_of(&export, 200).map_err(ours)
+    }
+}

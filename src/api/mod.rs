@@ -1,0 +1,252 @@
+//! From a request to an answer: route, guard, the call of the cart's object, the response. What a request
+//! means is one function an endpoint; each reads its body, makes the core's input and shows the outcome.
+
+mod asked;
+mod carts;
+mod devices;
+mod edits;
+mod merge;
+mod sessions;
+
+use cart_core::command::{Command, Fields};
+use cart_core::id::CartId;
+use cart_core::reject::Reject;
+use cart_core::replica::{Caller, Input, Reply, ReplyKind};
+use cart_core::session::Session;
+use serde_json::json;
+use worker::{Env, Request, Response};
+
+use self::asked::{Batch, CouponCode, LineChange, NewLine, Query};
+use crate::body;
+use crate::call::{Call, Head};
+use crate::catalog;
+use crate::config::Config;
+use crate::error::Problem;
+use crate::guard::{self, Visitor};
+use crate::objects::cart::send;
+use crate::respond::{self, Setter};
+use crate::route::{Endpoint, Route};
+
+/// Serves a request. Refusals become problem+json here and nowhere else.
+pub async fn serve(mut request: Request, env: &Env) -> worker::Result<Response> {
+    let config = Config::from_env(env);
+    let mut visitor = None;
+    let outcome = match &config {
+        Ok(config) => handle(&mut request, env, config, &mut visitor).await,
+        Err(problem) => Err(problem.clone()),
+    };
+    let response = match outcome {
+        Ok(response) => response,
+        Err(problem) => problem.response()?,
+    };
+    respond::common_headers(&response, &request, config.as_ref().ok(), visitor.as_ref());
+    if request.method() == worker::Method::Head {
+        return Ok(Response::empty()?
+            .with_status(response.status_code())
+            .with_headers(response.headers().clone()));
+    }
+    Ok(response)
+}
+
+async fn handle(
+    request: &mut Request,
+    env: &Env,
+    config: &Config,
+    visitor: &mut Option<Visitor>,
+) -> Result<Response, Problem> {
+    // Not `request.url()`: the Url type brings 100 KB of tables for host names, and the host is not needed.
+    let url = request.inner().url();
+    let (path, query) = path_and_query(&url);
+    let visitor = visitor.insert(Visitor::of(request, config)?);
+    // As it came: the crate takes methods that it does not know for GET.
+    let method = request.inner().method();
+    if method == "OPTIONS"
+        && let Some(methods) = Route::methods(path)
+    {
+        return respond::preflight(&methods).map_err(ours);
+    }
+    let route = Route::find(&method, path)?;
+    let mut exchange = Exchange { request, env, config, visitor, query: Query::of(query)? };
+    match route.endpoint {
+        Endpoint::Healthz => respond::json_of(&json!({"status": "ok"}), 200).map_err(ours),
+        Endpoint::Readyz => exchange.ready().await,
+        Endpoint::OpenApi => openapi(),
+        Endpoint::OpenSession => exchange.open_session().await,
+        Endpoint::RenewSession => exchange.renew_session().await,
+        _ => {
+            exchange.visitor.enter(exchange.request.headers(), config)?;
+            exchange.cart_endpoint(route).await
+        }
+    }
+}
+
+/// The path and the query of an absolute URL, both still encoded.
+fn path_and_query(url: &str) -> (&str, &str) {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let rest = rest.find(['/', '?']).and_then(|at| rest.get(at..)).unwrap_or("/");
+    let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+    (path, query.split('#').next().unwrap_or_default())
+}
+
+/// A request on its way, with all that is needed to answer it.
+struct Exchange<'a> {
+    request: &'a mut Request,
+    env: &'a Env,
+    config: &'a Config,
+    visitor: &'a mut Visitor,
+    query: Query,
+}
+
+impl Exchange<'_> {
+    async fn cart_endpoint(&mut self, route: Route) -> Result<Response, Problem> {
+        let cart = route.cart.as_deref().unwrap_or_default();
+        let item = route.item.unwrap_or_default();
+        match route.endpoint {
+            Endpoint::EndSession => self.end_session().await,
+            Endpoint::CreateCart => self.create_cart().await,
+            Endpoint::ListCarts => self.list_carts().await,
+            Endpoint::ShowCart => self.show_cart(cart).await,
+            Endpoint::UpdateCart => {
+                let fields: Fields = body::json(self.request).await?;
+                self.edit(cart, vec![Command::Update(fields)], None).await
+            }
+            Endpoint::AddLine => {
+                let NewLine { sku, quantity, variant, customization } = body::json(self.request).await?;
+                self.edit(cart, vec![Command::Add { sku, quantity, variant, customization }], None).await
+            }
+            Endpoint::ClearLines => self.edit(cart, vec![Command::Clear {}], None).await,
+            Endpoint::ChangeLine => {
+                let change: LineChange = body::json(self.request).await?;
+                let context = change.context.clone();
+                self.edit(cart, vec![change.command(item)?], context).await
+            }
+            Endpoint::RemoveLine => {
+                let at = self.query.at.unwrap_or_default();
+                self.edit(cart, vec![Command::Remove { line_id: item, at }], None).await
+            }
+            Endpoint::ApplyCoupon => {
+                let CouponCode { code } = body::json(self.request).await?;
+                self.edit(cart, vec![Command::ApplyCoupon { code }], None).await
+            }
+            Endpoint::RemoveCoupon => self.edit(cart, vec![Command::RemoveCoupon { code: item }], None).await,
+            Endpoint::Commands => {
+                let Batch { commands, context } = body::json(self.request).await?;
+                self.edit(cart, commands, context).await
+            }
+            Endpoint::LeaseActor => self.lease_actor(cart).await,
+            Endpoint::Sync => self.sync(cart).await,
+            Endpoint::Merge => self.merge(cart).await,
+            Endpoint::Export => self.export(cart).await,
+            Endpoint::EraseCart => {
+                let (_, session, _) = self.owned(cart)?;
+                let (cart_id, _, _) = self.call_cart(cart, Input::Erase).await?;
+                self.call_as(&session, &session.root, Input::Strike { cart: cart_id }).await?;
+                Response::empty().map(|response| response.with_status(204)).map_err(ours)
+            }
+            Endpoint::OpenSession
+            | Endpoint::RenewSession
+            | Endpoint::Healthz
+            | Endpoint::Readyz
+            | Endpoint::OpenApi => Err(Problem::new(404, "not_found", "there is nothing at this path")),
+        }
+    }
+
+    async fn ready(&self) -> Result<Response, Problem> {
+        let catalog = catalog::is_ready(self.env).await;
+        let status = if catalog { 200 } else { 503 };
+        let word = |ok| if ok { "ok" } else { "unavailable" };
+        let body = json!({"status": word(catalog), "checks": {"catalog": word(catalog)}});
+        respond::json_of(&body, status).map_err(ours)
+    }
+
+    /// As [`Self::address`], of a session that is there already.
+    fn owned(&mut self, cart: &str) -> Result<(CartId, Session, bool), Problem> {
+        if cart == "current" {
+            self.visitor.session()?;
+        }
+        self.address(cart)
+    }
+
+    /// The cart that a path names, its session, and whether it may be another of the session's carts.
+    /// A first write without a session makes session and cart.
+    fn address(&mut self, cart: &str) -> Result<(CartId, Session, bool), Problem> {
+        if cart == "current" {
+            let session = self.visitor.session_or_new(self.config)?.clone();
+            return Ok((session.root.clone(), session, true));
+        }
+        let cart_id = CartId::try_from(cart.to_owned())?;
+        let session = self.visitor.session.clone().ok_or(Reject::CartNotFound)?;
+        Ok((cart_id, session, false))
+    }
+
+    /// Calls the cart that a path names. For `current` that is the session's first cart, which knows of
+    /// a newer one: sessions with one cart, nearly all, pay nothing for it.
+    async fn call_cart(&mut self, cart: &str, input: Input) -> Result<(CartId, Reply, Head), Problem> {
+        let (cart_id, session, current) = self.address(cart)?;
+        let again = current.then(|| input.clone());
+        let (reply, head) = self.send(&cart_id, guard::caller(&session, current), input).await?;
+        let (Some(input), ReplyKind::Elsewhere { newest, before }) = (again, &reply.kind) else {
+            return Ok((cart_id, reply, head));
+        };
+        // A retry is answered where the first try was.
+        if let Input::Edit(edit) = &input {
+            for cart_id in before {
+                let (reply, head) = self.call_as(&session, cart_id, Input::Replay(edit.clone())).await?;
+                if matches!(reply.kind, ReplyKind::State { .. }) {
+                    return Ok((cart_id.clone(), reply, head));
+                }
+            }
+        }
+        let (reply, head) = self.call_as(&session, newest, input).await?;
+        Ok((newest.clone(), reply, head))
+    }
+
+    /// The newest cart of a session.
+    async fn newest(&self, session: &Session) -> Result<CartId, Problem> {
+        let (reply, _) = self.call_as(session, &session.root, Input::Carts).await?;
+        let ReplyKind::Carts(carts) = reply.kind else { return Err(odd_reply()) };
+        carts.last().cloned().ok_or_else(|| Reject::CartNotFound.into())
+    }
+
+    async fn call_as(
+        &self,
+        session: &Session,
+        cart_id: &CartId,
+        input: Input,
+    ) -> Result<(Reply, Head), Problem> {
+        self.send(cart_id, guard::caller(session, false), input).await
+    }
+
+    async fn send(&self, cart_id: &CartId, caller: Caller, input: Input) -> Result<(Reply, Head), Problem> {
+        let (cart_id, region, skew_ms) = (cart_id.clone(), self.config.region, self.visitor.skew_ms);
+        send(self.env, &Call { cart_id, region, caller, input, skew_ms }).await
+    }
+
+    /// The view after a call.
+    async fn view(
+        &self,
+        cart_id: &CartId,
+        reply: &Reply,
+        head: &Head,
+        status: u16,
+    ) -> Result<Response, Problem> {
+        let shown = respond::show(self.env, self.config, cart_id, reply, self.visitor.now).await?;
+        let response = shown.response(self.request, status)?;
+        respond::replica_headers(&response, reply, head, self.config);
+        Ok(response)
+    }
+}
+
+fn openapi() -> Result<Response, Problem> {
+    let response = Response::from_bytes(include_bytes!("../openapi.json").to_vec()).map_err(ours)?;
+    Setter(response.headers()).put("Content-Type", "application/json");
+    Ok(response)
+}
+
+fn odd_reply() -> Problem {
+    ours(worker::Error::RustError("the object gave an answer of another kind".into()))
+}
+
+fn ours(error: worker::Error) -> Problem {
+    Problem::object(&error)
+}

@@ -1,0 +1,152 @@
+//! What every answer carries: region, trace, CORS, types, methods.
+
+use super::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_answer_says_where_it_was_served() {
+    let client = client().await;
+    let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    for (method, path) in [
+        (Method::GET, "/healthz"),
+        (Method::GET, "/readyz"),
+        (Method::GET, "/openapi.json"),
+        (Method::GET, "/nothing"),
+        (Method::PUT, "/v1/carts"),
+        (Method::GET, "/v1/carts"),
+        (Method::GET, "/v1/carts/current"),
+        (Method::HEAD, "/v1/carts/current"),
+        (Method::GET, "/v1/carts/nonsense"),
+        (Method::POST, "/v1/sessions"),
+        (Method::POST, "/v1/carts/current/lines"),
+        (Method::POST, "/v1/carts/current/actors"),
+        (Method::OPTIONS, "/v1/carts"),
+    ] {
+        let call = client.shop.call(&client.session, method.clone(), path).header("traceparent", trace);
+        let answer = Answer::of(call).await;
+        assert_eq!(answer.header("evercart-region"), "weur", "{method} {path}");
+        assert_eq!(answer.header("traceparent"), trace, "{method} {path}");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{method} {path}");
+    }
+    let here = client.call(Method::GET, "").header("Evercart-Region", "weur");
+    Answer::of(here).await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn head_is_get_without_its_body() {
+    let client = client().await;
+    client.add(BAGELS.0, 1).await;
+    for path in
+        ["/healthz", "/readyz", "/openapi.json", "/v1/carts", "/v1/carts/current", "/v1/carts/current/export"]
+    {
+        let call = |method| client.shop.call(&client.session, method, path);
+        let (get, head) = (Answer::of(call(Method::GET)).await, Answer::of(call(Method::HEAD)).await);
+        assert_eq!((head.status, head.bytes.len()), (get.status, 0), "{path}");
+        for name in ["content-type", "etag", "cache-control", "evercart-region", "evercart-sequence"] {
+            assert_eq!(head.header(name), get.header(name), "{name} of {path}");
+        }
+    }
+    Answer::of(client.shop.request(Method::HEAD, "/v1/carts/current")).await.expect(401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_of_another_site_is_answered_in_development() {
+    let client = client().await;
+    let origin = "https://shop.example";
+    let paths: BTreeSet<&str> = ROUTES.iter().map(|(_, path)| *path).collect();
+    for path in paths {
+        let concrete =
+            path.replace("{cart}", "current").replace("{line_id}", "l_AevsQg").replace("{code}", "A");
+        let call = client.shop.request(Method::OPTIONS, &concrete).header("Origin", origin);
+        let answer = Answer::of(call.header("Access-Control-Request-Method", "POST")).await.expect(204);
+        assert_eq!(answer.header("access-control-allow-origin"), origin, "{path}");
+        assert_eq!(answer.header("access-control-allow-credentials"), "true", "{path}");
+        assert_eq!(sorted(answer.header("access-control-allow-methods")), methods_of(path), "{path}");
+        let allowed = answer.header("access-control-allow-headers").to_ascii_lowercase();
+        for name in [
+            "authorization",
+            "content-type",
+            "idempotency-key",
+            "if-match",
+            "if-none-match",
+            "prefer",
+            "evercart-context",
+            "traceparent",
+        ] {
+            assert!(sorted(&allowed).contains(&name), "{name} in {allowed}");
+        }
+    }
+    for (method, path, token, status) in [
+        (Method::GET, "/v1/carts/current", &*client.session.token, 200),
+        (Method::POST, "/v1/sessions", "", 201),
+        (Method::GET, "/v1/carts/nonsense", &client.session.token, 404),
+        (Method::GET, "/v1/carts/current", "forged", 401),
+        (Method::GET, "/nothing", "", 404),
+    ] {
+        let mut call = client.shop.request(method, path).header("Origin", origin);
+        if !token.is_empty() {
+            call = call.bearer_auth(token);
+        }
+        let answer = Answer::of(call).await.expect(status);
+        assert_eq!(answer.header("access-control-allow-origin"), origin, "{path}");
+        assert_eq!(answer.header("vary"), "Origin", "{path}");
+        let exposed = answer.header("access-control-expose-headers").to_ascii_lowercase();
+        for name in
+            ["etag", "location", "evercart-token", "evercart-context", "idempotency-replayed", "retry-after"]
+        {
+            assert!(sorted(&exposed).contains(&name), "{name} in {exposed}");
+        }
+    }
+    let plain = client.get("").await.expect(200);
+    assert_eq!((plain.header("access-control-allow-origin"), plain.header("vary")), ("", ""));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_of_another_site_can_read_every_refusal() {
+    let call =
+        shop().await.request(Method::GET, "/v1/carts/current").header("Origin", "https://shop.example");
+    let answer = Answer::of(call.header("Authorization", "Basic abc")).await.refused(401, "token_invalid");
+    assert_eq!(answer.header("access-control-allow-origin"), "https://shop.example");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_paths_and_methods_are_refused() {
+    let shop = shop().await;
+    for path in [
+        "/",
+        "/v1",
+        "/v1/",
+        "/v2/carts",
+        "/v1/carts/",
+        "/v1/carts/current/",
+        "/v1/carts/current/nothing",
+        "/V1/carts",
+    ] {
+        Answer::of(shop.request(Method::GET, path)).await.refused(404, "not_found");
+        Answer::of(shop.request(Method::POST, path)).await.refused(404, "not_found");
+    }
+    let paths: BTreeSet<&str> = ROUTES.iter().map(|(_, path)| *path).collect();
+    for path in paths {
+        let concrete =
+            path.replace("{cart}", "current").replace("{line_id}", "l_AevsQg").replace("{code}", "A");
+        for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
+            if !methods_of(path).contains(&method) {
+                let call = shop.request(Method::from_bytes(method.as_bytes()).expect("a method"), &concrete);
+                let answer = Answer::of(call).await.refused(405, "method_not_allowed");
+                assert_eq!(sorted(answer.header("allow")), methods_of(path), "{method} {path}");
+            }
+        }
+    }
+}
+
+fn methods_of(path: &str) -> Vec<&'static str> {
+    let mut methods: Vec<&str> =
+        ROUTES.iter().filter(|(_, there)| *there == path).map(|(method, _)| *method).collect();
+    methods.sort_unstable();
+    methods
+}
+
+fn sorted(list: &str) -> Vec<&str> {
+    let mut parts: Vec<&str> = list.split(',').map(str::trim).collect();
+    parts.sort_unstable();
+    parts
+}

@@ -1,0 +1,73 @@
+//! Erasure and export.
+
+use super::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_erased_cart_is_gone_for_ever() {
+    let (client, guest) = (client().await, client().await);
+    guest.add(BAGELS.0, 1).await;
+    client.add(BAGELS.0, 3).await;
+    let second = client.keyed("second", Method::POST, "/v1/carts", json!({})).await.expect(201).json();
+    let device = client.shop.device(&client.session, &client.session.cart_id).await;
+    let mut ids = vec![text(&second, "cart_id").to_owned(), client.session.cart_id.clone()];
+    // First a further cart, then the session's first.
+    for id in ids.clone() {
+        let path = format!("/v1/carts/{id}");
+        let answer = client.delete(&path).await.expect(204);
+        assert_eq!(answer.bytes.len(), 0);
+        for (name, call) in cart_calls(&client.shop, &id, &guest.session) {
+            let answer = Answer::of(call.bearer_auth(&client.session.token)).await.expect(404);
+            assert!(name == "head" || answer.code() == "cart_not_found", "{name}");
+        }
+        let sync = client.shop.sync(&client.session, &id, device.clone().request().to_bytes()).await;
+        sync.refused(404, "cart_not_found");
+        client.keyed("second", Method::POST, "/v1/carts", json!({})).await.refused(404, "cart_not_found");
+        ids.remove(0);
+        let carts = client.get("/v1/carts").await.expect(200).json();
+        let listed: Vec<&str> =
+            carts["carts"].as_array().expect("carts").iter().map(|cart| text(cart, "cart_id")).collect();
+        assert_eq!(listed, ids);
+    }
+    client.get("/v1/carts/current").await.refused(404, "cart_not_found");
+    // The session goes on with a new cart.
+    let third = client.post("/v1/carts", json!({})).await.expect(201).json();
+    assert_eq!(client.get("/v1/carts/current").await.expect(200).json(), third);
+    client.later(DAY).renew().await.get("/v1/carts/current").await.expect(200);
+    client.get("").await.refused(404, "cart_not_found");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_that_is_held_can_be_exported() {
+    let client = client().await;
+    client.add(BAGELS.0, 3).await;
+    let view = client.patch("", json!({"note": "hello"})).await.expect(200).json();
+    let answer = client.get("/export").await.expect(200);
+    let export = answer.json();
+    assert_eq!(names(&export), ["created_at", "exported_at", "sequence", "session_id", "state", "view"]);
+    assert_eq!((&export["view"], text(&export, "session_id")), (&view, &*client.session.session_id));
+    assert_eq!(answer.header("cache-control"), "no-store");
+    let state = Cart::from_bytes(&base64(text(&export, "state"))).expect("a state");
+    assert_eq!(state.version().to_hex(), text(&view, "version"));
+}
+
+fn base64(text: &str) -> Vec<u8> {
+    let digit = |byte: u8| match byte {
+        b'A'..=b'Z' => byte - b'A',
+        b'a'..=b'z' => byte - b'a' + 26,
+        b'0'..=b'9' => byte - b'0' + 52,
+        b'+' => 62,
+        b'/' => 63,
+        other => panic!("{other} in base64"),
+    };
+    let mut out = Vec::new();
+    let (mut bits, mut count) = (0u32, 0);
+    for byte in text.bytes() {
+        bits = bits << 6 | u32::from(digit(byte));
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            out.push((bits >> count) as u8);
+        }
+    }
+    out
+}
