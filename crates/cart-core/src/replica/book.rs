@@ -14,6 +14,8 @@ pub const LEASES_MAX: usize = 256;
 pub const EXPECT_MS: u64 = 10 * Millis::SECOND;
 /// The most carts that are waited for at a time.
 pub const EXPECTED_MAX: usize = 16;
+/// In how many carts that were a session's newest before a retry to `current` is looked for.
+pub const RETRY_CARTS_MAX: usize = 8;
 /// The most carts of one session.
 pub const SESSION_CARTS_MAX: usize = 1_000;
 

@@ -6,8 +6,8 @@ mod book;
 mod call;
 
 pub use book::{
-    Book, EXPECT_MS, EXPECTED_MAX, Expected, Further, Hold, LEASE_MS, LEASES_MAX, Lease, Row,
-    SESSION_CARTS_MAX, Seal,
+    Book, EXPECT_MS, EXPECTED_MAX, Expected, Further, Hold, LEASE_MS, LEASES_MAX, Lease, RETRY_CARTS_MAX,
+    Row, SESSION_CARTS_MAX, Seal,
 };
 pub use call::{Caller, Edit, Effect, Input, RETRY_DAYS, Reply, ReplyKind, actors_of_key};
 
@@ -214,7 +214,7 @@ impl Replica {
         let (newest, earlier) = self.book.carts.split_last()?;
         // Each was the newest until the one behind it was made.
         let ends = self.book.carts.iter().skip(1).map(|next| next.made.plus(self.key_ms));
-        let lately = earlier.iter().zip(ends).rev().take_while(|(_, end)| *end >= now);
+        let lately = earlier.iter().zip(ends).rev().take_while(|(_, end)| *end >= now).take(RETRY_CARTS_MAX);
         Some(ReplyKind::Elsewhere {
             newest: newest.cart.clone(),
             before: lately.map(|(further, _)| further.cart.clone()).collect(),
