@@ -31,5 +31,5 @@ measure: ## write the measured sections of docs/ anew (on a quiet machine; half 
 	@tools/setup && tools/measure
 
 bench: ## time the core beside the crate crdts, as ratios (run it on a quiet machine)
-	@EVERCART_BENCH=1 cargo test --locked --release -p cart-core --test ratio -- --nocapture
+	@cargo test --locked --release -p cart-core --test ratio -- --ignored --nocapture
 	@cargo bench --locked -p cart-core
