@@ -138,9 +138,13 @@ impl Exchange<'_> {
             Endpoint::Merge => self.merge(cart).await,
             Endpoint::Export => self.export(cart).await,
             Endpoint::EraseCart => {
-                let (_, session, _) = self.owned(cart)?;
-                let (cart_id, _, _) = self.call_cart(cart, Input::Erase).await?;
-                self.call_as(&session, &session.root, Input::Strike { cart: cart_id }).await?;
+                let (address, session, _) = self.owned(cart)?;
+                let erased = self.call_cart(cart, Input::Erase).await;
+                // Also if it was gone already: whoever erased it may not have lived to strike it off.
+                let cart_id = erased.as_ref().map_or(address, |(cart_id, ..)| cart_id.clone());
+                let struck = self.call_as(&session, &session.root, Input::Strike { cart: cart_id }).await;
+                erased?;
+                struck?;
                 Response::empty().map(|response| response.with_status(204)).map_err(ours)
             }
             Endpoint::OpenSession
@@ -191,9 +195,12 @@ impl Exchange<'_> {
         // A retry is answered where the first try was.
         if let Input::Edit(edit) = &input {
             for cart_id in before {
-                let (reply, head) = self.call_as(&session, cart_id, Input::Replay(edit.clone())).await?;
-                if matches!(reply.kind, ReplyKind::State { .. }) {
-                    return Ok((cart_id.clone(), reply, head));
+                match self.call_as(&session, cart_id, Input::Replay(edit.clone())).await {
+                    Ok((reply, head)) if matches!(reply.kind, ReplyKind::State { .. }) => {
+                        return Ok((cart_id.clone(), reply, head));
+                    }
+                    Err(problem) if problem.code != "cart_not_found" => return Err(problem),
+                    Ok(_) | Err(_) => {}
                 }
             }
         }

@@ -134,8 +134,11 @@ impl CartObject {
         for effect in effects {
             if let Effect::Forward { into, delta, path } = effect {
                 let join = Input::Join { state: delta.clone(), path };
-                send(&self.env, &Call { cart_id: into, ..call(join) }).await.map_err(to_error)?;
-                self.step(&call(Input::Forwarded { delta }), &mut rows).map_err(to_error)?;
+                match send(&self.env, &Call { cart_id: into, ..call(join) }).await {
+                    Ok(_) => drop(self.step(&call(Input::Forwarded { delta }), &mut rows).map_err(to_error)?),
+                    // The step has armed the next try.
+                    Err(problem) => worker::console_error!("forwarding: {}", problem.detail),
+                }
             }
         }
         self.rows_since_wake.set(self.rows_since_wake.get().plus(rows));

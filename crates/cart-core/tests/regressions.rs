@@ -9,7 +9,8 @@ use cart_core::id::{Actor, Region};
 use cart_core::limits::Limits;
 use cart_core::line::Location;
 use cart_core::meta::{Code, Field};
-use cart_core::replica::{self, Caller, Effect, Input, ReplyKind};
+use cart_core::reject::Reject;
+use cart_core::replica::{self, Caller, EXPECT_MS, EXPECTED_MAX, Effect, Input, ReplyKind};
 use cart_core::sync::{Device, Learned, SyncRequest};
 use cart_core::time::Millis;
 use shop::{BEGIN, Shop, actor, add, cart_id, engraved, key, order, remove, stamp};
@@ -326,4 +327,36 @@ fn a_cart_past_its_horizon_is_what_its_bytes_say() {
     cart.join(&gone);
     cart.raise_horizon(BEGIN.plus(Millis::DAY).day());
     assert_eq!(Cart::from_bytes(&cart.to_bytes()).as_ref(), Ok(&cart));
+}
+
+/// Both were sealed, and no device could lease an actor of either.
+#[test]
+fn of_two_carts_that_wait_for_each_other_one_may_be_sealed() {
+    let mut shops = [Shop::new(1), Shop::new(2)];
+    for (at, guest) in [(0, 2), (1, 1)] {
+        shops[at].ask(&Caller::Service, Input::Expect { guest: cart_id(guest) }, BEGIN).expect("noted");
+    }
+    let mut seal = |at: usize, into: u8, now| {
+        let effects = shops[at].step(&Caller::Service, Input::Seal { into: cart_id(into) }, now);
+        let refused = matches!(effects.as_slice(), [Effect::Reply(Err(Reject::MergeBusy))]);
+        assert!(refused || effects.len() > 1, "{effects:?}");
+        !refused
+    };
+    assert!(!seal(0, 3, BEGIN), "it waits for another than that");
+    assert!(!seal(1, 1, BEGIN), "of two the lesser may");
+    assert!(seal(0, 2, BEGIN));
+    assert!(seal(1, 3, BEGIN.plus(EXPECT_MS)), "what did not come is not waited for any more");
+}
+
+#[test]
+fn a_cart_that_waits_for_too_many_says_so_and_writes_nothing() {
+    let mut shop = Shop::new(1);
+    for guest in 0..EXPECTED_MAX {
+        let guest = cart_id(100 + guest as u8);
+        shop.ask(&Caller::Service, Input::Expect { guest }, BEGIN).expect("noted");
+    }
+    let one_more = Input::Expect { guest: cart_id(99) };
+    let effects = shop.step(&Caller::Service, one_more.clone(), BEGIN.plus(EXPECT_MS - 1));
+    assert!(matches!(effects.as_slice(), [Effect::Reply(Err(Reject::MergeBusy))]), "{effects:?}");
+    shop.ask(&Caller::Service, one_more, BEGIN.plus(EXPECT_MS)).expect("those are not waited for any more");
 }

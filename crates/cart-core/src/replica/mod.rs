@@ -115,6 +115,10 @@ impl Replica {
             (Ok(()), None) => self.decide(caller, input, now, &mut effects),
             (Err(reject), _) => Err(reject),
         };
+        if reply.is_err() {
+            effects.clear();
+            self.book.clone_from(&before);
+        }
         if self.book.sequence != sequence {
             self.book.updated = now;
         }
