@@ -139,12 +139,13 @@ impl Exchange<'_> {
             Endpoint::Export => self.export(cart).await,
             Endpoint::EraseCart => {
                 let (address, session, _) = self.owned(cart)?;
-                let erased = self.call_cart(cart, Input::Erase).await;
+                let cart_id = if cart == "current" { self.newest(&session).await? } else { address };
+                let erased = self.call_as(&session, &cart_id, Input::Erase).await;
                 // Also if it was gone already: whoever erased it may not have lived to strike it off.
-                let cart_id = erased.as_ref().map_or(address, |(cart_id, ..)| cart_id.clone());
-                let struck = self.call_as(&session, &session.root, Input::Strike { cart: cart_id }).await;
+                if erased.as_ref().err().is_none_or(|problem| problem.code == "cart_not_found") {
+                    self.call_as(&session, &session.root, Input::Strike { cart: cart_id }).await?;
+                }
                 erased?;
-                struck?;
                 Response::empty().map(|response| response.with_status(204)).map_err(ours)
             }
             Endpoint::OpenSession

@@ -360,3 +360,18 @@ fn a_cart_that_waits_for_too_many_says_so_and_writes_nothing() {
     assert!(matches!(effects.as_slice(), [Effect::Reply(Err(Reject::MergeBusy))]), "{effects:?}");
     shop.ask(&Caller::Service, one_more, BEGIN.plus(EXPECT_MS)).expect("those are not waited for any more");
 }
+
+/// The merge had handed all over before the alarm went off; an edit at that very moment armed none.
+#[test]
+fn an_edit_when_an_alarm_is_due_for_nothing_has_its_own() {
+    let mut guest = Shop::new(1);
+    guest.edit("a", order("X", 1), BEGIN).expect("an edit");
+    guest.ask(&Caller::Service, Input::Seal { into: cart_id(2) }, BEGIN).expect("sealed");
+    let book = guest.replica.book();
+    let (due, delta) = (book.wake, book.seal.as_ref().map(|seal| seal.outbox.to_bytes()));
+    let (due, delta) = (due.expect("armed"), delta.expect("sealed"));
+    guest.ask(&Caller::Service, Input::Forwarded { delta }, BEGIN.plus(1)).expect("arrived");
+    let edit = guest.edit_of("b", vec![order("X", 1)], BEGIN);
+    let effects = guest.step(&guest.shopper(), Input::Edit(edit), due);
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Wake(_))), "{effects:?}");
+}

@@ -28,7 +28,9 @@ use crate::wire;
 const FORWARD_MS: u64 = 200;
 /// When a forward is tried again, in milliseconds; twice as long after each further try.
 const RETRY_MS: u64 = 2_000;
-/// How often that is doubled: to a good minute.
+/// How late an alarm may be before it counts as lost, in milliseconds.
+const LATE_MS: u64 = 10_000;
+/// How often a retry is doubled: to a good minute.
 const RETRY_DOUBLINGS_MAX: u32 = 5;
 
 /// A replica of a cart.
@@ -159,10 +161,14 @@ impl Replica {
             Input::Seal { into } => self.seal(caller, into, now),
             Input::Join { state, path } => self.join(caller, &state, path, now),
             Input::Forwarded { delta } => {
-                if let Some(seal) = self.book.seal.as_mut().filter(|seal| seal.outbox.to_bytes() == delta) {
-                    seal.outbox = Cart::default();
-                    seal.path.clear();
+                if let Some(seal) = &mut self.book.seal {
                     seal.tries = 0;
+                    if seal.outbox.to_bytes() == delta {
+                        seal.outbox = Cart::default();
+                        seal.path.clear();
+                    }
+                    // An alarm that is still to come finds nothing to do, or what is armed anew for the rest.
+                    self.book.wake = None;
                 }
                 Ok(ReplyKind::Done)
             }
@@ -559,8 +565,8 @@ impl Replica {
             0 => FORWARD_MS,
             tries => RETRY_MS << (tries - 1).min(RETRY_DOUBLINGS_MAX),
         });
-        // One that should have gone off was lost.
-        if self.book.wake.is_none_or(|armed| armed > due || armed < now) {
+        // One that should have gone off long ago was lost.
+        if self.book.wake.is_none_or(|armed| armed > due || armed.plus(LATE_MS) < now) {
             self.book.wake = Some(due);
             effects.push(Effect::Wake(due));
         }
