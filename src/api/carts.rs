@@ -110,4 +110,37 @@ impl Exchange<'_> {
         };
         respond::json_of(&export, 200).map_err(ours)
     }
+
+    /// Erases a cart for ever (privacy), once for each key: a repeat for `current` erases no other.
+    pub(super) async fn erase_cart(&mut self, cart: &str) -> Result<Response, Problem> {
+        let (address, session, _) = self.owned(cart)?;
+        let (key, minted) = guard::idempotency_key(self.request.headers())?;
+        let actors = actors_of_key(session.day(), &session.id, &format!("erase {}", key.as_str()));
+        let gone = || Response::empty().map(|response| response.with_status(204)).map_err(ours);
+        if !minted {
+            let erased = Input::Erased { actors: actors.clone() };
+            let (reply, _) = self.call_as(&session, &session.root, erased).await?;
+            if matches!(reply.kind, ReplyKind::Answer(true)) {
+                let response = gone()?;
+                Setter(response.headers()).put("Idempotency-Replayed", "true");
+                return Ok(response);
+            }
+        }
+        let cart_id = if cart == "current" { self.newest(&session).await?.0 } else { address };
+        let erased = self.call_as(&session, &cart_id, Input::Erase).await;
+        let done = match &erased {
+            Err(problem) if problem.code != "cart_not_found" => false,
+            // Also if it was gone already: whoever erased it may not have lived to strike it off.
+            _ => {
+                let actor = actors.first().copied().ok_or_else(odd_reply)?;
+                let strike = Input::Strike { cart: cart_id, actor, erased: erased.is_ok() };
+                let (reply, _) = self.call_as(&session, &session.root, strike).await?;
+                matches!(reply.kind, ReplyKind::Answer(true))
+            }
+        };
+        if !done {
+            erased?;
+        }
+        gone()
+    }
 }

@@ -3,11 +3,12 @@
 use cart_core::change::Change;
 use cart_core::command::{COMMANDS_MAX, Command};
 use cart_core::id::CartId;
-use cart_core::replica::{Edit, Input, ReplyKind, actors_of_key};
+use cart_core::replica::{Edit, Input, Reply, ReplyKind, actors_of_key};
 use cart_core::session::Session;
 use worker::Response;
 
 use super::Exchange;
+use crate::call::Head;
 use crate::catalog;
 use crate::error::Problem;
 use crate::guard;
@@ -26,6 +27,7 @@ impl Exchange<'_> {
             return Err(Problem::invalid("commands", problem));
         }
         let (key, minted) = guard::idempotency_key(self.request.headers())?;
+        self.minted = minted;
         let mut outcome = self.edit_once(cart, commands, context, key.as_str()).await;
         // A key that the edge made is told where it is of use: with the answer, and where a retry may help.
         match &mut outcome {
@@ -53,7 +55,13 @@ impl Exchange<'_> {
         let mut edit = Edit::of(actors_of_key(session.day(), &session.id, key), commands);
         let (cart_id, reply, head) = if context.is_some() || if_match.is_some() {
             // Both belong to one cart: `current` must be known before.
-            let cart_id = if cart == "current" { self.newest(&session).await? } else { address };
+            let (cart_id, before) =
+                if cart == "current" { self.newest(&session).await? } else { (address, Vec::new()) };
+            if let Some((cart_id, reply, head)) =
+                self.replayed(&session, &before, &edit, context.as_deref()).await?
+            {
+                return self.edited(&cart_id, &reply, &head).await;
+            }
             edit.seen = context.map(|context| self.config.signer.seen(&cart_id, &context)).transpose()?;
             if let Some(wanted) = if_match {
                 // Where it does not match, the replica still has to say whether this is a retry.
@@ -65,7 +73,12 @@ impl Exchange<'_> {
         } else {
             self.call_cart(cart, Input::Edit(edit)).await?
         };
-        let response = self.view(&cart_id, &reply, &head, 200).await?;
+        self.edited(&cart_id, &reply, &head).await
+    }
+
+    /// The view after an edit.
+    async fn edited(&self, cart_id: &CartId, reply: &Reply, head: &Head) -> Result<Response, Problem> {
+        let response = self.view(cart_id, reply, head, 200).await?;
         if matches!(reply.kind, ReplyKind::State { replayed: true, .. }) {
             Setter(response.headers()).put("Idempotency-Replayed", "true");
         }

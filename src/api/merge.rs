@@ -3,12 +3,14 @@
 use cart_core::id::CartId;
 use cart_core::reject::Reject;
 use cart_core::replica::{Caller, Input, ReplyKind};
+use cart_core::session::Session;
 use worker::Response;
 
 use super::asked::Guest;
 use super::{Exchange, odd_reply};
 use crate::body;
 use crate::error::Problem;
+use crate::guard;
 
 /// How far a chain of merged carts is followed.
 const CHAIN_MAX: usize = 16;
@@ -18,7 +20,8 @@ impl Exchange<'_> {
     pub(super) async fn merge(&mut self, cart: &str) -> Result<Response, Problem> {
         let Guest { cart_id: guest, token } = body::json(self.request).await?;
         let (address, session, _) = self.address(cart)?;
-        let cart_id = if cart == "current" { self.newest(&session).await? } else { address };
+        let (mut cart_id, before) =
+            if cart == "current" { self.newest(&session).await? } else { (address, Vec::new()) };
         let guest_id = CartId::try_from(guest)?;
         if guest_id == cart_id {
             return Err(Reject::MergeCycle.into());
@@ -27,29 +30,58 @@ impl Exchange<'_> {
             Problem::invalid("token", "is not the token of the session that owns the guest's cart")
         })?;
         let (guest, _) = self.call_as(&guest_session, &guest_id, Input::Read).await?;
-        if matches!(&guest.kind, ReplyKind::State { merged_into: Some(into), .. } if *into != cart_id) {
-            return Err(Reject::AlreadyMerged.into());
+        if let ReplyKind::State { merged_into: Some(into), .. } = guest.kind {
+            // A repeat, after a newer cart was made.
+            if before.contains(&into) {
+                cart_id = into;
+            } else if into != cart_id {
+                return Err(Reject::AlreadyMerged.into());
+            }
         }
         // The user's own cart first, and those it was merged into: nothing is sealed unless there is a cart
         // to merge into, and it waits for what the guest's devices still send.
-        let expect = || Input::Expect { guest: guest_id.clone() };
-        let mut link = self.call_as(&session, &cart_id, expect()).await?.0;
-        let mut links = 1;
-        while let ReplyKind::State { merged_into: Some(next), .. } = &link.kind {
-            // Of a chain that is too long to follow nobody knows that it is no circle.
-            if *next == guest_id || links > CHAIN_MAX {
-                return Err(Reject::MergeCycle.into());
+        let mut links = vec![cart_id.clone()];
+        let sealed = match self.expect_all(&session, &guest_id, &mut links).await {
+            Ok(()) => {
+                let seal = Input::Seal { into: cart_id.clone() };
+                self.call_as(&guest_session, &guest_id, seal).await
             }
-            link = self.send(next, Caller::Service, expect()).await?.0;
-            links += 1;
+            Err(problem) => Err(problem),
+        };
+        if sealed.is_err() {
+            // Else carts merged into one another would wait for each other, try after try. Where this is not
+            // heard, the waiting ends by itself.
+            for link in &links {
+                let unexpect = Input::Unexpect { guest: guest_id.clone() };
+                drop(self.send(link, Caller::Service, unexpect).await);
+            }
         }
-        let seal = Input::Seal { into: cart_id.clone() };
-        let (sealed, _) = self.call_as(&guest_session, &guest_id, seal).await?;
-        let ReplyKind::Sealed(state) = sealed.kind else { return Err(odd_reply()) };
+        let ReplyKind::Sealed(state) = sealed?.0.kind else { return Err(odd_reply()) };
         let (reply, head) = self
             .call_as(&session, &cart_id, Input::Join { state: state.clone(), path: vec![guest_id.clone()] })
             .await?;
         self.send(&guest_id, Caller::Service, Input::Forwarded { delta: state }).await?;
         self.view(&cart_id, &reply, &head, 200).await
+    }
+
+    /// Tells the first of `links`, and each cart that it was merged into, of the guest; adds those to it.
+    async fn expect_all(
+        &self,
+        session: &Session,
+        guest: &CartId,
+        links: &mut Vec<CartId>,
+    ) -> Result<(), Problem> {
+        let mut caller = guard::caller(session, false);
+        while let Some(link) = links.last() {
+            let (reply, _) = self.send(link, caller, Input::Expect { guest: guest.clone() }).await?;
+            let ReplyKind::State { merged_into: Some(next), .. } = reply.kind else { break };
+            // Of a chain that is too long to follow nobody knows that it is no circle.
+            if next == *guest || links.len() > CHAIN_MAX {
+                return Err(Reject::MergeCycle.into());
+            }
+            links.push(next);
+            caller = Caller::Service;
+        }
+        Ok(())
     }
 }

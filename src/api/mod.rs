@@ -11,7 +11,7 @@ mod sessions;
 use cart_core::command::{Command, Fields};
 use cart_core::id::CartId;
 use cart_core::reject::Reject;
-use cart_core::replica::{Caller, Input, Reply, ReplyKind};
+use cart_core::replica::{Caller, Edit, Input, Reply, ReplyKind};
 use cart_core::session::Session;
 use serde_json::json;
 use worker::{Env, Request, Response};
@@ -66,7 +66,7 @@ async fn handle(
         return respond::preflight(&methods).map_err(ours);
     }
     let route = Route::find(&method, path)?;
-    let mut exchange = Exchange { request, env, config, visitor, query: Query::of(query)? };
+    let mut exchange = Exchange { request, env, config, visitor, query: Query::of(query)?, minted: false };
     match route.endpoint {
         Endpoint::Healthz => respond::json_of(&json!({"status": "ok"}), 200).map_err(ours),
         Endpoint::Readyz => exchange.ready().await,
@@ -95,6 +95,8 @@ struct Exchange<'a> {
     config: &'a Config,
     visitor: &'a mut Visitor,
     query: Query,
+    /// The edge has just made the request's idempotency key: it is no retry.
+    minted: bool,
 }
 
 impl Exchange<'_> {
@@ -137,17 +139,7 @@ impl Exchange<'_> {
             Endpoint::Sync => self.sync(cart).await,
             Endpoint::Merge => self.merge(cart).await,
             Endpoint::Export => self.export(cart).await,
-            Endpoint::EraseCart => {
-                let (address, session, _) = self.owned(cart)?;
-                let cart_id = if cart == "current" { self.newest(&session).await? } else { address };
-                let erased = self.call_as(&session, &cart_id, Input::Erase).await;
-                // Also if it was gone already: whoever erased it may not have lived to strike it off.
-                if erased.as_ref().err().is_none_or(|problem| problem.code == "cart_not_found") {
-                    self.call_as(&session, &session.root, Input::Strike { cart: cart_id }).await?;
-                }
-                erased?;
-                Response::empty().map(|response| response.with_status(204)).map_err(ours)
-            }
+            Endpoint::EraseCart => self.erase_cart(cart).await,
             Endpoint::OpenSession
             | Endpoint::RenewSession
             | Endpoint::Healthz
@@ -161,7 +153,11 @@ impl Exchange<'_> {
         let status = if catalog { 200 } else { 503 };
         let word = |ok| if ok { "ok" } else { "unavailable" };
         let body = json!({"status": word(catalog), "checks": {"catalog": word(catalog)}});
-        respond::json_of(&body, status).map_err(ours)
+        let response = respond::json_of(&body, status).map_err(ours)?;
+        if !catalog {
+            Setter(response.headers()).put("Retry-After", "1");
+        }
+        Ok(response)
     }
 
     /// As [`Self::address`], of a session that is there already.
@@ -193,27 +189,53 @@ impl Exchange<'_> {
         let (Some(input), ReplyKind::Elsewhere { newest, before }) = (again, &reply.kind) else {
             return Ok((cart_id, reply, head));
         };
-        // A retry is answered where the first try was.
-        if let Input::Edit(edit) = &input {
-            for cart_id in before {
-                match self.call_as(&session, cart_id, Input::Replay(edit.clone())).await {
-                    Ok((reply, head)) if matches!(reply.kind, ReplyKind::State { .. }) => {
-                        return Ok((cart_id.clone(), reply, head));
-                    }
-                    Err(problem) if problem.code != "cart_not_found" => return Err(problem),
-                    Ok(_) | Err(_) => {}
-                }
-            }
+        if let Input::Edit(edit) = &input
+            && let Some(replayed) = self.replayed(&session, before, edit, None).await?
+        {
+            return Ok(replayed);
         }
         let (reply, head) = self.call_as(&session, newest, input).await?;
         Ok((newest.clone(), reply, head))
     }
 
-    /// The newest cart of a session.
-    async fn newest(&self, session: &Session) -> Result<CartId, Problem> {
-        let (reply, _) = self.call_as(session, &session.root, Input::Carts).await?;
-        let ReplyKind::Carts(carts) = reply.kind else { return Err(odd_reply()) };
-        carts.last().cloned().ok_or_else(|| Reject::CartNotFound.into())
+    /// The answer for a retry to `current`, from that of the carts where its first try was: a newer one may
+    /// have been made since. A context fits the cart it is of, and no other.
+    async fn replayed(
+        &self,
+        session: &Session,
+        carts: &[CartId],
+        edit: &Edit,
+        context: Option<&str>,
+    ) -> Result<Option<(CartId, Reply, Head)>, Problem> {
+        for cart_id in carts.iter().filter(|_| !self.minted) {
+            let seen = context.map(|context| self.config.signer.seen(cart_id, context)).transpose();
+            let Ok(seen) = seen else { continue };
+            let edit = Edit { seen, ..edit.clone() };
+            match self.call_as(session, cart_id, Input::Replay(edit)).await {
+                Ok((reply, head)) if matches!(reply.kind, ReplyKind::State { .. }) => {
+                    return Ok(Some((cart_id.clone(), reply, head)));
+                }
+                Err(problem) if problem.code != "cart_not_found" => return Err(problem),
+                Ok(_) | Err(_) => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// The newest cart of a session, and those for which a retry to `current` may be meant.
+    async fn newest(&self, session: &Session) -> Result<(CartId, Vec<CartId>), Problem> {
+        let (reply, _) = self.send(&session.root, guard::caller(session, true), Input::Carts).await?;
+        match reply.kind {
+            ReplyKind::Elsewhere { newest, mut before } => {
+                before.push(session.root.clone());
+                Ok((newest, before))
+            }
+            ReplyKind::Carts(carts) => {
+                let only = carts.into_iter().next_back().ok_or(Reject::CartNotFound)?;
+                Ok((only, Vec::new()))
+            }
+            _ => Err(odd_reply()),
+        }
     }
 
     async fn call_as(

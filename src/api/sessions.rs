@@ -22,7 +22,7 @@ impl Exchange<'_> {
         let newest = match self.newest(&session).await {
             // Every cart was erased: the session goes on, and makes a new one.
             Err(problem) if problem.status == 404 => session.root.clone(),
-            newest => newest?,
+            newest => newest?.0,
         };
         let renewed = session.renewed(self.visitor.now);
         self.visitor.session = Some(renewed.clone());

@@ -71,6 +71,8 @@ async fn making_a_cart_again_is_told() {
     make(json!({})).await.expect(201);
     assert_eq!(make(json!({})).await.expect(201).header("idempotency-replayed"), "true");
     make(json!({"currency": "EUR"})).await.refused(422, "key_reused");
+    let late = client.later(DAY + MINUTE).renew().await;
+    late.keyed("one", Method::POST, "/v1/carts", json!({})).await.refused(410, "key_expired");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -99,6 +99,46 @@ async fn of_two_carts_merged_into_each_other_at_once_one_stays_open() {
     }
 }
 
+/// Who is told to try again gets there, though all of them try again at the same time.
+#[tokio::test(flavor = "multi_thread")]
+async fn carts_merged_in_a_ring_at_once_do_not_wait_for_each_other_for_ever() {
+    let ring = [client().await, client().await, client().await];
+    for client in &ring {
+        client.add(BAGELS.0, 1).await;
+    }
+    let merge = async |into: &Client, guest: &Client| {
+        let body = json!({"cart_id": guest.session.cart_id, "token": guest.session.token});
+        for _ in 0..100 {
+            let answer = into.post("/merge", body.clone()).await;
+            if answer.status != 429 {
+                return answer.status;
+            }
+            assert_eq!((answer.code().as_str(), answer.header("retry-after")), ("cart_busy", "1"));
+        }
+        panic!("still busy");
+    };
+    let answers =
+        tokio::join!(merge(&ring[0], &ring[1]), merge(&ring[1], &ring[2]), merge(&ring[2], &ring[0]));
+    let mut answers = [answers.0, answers.1, answers.2];
+    answers.sort_unstable();
+    assert_eq!(answers, [200, 200, 409], "two go through, and the third would close the circle");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_merge_repeated_after_a_newer_cart_was_made_changes_nothing() {
+    let (user, guest) = (client().await, client().await);
+    guest.add(BAGELS.0, 2).await;
+    let body = json!({"cart_id": guest.session.cart_id, "token": guest.session.token});
+    for _ in 0..2 {
+        let view = user.post("/v1/carts/current/merge", body.clone()).await.expect(200).json();
+        assert_eq!(
+            (text(&view, "cart_id"), lines(&view)),
+            (&*user.session.cart_id, vec![format!("{}:2", BAGELS.0)])
+        );
+        user.post("/v1/carts", json!({})).await.expect(201);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_long_chain_of_carts_is_not_closed() {
     let mut chain = Vec::new();

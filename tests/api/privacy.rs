@@ -71,3 +71,30 @@ fn base64(text: &str) -> Vec<u8> {
     }
     out
 }
+
+/// A repeat is not for the cart that is the newest then.
+#[tokio::test(flavor = "multi_thread")]
+async fn erasing_current_again_erases_no_other() {
+    let client = client().await;
+    client.add(BAGELS.0, 1).await;
+    for _ in 0..2 {
+        client.post("/v1/carts", json!({})).await.expect(201);
+    }
+    let erase =
+        async |key: &str| client.keyed(key, Method::DELETE, "/v1/carts/current", json!({})).await.expect(204);
+    let carts = async || client.get("/v1/carts").await.expect(200).json()["carts"].as_array().map(Vec::len);
+    for (key, replayed, left) in
+        [("a", "", 2), ("a", "true", 2), ("b", "", 1), ("a", "true", 1), ("b", "true", 1)]
+    {
+        assert_eq!(erase(key).await.header("idempotency-replayed"), replayed, "{key}");
+        assert_eq!(carts().await, Some(left), "{key}");
+    }
+    assert_eq!(lines(&client.view().await), [format!("{}:1", BAGELS.0)]);
+    // Nobody's cart is erased by nobody, and that is no erasure to be repeated.
+    for _ in 0..2 {
+        client
+            .keyed("c", Method::DELETE, &format!("/v1/carts/{}", NO_CARTS[0]), json!({}))
+            .await
+            .refused(404, "cart_not_found");
+    }
+}

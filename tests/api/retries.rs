@@ -214,22 +214,39 @@ async fn a_retry_with_if_match_is_a_retry() {
     assert_eq!((again.header("idempotency-replayed"), again.json()), ("true", first.json()));
 }
 
+/// Also if it carries what fits one cart only, or any: a condition or a context.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_retry_to_current_reaches_the_cart_of_the_first() {
     let client = client().await;
-    let send = async |key: &str| {
-        let add = json!({"sku": BAGELS.0});
-        client.keyed(key, Method::POST, "/v1/carts/current/lines", add).await.expect(200)
+    let send = async |key: &str, headers: &[(&'static str, String)]| {
+        let mut call = client.call(Method::POST, "/v1/carts/current/lines").header("Idempotency-Key", key);
+        for (name, value) in headers {
+            call = call.header(*name, value);
+        }
+        Answer::of(call.json(&json!({"sku": BAGELS.0}))).await.expect(200)
     };
     let at = |answer: &Answer| text(&answer.json(), "cart_id").to_owned();
     let mut firsts = Vec::new();
     for key in ["first", "second", "third"] {
-        firsts.push(at(&send(key).await));
+        let seen = client.get("/v1/carts/current").await.expect(200);
+        let context = text(&seen.json(), "context").to_owned();
+        let plain = send(key, &[]).await;
+        firsts.push((key.to_owned(), vec![], at(&plain)));
+        for (kind, headers) in [
+            ("etag", vec![("If-Match", plain.header("etag").to_owned())]),
+            ("any", vec![("If-Match", "*".to_owned())]),
+            ("context", vec![("Evercart-Context", context.clone())]),
+            ("both", vec![("Evercart-Context", context), ("If-Match", "*".to_owned())]),
+        ] {
+            let key = format!("{key}-{kind}");
+            let cart = at(&send(&key, &headers).await);
+            firsts.push((key, headers, cart));
+        }
         client.post("/v1/carts", json!({})).await.expect(201);
     }
-    assert_eq!(firsts.iter().collect::<BTreeSet<_>>().len(), 3, "a cart each");
-    for (key, first) in ["first", "second", "third"].iter().zip(&firsts) {
-        let again = send(key).await;
+    assert_eq!(firsts.iter().map(|(.., cart)| cart).collect::<BTreeSet<_>>().len(), 3, "a cart each");
+    for (key, headers, first) in &firsts {
+        let again = send(key, headers).await;
         assert_eq!((again.header("idempotency-replayed"), &at(&again)), ("true", first), "{key}");
     }
     assert_eq!(lines(&client.get("/v1/carts/current").await.expect(200).json()), [""; 0]);

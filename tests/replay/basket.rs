@@ -27,7 +27,7 @@ pub struct Row {
 /// Reads the first baskets, all if `count` is `None`.
 pub fn read(data: &Path, count: Option<usize>) -> Result<Vec<Basket>, String> {
     let known: HashSet<String> =
-        lines(&data.join("products.csv.gz"))?.map(|line| field(&line, 0).to_owned()).collect();
+        lines(&data.join("products.csv.gz"))?.iter().map(|line| field(line, 0).to_owned()).collect();
     let mut baskets: Vec<Basket> = Vec::new();
     for line in lines(&data.join("baskets.csv.gz"))? {
         let (name, sku) = (field(&line, 3), field(&line, 4));
@@ -57,9 +57,10 @@ impl Row {
 }
 
 /// The lines below the head. No field of what is read here is quoted.
-fn lines(path: &Path) -> Result<impl Iterator<Item = String>, String> {
-    let file = File::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    Ok(BufReader::new(GzDecoder::new(file)).lines().map_while(Result::ok).skip(1))
+fn lines(path: &Path) -> Result<Vec<String>, String> {
+    let failed = |error: std::io::Error| format!("{}: {error}", path.display());
+    let file = File::open(path).map_err(failed)?;
+    BufReader::new(GzDecoder::new(file)).lines().skip(1).collect::<Result<_, _>>().map_err(failed)
 }
 
 fn field(line: &str, at: usize) -> &str {

@@ -105,8 +105,8 @@ pub enum Reject {
     /// The session was ended.
     #[error("this session was signed out; open a new one with POST /v1/sessions")]
     SignedOut,
-    /// Another cart is being merged into this one, which therefore cannot be merged elsewhere now.
-    #[error("another cart is being merged into this guest cart; try again in some seconds")]
+    /// Carts are being merged into this one, which therefore cannot be merged elsewhere now or take more.
+    #[error("other carts are being merged into one of these two; try again in some seconds")]
     MergeBusy,
     /// The guest's cart was already merged into another cart.
     #[error("this guest cart was already merged into another cart; its items are there")]

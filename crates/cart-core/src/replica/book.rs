@@ -14,6 +14,8 @@ pub const LEASES_MAX: usize = 256;
 pub const EXPECT_MS: u64 = 10 * Millis::SECOND;
 /// The most carts that are waited for at a time.
 pub const EXPECTED_MAX: usize = 16;
+/// Of how many erasures the key is known, so that a repeat erases nothing else.
+pub const ERASURES_MAX: usize = 64;
 /// In how many carts that were a session's newest before a retry to `current` is looked for.
 pub const RETRY_CARTS_MAX: usize = 8;
 /// The most carts of one session.
@@ -57,6 +59,8 @@ pub struct Book {
     pub seal: Option<Seal>,
     /// Tokens issued until then open nothing.
     pub signed_out: Option<Millis>,
+    /// Under which keys carts of the session were erased lately, oldest first; only in its root cart.
+    pub erasures: Vec<Erasure>,
     /// The carts that are about to be merged here.
     pub expected: Vec<Expected>,
     /// The horizon's hold for the devices of guests' carts that were merged here.
@@ -90,6 +94,15 @@ pub struct Further {
     pub cart: CartId,
     /// When it was made, and so became the newest.
     pub made: Millis,
+}
+
+/// The erasure of a cart of the session, which itself remembers nothing any more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Erasure {
+    /// The actor derived from its key.
+    pub actor: Actor,
+    /// When it was done.
+    pub at: Millis,
 }
 
 /// A cart that is about to be merged here.

@@ -60,10 +60,19 @@ pub enum Input {
         /// The cart.
         cart: CartId,
     },
-    /// Strikes an erased cart from that list.
+    /// Strikes an erased cart from that list. Answers whether it was one of the session's.
     Strike {
         /// The cart.
         cart: CartId,
+        /// The actor derived from the key of the erasure.
+        actor: Actor,
+        /// Whether it was erased just now. Else it may have been before, by who did not live to strike it.
+        erased: bool,
+    },
+    /// Whether a cart of the session was erased under a key.
+    Erased {
+        /// The actors under which the key may have been used.
+        actors: Vec<Actor>,
     },
     /// The session's carts, from its root cart.
     Carts,
@@ -73,6 +82,11 @@ pub enum Input {
     /// must not fall behind the horizon while their leases last, and until it has come this cart is not
     /// merged elsewhere itself.
     Expect {
+        /// The guest's cart.
+        guest: CartId,
+    },
+    /// That guest's cart does not come.
+    Unexpect {
         /// The guest's cart.
         guest: CartId,
     },
@@ -211,6 +225,8 @@ pub enum ReplyKind {
     Leased(Lease),
     /// The session's carts, oldest first.
     Carts(Vec<CartId>),
+    /// Whether it is so.
+    Answer(bool),
     /// Done.
     Done,
 }

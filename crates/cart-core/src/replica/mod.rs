@@ -6,8 +6,8 @@ mod book;
 mod call;
 
 pub use book::{
-    Book, EXPECT_MS, EXPECTED_MAX, Expected, Further, Hold, LEASE_MS, LEASES_MAX, Lease, RETRY_CARTS_MAX,
-    Row, SESSION_CARTS_MAX, Seal,
+    Book, ERASURES_MAX, EXPECT_MS, EXPECTED_MAX, Erasure, Expected, Further, Hold, LEASE_MS, LEASES_MAX,
+    Lease, RETRY_CARTS_MAX, Row, SESSION_CARTS_MAX, Seal,
 };
 pub use call::{Caller, Edit, Effect, Input, RETRY_DAYS, Reply, ReplyKind, actors_of_key};
 
@@ -58,6 +58,7 @@ impl Replica {
             leases: Vec::new(),
             carts: Vec::new(),
             seal: None,
+            erasures: Vec::new(),
             expected: Vec::new(),
             signed_out: None,
             hold: None,
@@ -120,11 +121,12 @@ impl Replica {
         if reply.is_err() {
             effects.clear();
             self.book.clone_from(&before);
+        } else {
+            self.arm(now, &mut effects);
         }
         if self.book.sequence != sequence {
             self.book.updated = now;
         }
-        self.arm(now, &mut effects);
         if self.book != before {
             effects.insert(0, Effect::Put(self.row()));
         }
@@ -147,9 +149,17 @@ impl Replica {
             Input::Replay(edit) => self.replay(&edit, now).unwrap_or(Ok(ReplyKind::Done)),
             Input::Open(edit) => self.open(caller, &edit, now, effects),
             Input::Enroll { cart } => self.enroll(caller, cart, now),
-            Input::Strike { cart } => {
+            Input::Strike { cart, actor, erased } => {
+                let listed = self.book.carts.iter().any(|there| there.cart == cart);
                 self.book.carts.retain(|there| there.cart != cart);
-                Ok(ReplyKind::Done)
+                if erased || listed {
+                    self.note_erasure(Erasure { actor, at: now });
+                }
+                Ok(ReplyKind::Answer(erased || listed))
+            }
+            Input::Erased { actors } => {
+                let lately = self.book.erasures.iter().filter(|erasure| now <= erasure.at.plus(self.key_ms));
+                Ok(ReplyKind::Answer(lately.into_iter().any(|erasure| actors.contains(&erasure.actor))))
             }
             Input::Carts => Ok(ReplyKind::Carts(self.carts())),
             Input::SignOut => {
@@ -158,6 +168,10 @@ impl Replica {
                 Ok(ReplyKind::Done)
             }
             Input::Expect { guest } => self.expect_guest(caller, guest, now),
+            Input::Unexpect { guest } => {
+                self.book.expected.retain(|expected| expected.guest != guest);
+                Ok(ReplyKind::Done)
+            }
             Input::Seal { into } => self.seal(caller, into, now),
             Input::Join { state, path } => self.join(caller, &state, path, now),
             Input::Forwarded { delta } => {
@@ -197,9 +211,14 @@ impl Replica {
         let may_own = *root == self.book.cart_id || matches!(input, Input::Open(_));
         let owns = self.book.owner.as_ref().map_or(may_own, |owner| owner == id);
         // An erased root cart still keeps the list of the session's others.
-        let of_session =
-            matches!(input, Input::Enroll { .. } | Input::Strike { .. } | Input::Carts | Input::SignOut)
-                || self.asks_newest(caller);
+        let of_session = matches!(
+            input,
+            Input::Enroll { .. }
+                | Input::Strike { .. }
+                | Input::Erased { .. }
+                | Input::Carts
+                | Input::SignOut
+        ) || self.asks_newest(caller);
         if !owns || (self.cart.is_erased() && !of_session) {
             return Err(Reject::CartNotFound);
         }
@@ -264,6 +283,9 @@ impl Replica {
         now: Millis,
         effects: &mut Vec<Effect>,
     ) -> Result<ReplyKind, Reject> {
+        if self.book.owner.is_some() && now > self.book.created.plus(self.key_ms) {
+            return Err(Reject::KeyExpired);
+        }
         match (self.book.owner.is_some(), edit.commands.is_empty(), self.replay(edit, now)) {
             (false, true, _) => {
                 self.own(caller);
@@ -317,7 +339,10 @@ impl Replica {
                 if let Some(seen) = &mut seen {
                     seen.join(&delta);
                 }
-                let adds = !matches!(change, Change::Set { .. } | Change::Remove { .. } | Change::Clear);
+                let adds = !matches!(
+                    change,
+                    Change::Set { .. } | Change::Remove { .. } | Change::Clear | Change::Uncoupon(_)
+                );
                 self.limits.check_growth(&self.cart, &after, adds)?;
             }
         }
@@ -445,6 +470,14 @@ impl Replica {
             self.book.carts.push(Further { cart, made: now });
         }
         Ok(ReplyKind::Done)
+    }
+
+    fn note_erasure(&mut self, erasure: Erasure) {
+        if !self.book.erasures.iter().any(|known| known.actor == erasure.actor) {
+            let too_many = (self.book.erasures.len() + 1).saturating_sub(ERASURES_MAX);
+            self.book.erasures.drain(..too_many);
+            self.book.erasures.push(erasure);
+        }
     }
 
     /// Holds the horizon for a guest's devices: their leases end with this one at the latest.
