@@ -1,4 +1,4 @@
-//! Full pages of the ledger of idempotency keys: 64 entries a row, dropped when the last is 24 hours old.
+//! Full pages of the ledger of idempotency keys: 64 entries a row, dropped when no retry looks for them any more.
 //! They are further rows of the replica's table: the first of them needs no table, and so costs one row.
 
 use cart_core::idem::Ledger;
