@@ -27,7 +27,10 @@ extern "C" {
 /// Writes what the effects say, all or nothing. `first` says that the object has no storage yet.
 /// Nothing is awaited; the output gate holds the reply until it is on disk.
 pub fn commit(state: &State, effects: &[Effect], first: bool) -> worker::Result<Rows> {
-    if effects.iter().all(|effect| matches!(effect, Effect::Reply(_) | Effect::Forward { .. })) {
+    if effects
+        .iter()
+        .all(|effect| matches!(effect, Effect::Reply(_) | Effect::Forward { .. } | Effect::Send { .. }))
+    {
         return Ok(Rows::default());
     }
     let storage = AsRef::<JsValue>::as_ref(state.as_raw()).unchecked_ref::<RawState>().storage();
@@ -55,7 +58,11 @@ fn write_all(sql: &SqlStorage, effects: &[Effect], first: bool) -> worker::Resul
             Effect::Put(row) => replica::write(sql, row, first)?,
             Effect::PutPage { entries, until } => ledger_page::write(sql, entries, *until)?,
             Effect::DropPages { until } => ledger_page::drop_until(sql, *until)?,
-            Effect::Wake(_) | Effect::Forward { .. } | Effect::Reply(_) => Rows::default(),
+            Effect::Wake(_)
+            | Effect::Forward { .. }
+            | Effect::Send { .. }
+            | Effect::Forget
+            | Effect::Reply(_) => Rows::default(),
         });
     }
     Ok(rows)

@@ -114,6 +114,26 @@ pub enum Reject {
     /// The merge would make a circle of carts.
     #[error("these carts are already merged the other way round; merge nothing")]
     MergeCycle,
+    /// The home that was to be taken over from is another one now.
+    #[error("the cart's home is {region}, of term {term}; name that term")]
+    HomeMoved {
+        /// The present term.
+        term: u32,
+        /// The present home.
+        region: &'static str,
+    },
+    /// A frame or receipt beyond the bound.
+    #[error("the frame is larger than {max} bytes")]
+    FrameTooLarge {
+        /// The most bytes of a frame.
+        max: usize,
+    },
+    /// A frame or receipt of a later version.
+    #[error("the frame is of a later format; this region reads formats up to {reads}: deploy it")]
+    FrameTooNew {
+        /// The latest format read here.
+        reads: u8,
+    },
 }
 
 impl Reject {
@@ -145,6 +165,9 @@ impl Reject {
             Self::MergeBusy => "cart_busy",
             Self::AlreadyMerged => "already_merged",
             Self::MergeCycle => "merge_cycle",
+            Self::HomeMoved { .. } => "home_moved",
+            Self::FrameTooLarge { .. } => "frame_too_large",
+            Self::FrameTooNew { .. } => "frame_too_new",
         }
     }
 
@@ -152,12 +175,17 @@ impl Reject {
     pub fn status(&self) -> u16 {
         match self {
             Self::CartNotFound | Self::LineNotFound { .. } | Self::CouponNotFound => 404,
-            Self::AlreadyMerged | Self::MergeCycle | Self::ActorShared | Self::DotConflict => 409,
+            Self::AlreadyMerged
+            | Self::MergeCycle
+            | Self::HomeMoved { .. }
+            | Self::ActorShared
+            | Self::DotConflict => 409,
             Self::KeyExpired | Self::ActorExpired => 410,
             Self::VersionMismatch => 412,
             Self::CartBusy | Self::MergeBusy => 429,
             Self::ActorUnknown => 403,
             Self::SignedOut => 401,
+            Self::FrameTooLarge { .. } => 413,
             _ => 422,
         }
     }

@@ -27,6 +27,11 @@ impl Millis {
     pub const fn plus(self, ms: u64) -> Self {
         Self(self.0.saturating_add(ms))
     }
+
+    /// This moment less `ms`, not before the first.
+    pub const fn less(self, ms: u64) -> Self {
+        Self(self.0.saturating_sub(ms))
+    }
 }
 
 /// Days since 1970-01-01 UTC.

@@ -368,7 +368,7 @@ fn an_edit_when_an_alarm_is_due_for_nothing_has_its_own() {
     guest.edit("a", order("X", 1), BEGIN).expect("an edit");
     guest.ask(&Caller::Service, Input::Seal { into: cart_id(2) }, BEGIN).expect("sealed");
     let book = guest.replica.book();
-    let (due, delta) = (book.wake, book.seal.as_ref().map(|seal| seal.outbox.to_bytes()));
+    let (due, delta) = (book.wake, book.forwarding.as_ref().map(|there| there.outbox.to_bytes()));
     let (due, delta) = (due.expect("armed"), delta.expect("sealed"));
     guest.ask(&Caller::Service, Input::Forwarded { delta }, BEGIN.plus(1)).expect("arrived");
     let edit = guest.edit_of("b", vec![order("X", 1)], BEGIN);

@@ -326,7 +326,7 @@ fn on_carts(scenario: &Scenario) {
         assert_eq!(code, step.refused, "{}: {step:?}", scenario.id);
     }
     guest.forward(&mut user);
-    let seal = guest.replica.book().seal.clone().expect("it is sealed");
+    let seal = guest.replica.book().ties.seal.clone().expect("it is sealed");
     assert_eq!(seal.into, cart_id(1));
     let end = user.cart().clone();
     expect(scenario, &end, vec![]);

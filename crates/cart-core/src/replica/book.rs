@@ -2,8 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use std::collections::BTreeMap;
+
 use crate::cart::Cart;
-use crate::id::{Actor, CartId, Region, SessionId};
+use crate::frame::Holder;
+use crate::id::{Actor, CartId, Region};
+use crate::ties::Ties;
 use crate::time::{Day, HybridClock, Millis};
 
 /// How long a device's lease of an actor lasts, in milliseconds.
@@ -14,8 +18,6 @@ pub const LEASES_MAX: usize = 256;
 pub const EXPECT_MS: u64 = 10 * Millis::SECOND;
 /// The most carts that are waited for at a time.
 pub const EXPECTED_MAX: usize = 16;
-/// Of how many erasures the key is known, so that a repeat erases nothing else.
-pub const ERASURES_MAX: usize = 64;
 /// In how many carts that were a session's newest before a retry to `current` is looked for.
 pub const RETRY_CARTS_MAX: usize = 8;
 /// The most carts of one session.
@@ -41,26 +43,22 @@ pub struct Book {
     pub region: Region,
     /// New whenever the replica starts without its storage.
     pub incarnation: u64,
-    /// The session that owns the cart.
-    pub owner: Option<SessionId>,
-    /// One more for each change of the state.
+    /// Whether it has once had what was there before it: until then its answers are partial.
+    pub joined: bool,
+    /// What all replicas share beside the state.
+    pub ties: Ties,
+    /// One more for each change of the state or the ties.
     pub sequence: u64,
     /// Later than every hybrid time given or seen.
     pub clock: HybridClock,
-    /// When the cart was made.
-    pub created: Millis,
     /// When it was last changed.
     pub updated: Millis,
-    /// The actors leased to devices.
-    pub leases: Vec<Lease>,
-    /// Further carts of the session, oldest first; only in its root cart.
-    pub carts: Vec<Further>,
-    /// The cart into which this guest's cart was merged, once it was.
-    pub seal: Option<Seal>,
-    /// Tokens issued until then open nothing.
-    pub signed_out: Option<Millis>,
-    /// Under which keys carts of the session were erased lately, oldest first; only in its root cart.
-    pub erasures: Vec<Erasure>,
+    /// The sequence number at which the ties changed last.
+    pub tied: u64,
+    /// What is known of each other holder of the cart.
+    pub links: BTreeMap<Holder, Link>,
+    /// What this guest's cart has to hand over, once it was merged and while this replica is its home.
+    pub forwarding: Option<Forwarding>,
     /// The carts that are about to be merged here.
     pub expected: Vec<Expected>,
     /// The horizon's hold for the devices of guests' carts that were merged here.
@@ -71,13 +69,24 @@ pub struct Book {
     pub wake: Option<Millis>,
 }
 
-/// The seal of a guest's cart: the first wins.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Seal {
-    /// The user's cart.
-    pub into: CartId,
-    /// The day of the seal: what goes there is named by it, see [`crate::transplant`].
-    pub day: Day,
+/// What is known of another holder of the cart.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Link {
+    /// Its incarnation; 0 before it has said anything.
+    pub incarnation: u64,
+    /// Up to which of this replica's sequence numbers it has everything.
+    pub acknowledged: u64,
+    /// Up to which of its sequence numbers everything is here.
+    pub received: u64,
+    /// Since when it lacks something; `None` if it lacks nothing.
+    pub behind: Option<Millis>,
+    /// When this replica sent that to which it answered with an equal digest.
+    pub equal: Millis,
+}
+
+/// Late changes of a sealed cart, on their way to the cart into which it was merged.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Forwarding {
     /// The changes that have not arrived there yet, joined; empty if all have.
     #[serde(with = "super::call::base64_cart")]
     pub outbox: Cart,
@@ -85,24 +94,6 @@ pub struct Seal {
     pub path: Vec<CartId>,
     /// How often it was sent in vain since something last arrived.
     pub tries: u32,
-}
-
-/// A further cart of a session.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Further {
-    /// The cart.
-    pub cart: CartId,
-    /// When it was made, and so became the newest.
-    pub made: Millis,
-}
-
-/// The erasure of a cart of the session, which itself remembers nothing any more.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Erasure {
-    /// The actor derived from its key.
-    pub actor: Actor,
-    /// When it was done.
-    pub at: Millis,
 }
 
 /// A cart that is about to be merged here.

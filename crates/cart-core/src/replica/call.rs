@@ -5,7 +5,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::book::{Lease, Row};
 use crate::command::Command;
-use crate::id::{Actor, CartId, SessionId};
+use crate::frame::Holder;
+use crate::id::{Actor, CartId, Region, SessionId};
 use crate::idem::Ledger;
 use crate::reject::Reject;
 use crate::time::{Day, HybridTime, Millis};
@@ -111,6 +112,42 @@ pub enum Input {
     },
     /// The cart goes for ever (privacy).
     Erase,
+    /// No other holder can know of this cart: it is new.
+    Fresh,
+    /// What another holder tells, pushed or as the answer to a pull.
+    Frame {
+        /// The bytes of a [`crate::frame::Frame`].
+        #[serde(with = "base64_bytes")]
+        bytes: Vec<u8>,
+    },
+    /// Holders have taken in what was sent.
+    Receipts {
+        /// The bytes of a [`crate::frame::Receipt`] each.
+        #[serde(with = "base64_list")]
+        receipts: Vec<Vec<u8>>,
+    },
+    /// What was sent got no answer.
+    Missed {
+        /// To whom.
+        to: Holder,
+    },
+    /// Asks a holder for what is lacking here.
+    Pull {
+        /// The holder.
+        from: Holder,
+    },
+    /// The replica has long been idle: it deletes its storage once others hold all of it.
+    Retire,
+    /// The home grants itself away.
+    HandOver {
+        /// The next home.
+        to: Region,
+    },
+    /// The home was lost: this replica takes over, by the operator's word.
+    TakeOver {
+        /// The term of the home that was lost.
+        term: u32,
+    },
     /// The alarm.
     Tick,
 }
@@ -177,6 +214,15 @@ pub enum Effect {
         /// The carts they have come through, this one too.
         path: Vec<CartId>,
     },
+    /// Send a frame, then step with its receipt, or with [`Input::Missed`]. A store answers later.
+    Send {
+        /// To whom.
+        to: Holder,
+        /// The bytes of a [`crate::frame::Frame`].
+        frame: Vec<u8>,
+    },
+    /// Delete the storage whole: others hold what was in it.
+    Forget,
     /// Answer the caller.
     Reply(Result<Reply, Reject>),
 }
@@ -194,6 +240,9 @@ pub struct Reply {
     pub updated: Millis,
     /// When the cart was made.
     pub created: Millis,
+    /// The replica has not yet heard of what was there before it.
+    #[serde(default)]
+    pub partial: bool,
     /// The cart's canonical bytes, where the answer shows the state.
     #[serde(skip)]
     pub cart: Vec<u8>,
@@ -227,6 +276,17 @@ pub enum ReplyKind {
     Carts(Vec<CartId>),
     /// Whether it is so.
     Answer(bool),
+    /// A frame was taken in.
+    Taken {
+        /// The bytes of a [`crate::frame::Receipt`].
+        #[serde(with = "base64_bytes")]
+        receipt: Vec<u8>,
+        /// The bytes of a [`crate::frame::Frame`], if the sender asked for what it lacks.
+        #[serde(default, with = "base64_option")]
+        frame: Option<Vec<u8>>,
+    },
+    /// Only the cart's home can do that.
+    AtHome(Region),
     /// Done.
     Done,
 }
@@ -262,6 +322,21 @@ pub(super) mod base64_cart {
 
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Cart, D::Error> {
         Cart::from_bytes(&super::base64_bytes::deserialize(from)?).map_err(D::Error::custom)
+    }
+}
+
+mod base64_list {
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+
+    #[derive(serde::Serialize, serde::Deserialize)]
+    struct Wrapped(#[serde(with = "super::base64_bytes")] Vec<u8>);
+
+    pub fn serialize<S: Serializer>(list: &[Vec<u8>], to: S) -> Result<S::Ok, S::Error> {
+        list.iter().cloned().map(Wrapped).collect::<Vec<_>>().serialize(to)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Vec<u8>>, D::Error> {
+        Ok(Vec::<Wrapped>::deserialize(from)?.into_iter().map(|wrapped| wrapped.0).collect())
     }
 }
 

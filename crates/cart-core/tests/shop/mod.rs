@@ -165,7 +165,8 @@ impl Shop {
 
     /// Alarms until nothing is left to forward to `user`.
     pub fn forward(&mut self, user: &mut Self) {
-        let to_send = |book: &Book| book.seal.as_ref().is_some_and(|seal| seal.outbox != Cart::default());
+        let to_send =
+            |book: &Book| book.forwarding.as_ref().is_some_and(|there| there.outbox != Cart::default());
         while to_send(self.replica.book()) {
             let due = self.replica.book().wake.expect("what is to be sent has its alarm");
             for effect in self.step(&Caller::Service, Input::Tick, due) {

@@ -1,0 +1,116 @@
+//! The regions in use: where they are, which have stores, and which of them serves a caller.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::Region;
+
+/// A region in use.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Place {
+    /// Its name.
+    pub region: Region,
+    /// Degrees north.
+    pub latitude: f64,
+    /// Degrees east.
+    pub longitude: f64,
+    /// The share of new sessions that it is to serve, in percent; `None` for those to which it is nearest.
+    #[serde(default)]
+    pub share: Option<u32>,
+    /// The databases of its store, by the names of their bindings; empty if it has none.
+    #[serde(default)]
+    pub stores: Vec<String>,
+}
+
+/// All regions in use, in the order of the configuration.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Regions {
+    /// The regions.
+    pub places: Vec<Place>,
+}
+
+impl Regions {
+    /// The entry of a region.
+    pub fn place(&self, region: Region) -> Option<&Place> {
+        self.places.iter().find(|place| place.region == region)
+    }
+
+    /// The stores that hold a cart at home in `home`: its own, and the nearest other region's.
+    pub fn stores_of(&self, home: Region) -> Vec<Region> {
+        let Some(place) = self.place(home) else { return Vec::new() };
+        let near = self.nearest(place.latitude, place.longitude).into_iter();
+        let with_store = |region: &Region| self.place(*region).is_some_and(|place| !place.stores.is_empty());
+        near.filter(with_store).take(2).collect()
+    }
+
+    /// The regions by their distance from a point on earth, nearest first.
+    pub fn nearest(&self, latitude: f64, longitude: f64) -> Vec<Region> {
+        let mut places: Vec<(f64, usize)> = self
+            .places
+            .iter()
+            .enumerate()
+            .map(|(at, place)| (haversine((latitude, longitude), (place.latitude, place.longitude)), at))
+            .collect();
+        places.sort_by(|one, other| one.partial_cmp(other).unwrap_or(std::cmp::Ordering::Equal));
+        places.into_iter().filter_map(|(_, at)| self.places.get(at)).map(|place| place.region).collect()
+    }
+
+    /// The regions by their distance from one of them, which comes first.
+    pub fn nearest_to(&self, region: Region) -> Vec<Region> {
+        match self.place(region) {
+            Some(place) => self.nearest(place.latitude, place.longitude),
+            None => vec![region],
+        }
+    }
+}
+
+/// The half of the chord's square between two points of a sphere: orders as their distance does.
+fn haversine(from: (f64, f64), to: (f64, f64)) -> f64 {
+    let half_sine = |degrees: f64| (degrees.to_radians() / 2.0).sin().powi(2);
+    half_sine(to.0 - from.0) + from.0.to_radians().cos() * to.0.to_radians().cos() * half_sine(to.1 - from.1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn three() -> Regions {
+        let place = |region, latitude, longitude| Place {
+            region,
+            latitude,
+            longitude,
+            share: None,
+            stores: vec!["STORE".into()],
+        };
+        Regions {
+            places: vec![
+                place(Region::Enam, 39.0, -77.5),
+                place(Region::Weur, 50.1, 8.7),
+                place(Region::Apac, 35.7, 139.7),
+            ],
+        }
+    }
+
+    #[test]
+    fn the_nearest_comes_first() {
+        for (name, latitude, longitude, expected) in [
+            ("Paris", 48.9, 2.4, Region::Weur),
+            ("Boston", 42.4, -71.1, Region::Enam),
+            ("Honolulu", 21.3, -157.9, Region::Apac),
+            ("Sydney", -33.9, 151.2, Region::Apac),
+        ] {
+            assert_eq!(three().nearest(latitude, longitude).first(), Some(&expected), "{name}");
+        }
+        assert_eq!(three().nearest_to(Region::Weur), [Region::Weur, Region::Enam, Region::Apac]);
+    }
+
+    #[test]
+    fn a_cart_is_in_two_stores() {
+        let mut regions = three();
+        assert_eq!(regions.stores_of(Region::Apac), [Region::Apac, Region::Weur]);
+        regions.places[2].stores.clear();
+        assert_eq!(regions.stores_of(Region::Apac), [Region::Weur, Region::Enam]);
+        assert_eq!(Regions::default().stores_of(Region::Weur), []);
+    }
+}

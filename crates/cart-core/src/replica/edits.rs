@@ -1,0 +1,212 @@
+//! What shoppers do: plain HTTP edits, all or none, once for each key; sync of devices; leases of their actors.
+
+use super::{Caller, Edit, Effect, LEASE_MS, LEASES_MAX, Lease, RETRY_DAYS, Replica, ReplyKind};
+use crate::cart::Cart;
+use crate::change::{Change, Stamp};
+use crate::id::{Actor, Dot};
+use crate::idem::Entry;
+use crate::ingress::{self, Sender};
+use crate::line::Location;
+use crate::reject::Reject;
+use crate::sync::{SyncRequest, SyncResponse};
+use crate::time::Millis;
+
+impl Replica {
+    /// The actor under which an edit was applied before.
+    pub(super) fn applied_as(&self, edit: &Edit) -> Option<Actor> {
+        let context = self.cart.context();
+        let kept = |actor: &Actor| actor.day() >= context.horizon();
+        edit.actors.iter().copied().filter(kept).find(|actor| context.contains(Dot::new(*actor, 1)))
+    }
+
+    /// The answer for an edit that was applied before; `None` if it was not.
+    pub(super) fn replay(&self, edit: &Edit, now: Millis) -> Option<Result<ReplyKind, Reject>> {
+        let actor = self.applied_as(edit)?;
+        let mut pages = std::iter::once(&self.ledger).chain(&edit.pages);
+        Some(match pages.find_map(|page| page.find(actor)) {
+            Some(entry) if now > entry.at.plus(self.key_ms) => Err(Reject::KeyExpired),
+            Some(entry) if entry.body != edit.body_digest() => Err(Reject::KeyReused),
+            // Without an entry it was applied in another region, by whose state the dot came here.
+            Some(_) | None => Ok(self.state(true)),
+        })
+    }
+
+    /// Makes the cart for its session. Its id is derived from the key: a cart that is there was made by it.
+    pub(super) fn open(
+        &mut self,
+        caller: &Caller,
+        edit: &Edit,
+        now: Millis,
+        effects: &mut Vec<Effect>,
+    ) -> Result<ReplyKind, Reject> {
+        if self.book.ties.owner.is_some() && now > self.book.ties.created.plus(self.key_ms) {
+            return Err(Reject::KeyExpired);
+        }
+        match (self.book.ties.owner.is_some(), edit.commands.is_empty(), self.replay(edit, now)) {
+            (false, true, _) => {
+                self.own(caller);
+                Ok(self.state(false))
+            }
+            (false, false, _) => self.edit(caller, edit, now, effects),
+            (true, true, None) => Ok(self.state(true)),
+            (true, false, None) => Err(Reject::KeyReused),
+            (true, _, Some(replayed)) => replayed,
+        }
+    }
+
+    pub(super) fn edit(
+        &mut self,
+        caller: &Caller,
+        edit: &Edit,
+        now: Millis,
+        effects: &mut Vec<Effect>,
+    ) -> Result<ReplyKind, Reject> {
+        if let Some(replayed) = self.replay(edit, now) {
+            return replayed;
+        }
+        if edit.if_version.as_ref().is_some_and(|wanted| *wanted != self.cart.version().to_hex()) {
+            return Err(Reject::VersionMismatch);
+        }
+        let actor = *edit.actors.first().ok_or(Reject::Malformed("an edit without an actor"))?;
+        if actor.day() < self.cart.context().horizon() {
+            return Err(Reject::ActorExpired);
+        }
+        let mut after = self.cart.clone();
+        let mut clock = self.book.clock;
+        let mut seen = edit.seen.as_deref().map(Cart::from_bytes).transpose()?;
+        if let Some(seen) = &seen {
+            // Another region may have shown it: what is done to it is later than what was done there.
+            clock.observe(seen.latest_time());
+        }
+        let mut whole = Cart::default();
+        let mut counter = 0;
+        for command in &edit.commands {
+            for change in command.to_changes(self.limits.line_quantity_max)? {
+                counter += 1;
+                let stamp = Stamp {
+                    dot: Dot::new(actor, counter),
+                    time: clock.tick(now),
+                    scope: self.book.cart_id.scope(),
+                };
+                self.check(&change, seen.as_ref().unwrap_or(&after), &after)?;
+                let delta = seen.as_ref().unwrap_or(&after).change(&change, stamp);
+                after.join(&delta);
+                whole.join(&delta);
+                if let Some(seen) = &mut seen {
+                    seen.join(&delta);
+                }
+                let adds = !matches!(
+                    change,
+                    Change::Set { .. } | Change::Remove { .. } | Change::Clear | Change::Uncoupon(_)
+                );
+                self.limits.check_growth(&self.cart, &after, adds)?;
+            }
+        }
+        if counter == 0 {
+            return Err(Reject::invalid("commands", "name at least one command"));
+        }
+        self.own(caller);
+        self.book.clock = clock;
+        self.change(after, &whole, now);
+        // Purged here, where the row is written anyway: no alarm and no row of its own.
+        let days = RETRY_DAYS + 1;
+        self.ledger.forget(now.day().before(days));
+        if self.book.pages.first().is_some_and(|until| *until <= now) {
+            self.drop_pages(now, effects);
+        }
+        if let Some(page) = self.ledger.note(Entry { actor, body: edit.body_digest(), at: now }) {
+            let until = now.plus(u64::from(days + 1) * Millis::DAY);
+            self.book.pages.push(until);
+            effects.push(Effect::PutPage { entries: page.to_bytes(), until });
+        }
+        Ok(self.state(false))
+    }
+
+    /// Refuses a change that its caller cannot mean: of a line that it did not see, or past the limit.
+    pub(super) fn check(&self, change: &Change, seen: &Cart, state: &Cart) -> Result<(), Reject> {
+        let named = match change {
+            Change::Set { key, at, .. } | Change::Decrement { key, at, .. } | Change::Remove { key, at } => {
+                Some((key, *at))
+            }
+            Change::Move { key, to: Location::Saved } => Some((key, Location::Cart)),
+            Change::Move { key, to: Location::Cart } => Some((key, Location::Saved)),
+            Change::Add { key, details: None, at, .. } if key.customization.is_some() => Some((key, *at)),
+            _ => None,
+        };
+        if let Some((key, at)) = named
+            && seen.shown(key, at) == 0
+        {
+            return Err(Reject::LineNotFound { location: at.name() });
+        }
+        let more = match change {
+            Change::Add { key, quantity, at, .. } => Some((key, *at, u64::from(*quantity))),
+            Change::Move { key, to } => named.map(|(_, from)| (key, *to, seen.shown(key, from))),
+            _ => None,
+        };
+        if let Some((key, at, more)) = more {
+            let would_be = state.shown(key, at) + more;
+            let max = self.limits.line_quantity_max;
+            if would_be > u64::from(max) {
+                return Err(Reject::QuantityLimit { would_be, max });
+            }
+        }
+        match change {
+            Change::Coupon(code) => {
+                let max = crate::meta::Code::COUNT_MAX;
+                if state.coupons().count() >= max && !state.coupons().any(|there| there == code) {
+                    return Err(Reject::invalid("code", format!("a cart takes at most {max} coupons")));
+                }
+            }
+            Change::Uncoupon(code) if !seen.coupons().any(|there| there == code) => {
+                return Err(Reject::CouponNotFound);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    pub(super) fn sync(&mut self, caller: &Caller, request: &[u8], now: Millis) -> Result<ReplyKind, Reject> {
+        let request = SyncRequest::from_bytes(request)?;
+        match self.book.ties.leases.get(&request.actor) {
+            Some(until) if now > *until => return Err(Reject::ActorExpired),
+            None if request.actor.day() < self.cart.context().horizon() => return Err(Reject::ActorExpired),
+            None => return Err(Reject::ActorUnknown),
+            Some(_) => {}
+        }
+        let prior = self.cart.context().highest(request.actor);
+        if request.delta != Cart::default() {
+            let sender =
+                Sender { actor: request.actor, scope: self.book.cart_id.scope(), now, limits: self.limits };
+            let admitted = ingress::admit(&self.cart, &request.delta, &sender)?;
+            let mut after = self.cart.clone();
+            after.join(&admitted);
+            if after != self.cart {
+                if prior > request.sent {
+                    return Err(Reject::ActorShared);
+                }
+                self.own(caller);
+                self.book.clock.observe(admitted.latest_time());
+                self.change(after, &admitted, now);
+            }
+        }
+        let lacking = self.cart.lacking(&request.context);
+        Ok(ReplyKind::Synced(SyncResponse { prior, sequence: self.book.sequence, lacking }.to_bytes()))
+    }
+
+    pub(super) fn lease(&mut self, caller: &Caller, actor: Actor, now: Millis) -> Result<ReplyKind, Reject> {
+        if self.book.ties.seal.is_some() {
+            return Err(Reject::AlreadyMerged);
+        }
+        if let Some(until) = self.book.ties.leases.get(&actor) {
+            return Ok(ReplyKind::Leased(Lease { actor, until: *until }));
+        }
+        self.book.ties.forget_ended(now);
+        if self.book.ties.leases.len() >= LEASES_MAX {
+            return Err(Reject::CartBusy);
+        }
+        self.own(caller);
+        let until = now.plus(LEASE_MS);
+        self.book.ties.leases.insert(actor, until);
+        Ok(ReplyKind::Leased(Lease { actor, until }))
+    }
+}

@@ -1,0 +1,301 @@
+//! Anti-entropy: what each other holder of the cart lacks, when it is told, and what a frame or a receipt
+//! from it means. There is no row an event: what is not acknowledged is the outbox. Deltas that are still in
+//! memory are sent joined, else the whole state, which is small.
+
+use super::{Book, Effect, Link, Replica, ReplyKind};
+use crate::cart::{Cart, Presence};
+use crate::frame::{Frame, Holder, Receipt, digest};
+use crate::id::Region;
+use crate::reject::Reject;
+use crate::time::Millis;
+
+/// How long a change waits for others before other regions are told, in milliseconds.
+pub const COALESCE_MS: u64 = 200;
+/// The same for the stores.
+pub const STORE_MS: u64 = 500;
+/// The same for what came from another region, which itself tells the others.
+pub const RELAY_MS: u64 = 3_000;
+/// How long a receipt may take before the frame is sent again, in milliseconds. A store has queues before it.
+pub const RECEIPT_MS: u64 = 60_000;
+/// How much the clocks of two regions may differ before a horizon that follows them could pass what one of
+/// them still accepts, in milliseconds.
+pub const SKEW_MS: u64 = 3_600_000;
+/// When a frame that was missed is sent again, in milliseconds; twice as long after each further try.
+const RETRY_MS: u64 = 1_000;
+/// How often a retry is doubled: to a good minute.
+const RETRY_DOUBLINGS_MAX: u32 = 6;
+/// The most changes kept for holders that have not acknowledged them. Beyond, they get the whole state.
+const RECENT_MAX: usize = 64;
+
+/// When a holder is told next.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Pace {
+    due: Millis,
+    /// How often it was told in vain.
+    tries: u32,
+    /// Up to which sequence number it was told, and when; its receipt is awaited until `due`.
+    told: Option<(u64, Millis)>,
+}
+
+impl Replica {
+    /// The other holders of the cart, as far as this replica tells them: its home and the replicas in the
+    /// state; the home tells the stores as well.
+    pub fn holders(&self) -> Vec<Holder> {
+        let (own, home) = (self.book.region, self.home().region);
+        let active = self.cart.replicas.iter().filter(|(_, presence)| !presence.left);
+        let mut regions: Vec<Region> = active.map(|(region, _)| *region).chain([home]).collect();
+        regions.sort_unstable();
+        regions.dedup();
+        let replicas = regions.into_iter().filter(|region| *region != own).map(Holder::Replica);
+        let stores = if own == home { self.regions.stores_of(home) } else { Vec::new() };
+        replicas.chain(stores.into_iter().map(Holder::Store)).collect()
+    }
+
+    /// Whether a replica of the cart is in the region, by the state.
+    pub fn is_active(&self, region: Region) -> bool {
+        self.cart.replicas.get(&region).is_some_and(|presence| !presence.left)
+    }
+
+    /// A digest of all that this replica holds.
+    pub fn digest(&self) -> [u8; 16] {
+        digest(&self.cart, &self.book.ties)
+    }
+
+    /// Enters this replica in the state, so that others tell it.
+    pub(super) fn enter(&mut self, now: Millis) {
+        let region = self.book.region;
+        if self.is_home() || self.is_active(region) || self.cart.is_erased() {
+            return;
+        }
+        let epoch = self.cart.replicas.get(&region).map_or(0, |presence| presence.epoch) + 1;
+        self.be(Presence { epoch, left: false }, now);
+    }
+
+    /// Says in the state whether this replica is there.
+    pub(super) fn be(&mut self, presence: Presence, now: Millis) {
+        let mut delta = Cart::default();
+        delta.replicas.insert(self.book.region, presence);
+        let mut after = self.cart.clone();
+        after.join(&delta);
+        self.change(after, &delta, now);
+    }
+
+    /// Ties that changed count as a change, which others are told.
+    pub(super) fn note_ties(&mut self, before: &Book) {
+        if self.book.ties == before.ties {
+            return;
+        }
+        if self.book.sequence == before.sequence {
+            self.book.sequence += 1;
+            self.note_recent(Some(&Cart::default()));
+        }
+        self.book.tied = self.book.sequence;
+    }
+
+    /// Keeps a change for those that have acknowledged what was before it; without one they get the whole.
+    pub(super) fn note_recent(&mut self, delta: Option<&Cart>) {
+        match delta {
+            Some(delta) if !self.holders().is_empty() => {
+                self.recent.push((self.book.sequence, delta.clone()));
+                let too_many = self.recent.len().saturating_sub(RECENT_MAX);
+                self.recent.drain(..too_many);
+            }
+            _ => self.recent.clear(),
+        }
+    }
+
+    /// What a holder is to be told: the changes that it has not acknowledged, or all.
+    pub(super) fn frame(&self, to: Holder, pull: bool) -> Frame {
+        let link = self.book.links.get(&to).copied().unwrap_or_default();
+        let sequence = self.book.sequence;
+        let changes = || self.recent.iter().filter(|(led_to, _)| *led_to > link.acknowledged);
+        let known = link.acknowledged > 0
+            && link.acknowledged <= sequence
+            && changes().count() as u64 == sequence - link.acknowledged;
+        let base = if known { link.acknowledged } else { 0 };
+        let state = if known {
+            let mut joined = Cart::default();
+            changes().for_each(|(_, delta)| joined.join(delta));
+            joined.to_bytes()
+        } else {
+            self.cart.to_bytes()
+        };
+        Frame {
+            from: Holder::Replica(self.book.region),
+            incarnation: self.book.incarnation,
+            to: link.incarnation,
+            base,
+            sequence,
+            digest: self.digest(),
+            joined: self.book.joined,
+            pull: pull || !self.book.joined,
+            ties: (self.book.tied > base || base == 0).then(|| self.book.ties.clone()),
+            state,
+        }
+    }
+
+    /// Joins what another holder tells. Checked for form only: a rule on its content, relative to the state
+    /// here, would block two honest regions for ever.
+    pub(super) fn take_frame(&mut self, bytes: &[u8], now: Millis) -> Result<ReplyKind, Reject> {
+        let frame = Frame::from_bytes(bytes)?;
+        let state = Cart::from_bytes(&frame.state)?;
+        let mut after = self.cart.clone();
+        after.join(&state);
+        let before = self.book.clone();
+        if let Some(theirs) = &frame.ties {
+            self.book.ties.join(theirs);
+            self.book.ties.forget_ended(now);
+        }
+        if after.is_erased() {
+            self.book.ties.leases.clear();
+        }
+        if after != self.cart {
+            self.book.clock.observe(state.latest_time());
+            let delta = (frame.base > 0).then_some(&state);
+            self.take_in(after, &state, delta, now);
+        }
+        self.note_ties(&before);
+        let whole = frame.base == 0;
+        self.book.joined |= whole && frame.joined;
+        let knows = whole || frame.to == self.book.incarnation;
+        let (own, sequence) = (self.digest(), self.book.sequence);
+        let mut answer = None;
+        if self.holders().contains(&frame.from) {
+            let link = self.link_of(frame.from, frame.incarnation);
+            if knows {
+                link.received = link.received.max(frame.sequence);
+            }
+            if frame.digest == own {
+                link.acknowledged = sequence;
+                link.behind = None;
+            }
+            if link.acknowledged >= sequence {
+                self.pace.remove(&frame.from);
+            }
+        }
+        if frame.pull && self.book.joined && frame.digest != own {
+            answer = Some(self.frame(frame.from, false).to_bytes());
+        }
+        self.follow_links(Some(frame.from), now);
+        let receipt = Receipt {
+            from: Holder::Replica(self.book.region),
+            incarnation: self.book.incarnation,
+            echo: frame.incarnation,
+            acknowledged: if knows { frame.sequence } else { 0 },
+            digest: own,
+        };
+        Ok(ReplyKind::Taken { receipt: receipt.to_bytes(), frame: answer })
+    }
+
+    /// A state that others have made: as [`Replica::change`], but the horizon is not moved on by it.
+    fn take_in(&mut self, after: Cart, told: &Cart, delta: Option<&Cart>, now: Millis) {
+        self.cart = after;
+        if self.cart.is_erased() {
+            self.book.forwarding = None;
+            self.ledger = Default::default();
+        } else {
+            self.to_forward(told);
+        }
+        self.changed(delta, now);
+    }
+
+    /// Moves what holders have acknowledged. Nothing else does.
+    pub(super) fn take_receipts(
+        &mut self,
+        receipts: &[Vec<u8>],
+        effects: &mut Vec<Effect>,
+    ) -> Result<ReplyKind, Reject> {
+        let receipts = receipts.iter().map(|bytes| Receipt::from_bytes(bytes));
+        let receipts = receipts.collect::<Result<Vec<_>, _>>()?;
+        let (holders, own, sequence) = (self.holders(), self.digest(), self.book.sequence);
+        for receipt in receipts {
+            if receipt.echo != self.book.incarnation || !holders.contains(&receipt.from) {
+                continue;
+            }
+            let told = self.pace.remove(&receipt.from).and_then(|pace| pace.told);
+            let link = self.link_of(receipt.from, receipt.incarnation);
+            link.acknowledged = link.acknowledged.max(receipt.acknowledged.min(sequence));
+            if receipt.digest == own {
+                link.acknowledged = sequence;
+                link.equal = link.equal.max(told.map_or(Millis(0), |(_, at)| at));
+            }
+            if link.acknowledged >= sequence {
+                link.behind = None;
+            }
+        }
+        self.forget_if_left(effects);
+        Ok(ReplyKind::Done)
+    }
+
+    /// The link of a holder; one that has started without its storage starts over.
+    fn link_of(&mut self, holder: Holder, incarnation: u64) -> &mut Link {
+        let link = self.book.links.entry(holder).or_default();
+        if link.incarnation != incarnation {
+            *link = Link { incarnation, behind: link.behind, ..Link::default() };
+        }
+        link
+    }
+
+    pub(super) fn missed(&mut self, to: Holder, now: Millis) {
+        if let Some(pace) = self.pace.get_mut(&to) {
+            pace.told = None;
+            pace.due = now.plus(RETRY_MS << pace.tries.min(RETRY_DOUBLINGS_MAX));
+            pace.tries += 1;
+        }
+    }
+
+    /// Who lacks something is told after a while: sooner what was made here than what `heard` told, which
+    /// tells the others itself.
+    pub(super) fn follow_links(&mut self, heard: Option<Holder>, now: Millis) {
+        let (holders, sequence) = (self.holders(), self.book.sequence);
+        self.book.links.retain(|holder, _| holders.contains(holder));
+        self.pace.retain(|holder, _| holders.contains(holder));
+        for holder in holders {
+            let link = self.book.links.get(&holder).copied().unwrap_or_default();
+            if link.acknowledged >= sequence {
+                self.pace.remove(&holder);
+                continue;
+            }
+            if link.behind.is_none() {
+                self.book.links.entry(holder).or_default().behind = Some(now);
+            }
+            let wait_ms = match holder {
+                Holder::Store(_) => STORE_MS,
+                Holder::Replica(_) if heard.is_none_or(|heard| heard == holder) => COALESCE_MS,
+                // Not all at once: who is told first finds out that the other knows as well.
+                Holder::Replica(_) => RELAY_MS + 250 * u64::from(self.book.region as u8),
+            };
+            let due = now.plus(wait_ms);
+            let pace = self.pace.entry(holder).or_insert(Pace { due, tries: 0, told: None });
+            match pace.told {
+                Some((told, _)) if told < sequence || pace.due <= now => {
+                    *pace = Pace { due, tries: pace.tries, told: None };
+                }
+                None if pace.tries == 0 => pace.due = pace.due.min(due),
+                _ => {}
+            }
+        }
+    }
+
+    /// When the next holder is due.
+    pub(super) fn link_due(&self) -> Option<Millis> {
+        self.pace.values().filter(|pace| pace.told.is_none()).map(|pace| pace.due).min()
+    }
+
+    /// Tells the holders that are due; after a fresh start all that lack something.
+    pub(super) fn send_links(&mut self, now: Millis, effects: &mut Vec<Effect>) {
+        let sequence = self.book.sequence;
+        for holder in self.holders() {
+            let acknowledged = self.book.links.get(&holder).map_or(0, |link| link.acknowledged);
+            let tries = match self.pace.get(&holder) {
+                Some(pace) if pace.told.is_some() || pace.due > now => continue,
+                pace => pace.map_or(0, |pace| pace.tries),
+            };
+            if acknowledged < sequence {
+                effects.push(Effect::Send { to: holder, frame: self.frame(holder, false).to_bytes() });
+                let told = Some((sequence, now));
+                self.pace.insert(holder, Pace { due: now.plus(RECEIPT_MS), tries, told });
+            }
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Where a cart lives: its home, a term in the state; hand-over and take-over of it; leaving when idle.
+//! A term is granted once: by the present home, or, when that is lost, by the operator.
+
+use super::{Effect, Replica, ReplyKind};
+use crate::cart::{Cart, Home, Presence};
+use crate::frame::Holder;
+use crate::id::Region;
+use crate::reject::Reject;
+use crate::time::Millis;
+
+/// How long a cart is not touched before its replica may delete its storage, in milliseconds; never less
+/// than the life of an idempotency key.
+pub const IDLE_MS: u64 = Millis::DAY;
+
+impl Replica {
+    /// The home of the cart: as the state says, else where it was made.
+    pub fn home(&self) -> Home {
+        self.cart.home.unwrap_or(Home { term: 0, region: self.book.cart_id.first_home() })
+    }
+
+    /// Whether this replica is the cart's home.
+    pub fn is_home(&self) -> bool {
+        self.home().region == self.book.region
+    }
+
+    /// Where to go with what only the home may do.
+    pub(super) fn home_elsewhere(&self) -> Option<ReplyKind> {
+        (!self.is_home()).then(|| ReplyKind::AtHome(self.home().region))
+    }
+
+    /// The present home grants the next term to another region.
+    pub(super) fn hand_over(&mut self, to: Region, now: Millis) -> Result<ReplyKind, Reject> {
+        if let Some(elsewhere) = self.home_elsewhere() {
+            return Ok(elsewhere);
+        }
+        self.check_region(to)?;
+        if to != self.book.region {
+            self.grant(to, now);
+        }
+        Ok(self.state(false))
+    }
+
+    /// This replica becomes the home after the one of `term`, which was lost. Repeated, it changes nothing.
+    pub(super) fn take_over(&mut self, term: u32, now: Millis) -> Result<ReplyKind, Reject> {
+        let home = self.home();
+        if home.term != term && !(self.is_home() && home.term == term + 1) {
+            return Err(Reject::HomeMoved { term: home.term, region: home.region.name() });
+        }
+        if !self.is_home() {
+            self.grant(self.book.region, now);
+        }
+        Ok(self.state(false))
+    }
+
+    fn grant(&mut self, to: Region, now: Millis) {
+        let before = self.home();
+        let mut delta = Cart { home: Some(Home { term: before.term + 1, region: to }), ..Cart::default() };
+        // The old home stays a replica, which the new one tells.
+        let epoch = self.cart.replicas.get(&before.region).map_or(0, |presence| presence.epoch) + 1;
+        delta.replicas.insert(before.region, Presence { epoch, left: false });
+        let mut after = self.cart.clone();
+        after.join(&delta);
+        self.change(after, &delta, now);
+    }
+
+    fn check_region(&self, region: Region) -> Result<(), Reject> {
+        let known = self.regions.places.iter().any(|place| place.region == region);
+        known.then_some(()).ok_or_else(|| Reject::invalid("region", "use a region of GET /v1/admin/regions"))
+    }
+
+    /// An idle replica goes: the home once both stores have acknowledged all of it, another once it has
+    /// marked itself as left and the home has acknowledged that.
+    pub(super) fn retire(&mut self, now: Millis, effects: &mut Vec<Effect>) -> Result<ReplyKind, Reject> {
+        let idle = self.stored && self.book.updated.plus(IDLE_MS.max(self.key_ms)) <= now;
+        let owes = self.book.forwarding.as_ref().is_some_and(|there| there.outbox != Cart::default());
+        if !idle || owes {
+            return Ok(ReplyKind::Answer(false));
+        }
+        if !self.is_home() && self.is_active(self.book.region) {
+            let epoch = self.cart.replicas.get(&self.book.region).map_or(0, |presence| presence.epoch);
+            let updated = self.book.updated;
+            self.be(Presence { epoch, left: true }, now);
+            // Leaving is no use of the cart.
+            self.book.updated = updated;
+        }
+        Ok(ReplyKind::Answer(self.forget(effects)))
+    }
+
+    /// Goes if it has left and the home knows.
+    pub(super) fn forget_if_left(&mut self, effects: &mut Vec<Effect>) {
+        let left = self.cart.replicas.get(&self.book.region).is_some_and(|presence| presence.left);
+        if left && !self.is_home() {
+            self.forget(effects);
+        }
+    }
+
+    fn forget(&mut self, effects: &mut Vec<Effect>) -> bool {
+        let home = self.home().region;
+        let keepers = match self.is_home() {
+            true => self.regions.stores_of(home).into_iter().map(Holder::Store).collect(),
+            false => vec![Holder::Replica(home)],
+        };
+        let acknowledged = |holder: &Holder| {
+            self.book.links.get(holder).is_some_and(|link| link.acknowledged >= self.book.sequence)
+        };
+        let kept = !keepers.is_empty() && keepers.iter().all(acknowledged);
+        if kept {
+            effects.push(Effect::Forget);
+        }
+        kept
+    }
+}

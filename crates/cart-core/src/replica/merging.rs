@@ -1,0 +1,146 @@
+//! A guest's cart joins a user's: sealed at its home, once, and what still reaches it is forwarded from there.
+
+use super::{
+    Caller, EXPECT_MS, EXPECTED_MAX, Effect, Expected, Forwarding, Hold, LEASE_MS, Replica, ReplyKind,
+};
+use crate::cart::Cart;
+use crate::id::CartId;
+use crate::reject::Reject;
+use crate::ties::Seal;
+use crate::time::Millis;
+use crate::transplant::Transplant;
+
+/// How long edits of a sealed cart wait for others before they are forwarded, in milliseconds.
+const FORWARD_MS: u64 = 200;
+/// When a forward is tried again, in milliseconds; twice as long after each further try.
+const RETRY_MS: u64 = 2_000;
+/// How often a retry is doubled: to a good minute.
+const RETRY_DOUBLINGS_MAX: u32 = 5;
+
+impl Replica {
+    /// Holds the horizon for a guest's devices: their leases end with this one at the latest.
+    pub(super) fn expect_guest(
+        &mut self,
+        caller: &Caller,
+        guest: CartId,
+        now: Millis,
+    ) -> Result<ReplyKind, Reject> {
+        if let Some(elsewhere) = self.home_elsewhere() {
+            return Ok(elsewhere);
+        }
+        self.book.expected.retain(|expected| expected.guest != guest && expected.until > now);
+        if self.book.expected.len() >= EXPECTED_MAX {
+            return Err(Reject::MergeBusy);
+        }
+        self.own(caller);
+        self.book.expected.push(Expected { guest, until: now.plus(EXPECT_MS) });
+        let day = now.day().before(1);
+        let day = self.book.hold.filter(|hold| hold.until > now).map_or(day, |hold| hold.day.min(day));
+        self.book.hold = Some(Hold { day, until: now.plus(LEASE_MS) });
+        Ok(self.state(false))
+    }
+
+    pub(super) fn seal(&mut self, caller: &Caller, into: CartId, now: Millis) -> Result<ReplyKind, Reject> {
+        if let Some(elsewhere) = self.home_elsewhere() {
+            return Ok(elsewhere);
+        }
+        let seal = match &self.book.ties.seal {
+            Some(seal) if seal.into != into => return Err(Reject::AlreadyMerged),
+            _ if into == self.book.cart_id => return Err(Reject::MergeCycle),
+            Some(seal) => seal,
+            // Else carts merged into one another at once would all be sealed. Of two, the lesser may.
+            None if self.book.expected.iter().any(|expected| {
+                expected.until > now && (expected.guest != into || into < self.book.cart_id)
+            }) =>
+            {
+                return Err(Reject::MergeBusy);
+            }
+            None => {
+                self.own(caller);
+                // Whoever asked for the seal may not live to hand it over: it goes there by itself, too.
+                let day = now.day();
+                let outbox = Transplant { from: &self.book.cart_id, sealed: day }.of(&self.cart);
+                self.book.forwarding = Some(Forwarding { outbox, ..Forwarding::default() });
+                self.book.ties.seal.insert(Seal { day, into })
+            }
+        };
+        let transplant = Transplant { from: &self.book.cart_id, sealed: seal.day };
+        Ok(ReplyKind::Sealed(transplant.of(&self.cart).to_bytes()))
+    }
+
+    pub(super) fn join(
+        &mut self,
+        caller: &Caller,
+        state: &[u8],
+        path: Vec<CartId>,
+        now: Millis,
+    ) -> Result<ReplyKind, Reject> {
+        let guest = Cart::from_bytes(state)?;
+        self.book.expected.retain(|expected| !path.contains(&expected.guest));
+        // Two carts merged into each other at once make a ring: what has gone around it ends here.
+        if path.contains(&self.book.cart_id) {
+            return Ok(self.state(false));
+        }
+        let mut after = self.cart.clone();
+        after.join(&guest);
+        if after != self.cart && !self.cart.is_erased() {
+            self.own(caller);
+            self.book.clock.observe(guest.latest_time());
+            self.change(after, &guest, now);
+            if let Some(forwarding) = &mut self.book.forwarding {
+                forwarding.path.extend(path);
+                forwarding.path.sort();
+                forwarding.path.dedup();
+            }
+        }
+        Ok(self.state(false))
+    }
+
+    /// Keeps what a sealed cart took in. Only its home does: what others take in comes here by itself. Who
+    /// has become the home hands all over once more.
+    pub(super) fn to_forward(&mut self, delta: &Cart) {
+        let Some(seal) = self.book.ties.seal.as_ref().filter(|_| self.is_home()) else {
+            self.book.forwarding = None;
+            return;
+        };
+        let transplant = Transplant { from: &self.book.cart_id, sealed: seal.day };
+        match &mut self.book.forwarding {
+            Some(forwarding) => forwarding.outbox.join(&transplant.of(delta)),
+            none => *none = Some(Forwarding { outbox: transplant.of(&self.cart), ..Forwarding::default() }),
+        }
+    }
+
+    pub(super) fn forward(&mut self, effects: &mut Vec<Effect>) {
+        let Some(seal) = &self.book.ties.seal else { return };
+        if let Some(forwarding) =
+            self.book.forwarding.as_mut().filter(|there| there.outbox != Cart::default())
+        {
+            forwarding.tries += 1;
+            let mut path = forwarding.path.clone();
+            path.push(self.book.cart_id.clone());
+            let (into, delta) = (seal.into.clone(), forwarding.outbox.to_bytes());
+            effects.push(Effect::Forward { into, delta, path });
+        }
+    }
+
+    pub(super) fn forwarded(&mut self, delta: &[u8]) {
+        if let Some(forwarding) = &mut self.book.forwarding {
+            forwarding.tries = 0;
+            if forwarding.outbox.to_bytes() == delta {
+                forwarding.outbox = Cart::default();
+                forwarding.path.clear();
+            }
+            // An alarm that is still to come finds nothing to do, or what is armed anew for the rest.
+            self.book.wake = None;
+        }
+    }
+
+    /// When the next forward is due.
+    pub(super) fn forward_due(&self, now: Millis) -> Option<Millis> {
+        let forwarding = self.book.forwarding.as_ref().filter(|there| there.outbox != Cart::default())?;
+        Some(now.plus(match forwarding.tries {
+            0 => FORWARD_MS,
+            tries => RETRY_MS << (tries - 1).min(RETRY_DOUBLINGS_MAX),
+        }))
+    }
+}

@@ -1,0 +1,203 @@
+//! What the replicas of a cart share beside its state: whose it is, who may edit it, where it went. A join
+//! semilattice like the state, so that it travels with it in frames and lies beside it in a store.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{Actor, CartId, SessionId};
+use crate::time::{Day, Millis};
+
+/// Joined field by field; equal ties are equal bytes.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Ties {
+    /// The session that owns the cart. It is one by the capability that made the cart; of two the lesser.
+    pub owner: Option<SessionId>,
+    /// When the cart was made: the earliest known.
+    pub created: Millis,
+    /// Tokens issued until then open nothing: the latest known.
+    pub signed_out: Option<Millis>,
+    /// The actors leased to devices, and when each lease ends.
+    pub leases: BTreeMap<Actor, Millis>,
+    /// Further carts of the session, oldest first; only in its root cart.
+    pub carts: Vec<Further>,
+    /// Under which keys carts of the session were erased lately, and when; only in its root cart.
+    pub erasures: BTreeMap<Actor, Millis>,
+    /// The cart into which this guest's cart was merged, once it was.
+    pub seal: Option<Seal>,
+}
+
+/// A further cart of a session.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Further {
+    /// The cart.
+    pub cart: CartId,
+    /// When it was made, and so became the newest.
+    pub made: Millis,
+    /// When it was erased. It stays in the list so long that no replica brings it back.
+    pub struck: Option<Millis>,
+}
+
+/// The seal of a guest's cart. Its home makes it, once; of two, which only a lost home can leave, the earlier.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct Seal {
+    /// The day of the seal: what goes there is named by it, see [`crate::transplant`].
+    pub day: Day,
+    /// The user's cart.
+    pub into: CartId,
+}
+
+impl Ties {
+    /// Of how many erasures the key is known, so that a repeat erases nothing else.
+    pub const ERASURES_MAX: usize = 64;
+    /// How long an erased cart stays in the list of its session, in milliseconds.
+    pub const STRUCK_MS: u64 = 30 * Millis::DAY;
+
+    /// Of a cart that nobody has written yet.
+    pub fn new(created: Millis) -> Self {
+        Self {
+            owner: None,
+            created,
+            signed_out: None,
+            leases: BTreeMap::new(),
+            carts: Vec::new(),
+            erasures: BTreeMap::new(),
+            seal: None,
+        }
+    }
+
+    /// The session's further carts that are there, oldest first.
+    pub fn listed(&self) -> impl DoubleEndedIterator<Item = &Further> + Clone {
+        self.carts.iter().filter(|further| further.struck.is_none())
+    }
+
+    /// Adds a further cart as the newest.
+    pub fn enroll(&mut self, cart: CartId, now: Millis) {
+        let after = self.carts.last().map_or(Millis(0), |last| last.made.plus(1));
+        self.carts.push(Further { cart, made: now.max(after), struck: None });
+    }
+
+    /// Strikes a cart from the list. Returns whether it was in it.
+    pub fn strike(&mut self, cart: &CartId, now: Millis) -> bool {
+        let listed = self.carts.iter_mut().find(|further| further.cart == *cart && further.struck.is_none());
+        listed.map(|further| further.struck = Some(now)).is_some()
+    }
+
+    /// Notes under which actor a cart was erased.
+    pub fn note_erasure(&mut self, actor: Actor, now: Millis) {
+        self.erasures.entry(actor).or_insert(now);
+        self.bound_erasures();
+    }
+
+    /// Drops the leases that have ended and what was struck long ago.
+    pub fn forget_ended(&mut self, now: Millis) {
+        self.leases.retain(|_, until| *until > now);
+        self.carts.retain(|further| further.struck.is_none_or(|at| at.plus(Self::STRUCK_MS) > now));
+    }
+
+    /// Joins what another replica knows: commutative, associative, idempotent.
+    pub fn join(&mut self, other: &Self) {
+        self.owner = lesser(self.owner.take(), other.owner.clone());
+        self.created = self.created.min(other.created);
+        self.signed_out = self.signed_out.max(other.signed_out);
+        for (actor, until) in &other.leases {
+            let mine = self.leases.entry(*actor).or_insert(*until);
+            *mine = (*mine).max(*until);
+        }
+        for theirs in &other.carts {
+            match self.carts.iter_mut().find(|mine| mine.cart == theirs.cart) {
+                Some(mine) => {
+                    mine.made = mine.made.min(theirs.made);
+                    mine.struck = lesser(mine.struck, theirs.struck);
+                }
+                None => self.carts.push(theirs.clone()),
+            }
+        }
+        self.carts.sort_by(|one, other| (one.made, &one.cart).cmp(&(other.made, &other.cart)));
+        for (actor, at) in &other.erasures {
+            let mine = self.erasures.entry(*actor).or_insert(*at);
+            *mine = (*mine).min(*at);
+        }
+        self.bound_erasures();
+        self.seal = lesser(self.seal.take(), other.seal.clone());
+    }
+
+    /// Of too many erasures the oldest are forgotten.
+    fn bound_erasures(&mut self) {
+        while self.erasures.len() > Self::ERASURES_MAX {
+            let oldest = self.erasures.iter().min_by_key(|(actor, at)| (**at, **actor));
+            let Some(oldest) = oldest.map(|(actor, _)| *actor) else { return };
+            self.erasures.remove(&oldest);
+        }
+    }
+}
+
+/// The lesser of two, where one is there at all.
+fn lesser<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::Region;
+
+    fn cart(name: u8) -> CartId {
+        CartId::mint(Region::Weur, [name; 15])
+    }
+
+    fn some() -> Vec<Ties> {
+        let mut one = Ties::new(Millis(5));
+        one.owner = Some(SessionId::mint([1; 15]));
+        one.leases.insert(Actor(1), Millis(10));
+        one.enroll(cart(1), Millis(3));
+        one.enroll(cart(2), Millis(3));
+        let mut other = one.clone();
+        other.strike(&cart(1), Millis(9));
+        other.signed_out = Some(Millis(4));
+        other.seal = Some(Seal { day: Day(2), into: cart(7) });
+        let mut third = Ties::new(Millis(2));
+        third.leases.insert(Actor(1), Millis(12));
+        third.leases.insert(Actor(2), Millis(1));
+        third.seal = Some(Seal { day: Day(2), into: cart(6) });
+        third.enroll(cart(3), Millis(1));
+        third.note_erasure(Actor(9), Millis(9));
+        vec![one, other, third]
+    }
+
+    #[test]
+    fn joining_is_a_join() {
+        let joined = |one: &Ties, other: &Ties| {
+            let mut both = one.clone();
+            both.join(other);
+            both
+        };
+        for a in &some() {
+            assert_eq!(joined(a, a), *a, "idempotent");
+            for b in &some() {
+                assert_eq!(joined(a, b), joined(b, a), "commutative");
+                for c in &some() {
+                    assert_eq!(joined(&joined(a, b), c), joined(a, &joined(b, c)), "associative");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_struck_does_not_come_back_from_a_replica_that_has_not_heard_of_it() {
+        let [before, mut struck, _] = <[Ties; 3]>::try_from(some()).expect("three");
+        struck.join(&before);
+        assert_eq!(struck.listed().map(|further| &further.cart).collect::<Vec<_>>(), [&cart(2)]);
+    }
+
+    #[test]
+    fn erasures_are_bounded_and_the_newest_stay() {
+        let mut ties = Ties::new(Millis(0));
+        (0..100).for_each(|n| ties.note_erasure(Actor(n), Millis(n)));
+        assert_eq!(ties.erasures.len(), Ties::ERASURES_MAX);
+        assert!(ties.erasures.contains_key(&Actor(99)) && !ties.erasures.contains_key(&Actor(35)));
+    }
+}
