@@ -15,6 +15,10 @@ use crate::Shop;
 /// How long a start may take before it counts as failed.
 const START_MAX: Duration = Duration::from_secs(90);
 
+/// Where wrangler keeps the storage of Durable Objects, a folder for each class, below its state folder.
+/// D1 has another beside it.
+const OBJECTS: &str = "v3/do";
+
 /// Process groups to end when this process ends, however it ends.
 static GROUPS: Mutex<Vec<i32>> = Mutex::new(Vec::new());
 
@@ -54,6 +58,13 @@ impl Runtime {
 
     /// Starts with an empty state and the whole catalog.
     pub async fn start(options: Options) -> Self {
+        let mut runtime = Self::prepare(options);
+        runtime.restart().await;
+        runtime
+    }
+
+    /// All but the process: a port, the catalog, and what is served.
+    pub fn prepare(options: Options) -> Self {
         let scratch = TempDir::with_prefix("evercart-").expect("a temporary folder");
         let state = options.state.clone().unwrap_or_else(|| scratch.path().join("state"));
         let imported = Command::new(root().join("tools/import_catalog.py"))
@@ -67,18 +78,41 @@ impl Runtime {
         );
         deploy(&options.tree.clone().unwrap_or_else(root), scratch.path());
         let log = scratch.path().join("log");
-        let mut runtime = Self { options, port: free_port(), state, log, child: None, scratch };
-        runtime.restart().await;
-        runtime
+        Self { options, port: free_port(), state, log, child: None, scratch }
+    }
+
+    /// As `prepare`, with the same build, secret and catalog as another that has not been started yet.
+    pub fn prepare_like(other: &Self) -> Self {
+        assert!(other.child.is_none() && other.options.state.is_none(), "only what is at rest is copied");
+        let scratch = TempDir::with_prefix("evercart-").expect("a temporary folder");
+        let copied = Command::new("cp").arg("-rT").arg(other.scratch.path()).arg(scratch.path()).status();
+        assert!(copied.is_ok_and(|status| status.success()), "what is served could not be copied");
+        let (state, log) = (scratch.path().join("state"), scratch.path().join("log"));
+        Self { options: other.options.clone(), port: free_port(), state, log, child: None, scratch }
     }
 
     /// A client of it.
     pub fn shop(&self) -> Shop {
-        Shop::at(format!("http://127.0.0.1:{}", self.port))
+        Shop::at(self.url())
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
     }
 
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// The process group, while there is one.
+    pub fn group(&self) -> Option<i32> {
+        self.child.as_ref().map(|child| child.id() as i32)
+    }
+
+    /// A setting beside those it was prepared with, from the next start on.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.options.vars.retain(|(there, _)| there != name);
+        self.options.vars.push((name.to_owned(), value.to_owned()));
     }
 
     /// What the runtime has printed.
@@ -89,13 +123,40 @@ impl Runtime {
     /// Ends it at once and without warning, as a power cut would (SIGKILL to the whole group).
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
-            end_group(child.id() as i32);
+            let group = child.id() as i32;
+            end_group(group);
             let _ = child.wait();
+            wait_for_group(group);
         }
+    }
+
+    /// Stops it where it stands (SIGSTOP to the whole group): connections open, and nobody answers.
+    pub fn stop(&self) {
+        self.signal(libc::SIGSTOP);
+    }
+
+    /// Lets it go on after a stop.
+    pub fn resume(&self) {
+        self.signal(libc::SIGCONT);
+    }
+
+    /// Loses what its objects have stored, and starts it again. The catalog stays.
+    pub async fn wipe(&mut self) {
+        self.kill();
+        let objects = self.state.join(OBJECTS);
+        assert!(objects.is_dir(), "no state of objects in {}", objects.display());
+        std::fs::remove_dir_all(objects).expect("the objects' state can be removed");
+        self.restart().await;
     }
 
     /// Starts it again on the same state, at the same port.
     pub async fn restart(&mut self) {
+        self.launch();
+        self.wait_until_ready().await;
+    }
+
+    /// Starts the process, and does not wait for it.
+    pub fn launch(&mut self) {
         self.kill();
         let log = std::fs::OpenOptions::new().create(true).append(true).open(&self.log).expect("a log");
         let mut command = Command::new("bash");
@@ -114,14 +175,22 @@ impl Runtime {
         for (name, value) in &self.options.vars {
             command.args(["--var", &format!("{name}:{value}")]);
         }
+        adopt_orphans();
         let child = command.spawn().expect("bash");
         GROUPS.lock().expect("the list of groups").push(child.id() as i32);
         end_groups_at_exit();
         self.child = Some(child);
-        self.wait_until_ready().await;
     }
 
-    async fn wait_until_ready(&mut self) {
+    #[allow(unsafe_code)]
+    fn signal(&self, signal: i32) {
+        let group = self.group().expect("a process that was started");
+        // SAFETY: a plain system call.
+        let sent = unsafe { libc::kill(-group, signal) };
+        assert_eq!(sent, 0, "no signal to {group}: {}", io::Error::last_os_error());
+    }
+
+    pub async fn wait_until_ready(&mut self) {
         let began = Instant::now();
         let shop = self.shop();
         loop {
@@ -171,6 +240,20 @@ fn end_group(group: i32) {
     if let Ok(mut groups) = GROUPS.lock() {
         groups.retain(|there| *there != group);
     }
+}
+
+/// Waits for all of a killed group: until workerd is gone too, its port and its files are in use.
+#[allow(unsafe_code)]
+fn wait_for_group(group: i32) {
+    // SAFETY: plain system calls; no status is asked for. An error means that nobody is left.
+    while unsafe { libc::waitpid(-group, std::ptr::null_mut(), 0) } > 0 {}
+}
+
+/// Makes what a killed group leaves behind children of this process, so that it can wait for them.
+#[allow(unsafe_code)]
+fn adopt_orphans() {
+    // SAFETY: a plain system call; where it is refused, a kill does not wait for the rest of its group.
+    unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1) };
 }
 
 extern "C" fn end_groups() {
