@@ -1,15 +1,17 @@
 //! What the whole-system tests stand on: the real runtime as a process with its own state, and a client
-//! that speaks the HTTP contract. And a proxy that
-//! injects faults between two regions.
+//! that speaks the HTTP contract. For several regions: one such process each, and between any two of them
+//! a proxy that injects faults.
 
 #![allow(missing_docs)]
 
 mod client;
 mod faults;
 mod proxy;
+mod regions;
 mod runtime;
 
 pub use client::{Answer, Session, Shop};
 pub use faults::{Counts, Faults};
 pub use proxy::Link;
+pub use regions::{Regions, RegionsOptions};
 pub use runtime::{Options, Runtime, root};
