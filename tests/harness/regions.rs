@@ -2,8 +2,8 @@
 //! one secret. A region knows the others only by the proxies between them: every ordered pair has a `Link`
 //! where a test cuts, loses and delays. Clients reach each region past the proxies.
 //!
-//! A process is told who it is and whom it knows by settings: `REGION`, `REGIONS` (all names) and `PEERS`
-//! (`name=url` of each other), lists with spaces between.
+//! A process is told who it is and whom it knows by settings: `REGION`, and `PEERS` (`name=url` of each
+//! other, with spaces between).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -44,7 +44,6 @@ impl Regions {
             let peers = links.iter().filter(|((from, _), _)| from == name);
             let peers: Vec<_> = peers.map(|((_, to), link)| format!("{to}={}", link.url())).collect();
             runtime.set("REGION", name);
-            runtime.set("REGIONS", &names.join(" "));
             runtime.set("PEERS", &peers.join(" "));
             for (variable, value) in options.vars_of.get(name).into_iter().flatten() {
                 runtime.set(variable, value);

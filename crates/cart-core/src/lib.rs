@@ -4,6 +4,7 @@
 //! Read [`change::Change`], [`command::Command`], [`replica::Input`], [`replica::Effect`] and
 //! [`reject::Reject`] to see all that can happen.
 
+pub mod breaker;
 pub mod cart;
 pub mod change;
 pub mod command;

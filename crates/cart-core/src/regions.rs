@@ -56,6 +56,23 @@ impl Regions {
         places.into_iter().filter_map(|(_, at)| self.places.get(at)).map(|place| place.region).collect()
     }
 
+    /// The region of a new session. With shares configured, a region gets its share of all sessions that
+    /// healthy regions serve, by `luck`, a random number; without, the nearest healthy one does. `near` is
+    /// in the order of distance. If none is healthy, the nearest.
+    pub fn assign(&self, near: &[Region], healthy: impl Fn(Region) -> bool, luck: u64) -> Option<Region> {
+        let share = |place: &&Place| u64::from(place.share.unwrap_or(0));
+        let places = self.places.iter().filter(|place| healthy(place.region));
+        let total: u64 = places.clone().map(|place| share(&place)).sum();
+        let mut rest = luck.checked_rem(total).unwrap_or_default();
+        for place in places.filter(|place| share(place) > 0) {
+            match rest.checked_sub(share(&place)) {
+                None => return Some(place.region),
+                Some(less) => rest = less,
+            }
+        }
+        near.iter().find(|region| healthy(**region)).or(near.first()).copied()
+    }
+
     /// The regions by their distance from one of them, which comes first.
     pub fn nearest_to(&self, region: Region) -> Vec<Region> {
         match self.place(region) {
@@ -103,6 +120,30 @@ mod tests {
             assert_eq!(three().nearest(latitude, longitude).first(), Some(&expected), "{name}");
         }
         assert_eq!(three().nearest_to(Region::Weur), [Region::Weur, Region::Enam, Region::Apac]);
+    }
+
+    #[test]
+    fn shares_are_kept_and_the_sick_spared() {
+        let mut regions = three();
+        let near = regions.nearest(48.9, 2.4);
+        let served = |regions: &Regions, healthy: &dyn Fn(Region) -> bool| {
+            let luck = (0..1_000u64).map(|n| n.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            let mut counts = std::collections::BTreeMap::new();
+            luck.for_each(|luck| *counts.entry(regions.assign(&near, healthy, luck)).or_insert(0) += 1);
+            counts.into_iter().map(|(region, count)| (region.expect("a region"), count)).collect::<Vec<_>>()
+        };
+        assert_eq!(served(&regions, &|_| true), [(Region::Weur, 1_000)]);
+        assert_eq!(served(&regions, &|region| region != Region::Weur), [(Region::Enam, 1_000)]);
+        assert_eq!(served(&regions, &|_| false), [(Region::Weur, 1_000)]);
+        for (place, share) in regions.places.iter_mut().zip([50, 30, 20]) {
+            place.share = Some(share);
+        }
+        let counts = served(&regions, &|_| true);
+        for ((_, count), share) in counts.iter().zip([500i32, 300, 200]) {
+            assert!((count - share).abs() <= 20, "{counts:?}");
+        }
+        let counts = served(&regions, &|region| region != Region::Enam);
+        assert!((counts[0].1 - 600i32).abs() <= 20 && counts.len() == 2, "{counts:?}");
     }
 
     #[test]

@@ -16,6 +16,8 @@ pub const IDLE_MS: u64 = 30 * 60 * Millis::SECOND;
 pub const RENEW_MS: u64 = 30 * Millis::DAY;
 /// A token older than this is renewed on the way, in milliseconds.
 pub const SLIDE_MS: u64 = 5 * 60 * Millis::SECOND;
+/// How old a call between regions may be, in milliseconds: repeated later, it is refused.
+pub const PEER_MS: u64 = 5 * 60 * Millis::SECOND;
 const MAC_BYTES: usize = 16;
 
 /// What a session's token says.
@@ -122,6 +124,20 @@ impl Signer {
     /// [`Reject::ContextInvalid`].
     pub fn seen(&self, cart: &CartId, context: &str) -> Result<Vec<u8>, Reject> {
         self.open(cart.as_str(), context).ok_or(Reject::ContextInvalid)
+    }
+
+    /// What authenticates a call between regions, made at `now`.
+    pub fn peer_tag(&self, body: &[u8], now: Millis) -> String {
+        let tag = self.mac(&format!("peer {}", now.0), body).finalize().into_bytes();
+        format!("{}.{}", now.0, BASE64URL_NOPAD.encode(&tag))
+    }
+
+    /// Whether a call between regions is one of this service, made less than [`PEER_MS`] from `now`.
+    pub fn is_peer(&self, tag: &str, body: &[u8], now: Millis) -> bool {
+        let Some((at, tag)) = tag.split_once('.') else { return false };
+        let Ok(at) = at.parse::<u64>() else { return false };
+        let Ok(tag) = BASE64URL_NOPAD.decode(tag.as_bytes()) else { return false };
+        at.abs_diff(now.0) <= PEER_MS && self.mac(&format!("peer {at}"), body).verify_slice(&tag).is_ok()
     }
 
     fn seal(&self, purpose: &str, payload: &[u8]) -> String {

@@ -131,8 +131,9 @@ impl Replica {
     pub fn step(&mut self, caller: &Caller, input: Input, now: Millis) -> Vec<Effect> {
         let before = self.book.clone();
         let mut effects = Vec::new();
-        // What another holder says is kept where a replica is, not wherever somebody asked for the cart.
-        let hearsay = matches!(input, Input::Frame { .. } | Input::Receipts { .. });
+        // What others say is kept where a replica is, not wherever somebody asked for the cart.
+        let heard = matches!(input, Input::Frame { .. } | Input::Receipts { .. });
+        let fresh = matches!(input, Input::Fresh);
         let reply = match (self.admits(caller, &input), self.elsewhere(caller, &input, now)) {
             (Ok(()), Some(elsewhere)) => Ok(elsewhere),
             (Ok(()), None) => self.decide(caller, input, now, &mut effects),
@@ -149,7 +150,8 @@ impl Replica {
             self.follow_links(None, now);
             self.arm(now, &mut effects);
         }
-        let kept = self.stored || !hearsay || self.is_home() || self.is_active(self.book.region);
+        let here = self.is_home() || self.is_active(self.book.region);
+        let kept = self.stored || (!fresh && (!heard || here));
         if self.book != before && kept {
             effects.insert(0, Effect::Put(self.row()));
             self.stored = true;

@@ -1,0 +1,122 @@
+//! A circuit breaker (Nygard, Release It!, "Circuit Breaker"): closed while calls succeed, open after some
+//! failures in a row within a window, then half-open: one call is let through, and what becomes of it decides.
+
+use crate::time::Millis;
+
+/// How many failures within the window open it.
+pub const FAILURES_MAX: u32 = 3;
+/// Within what time failures count together, in milliseconds.
+pub const WINDOW_MS: u64 = 10_000;
+/// How long it stays open before a call is tried, in milliseconds.
+pub const OPEN_MS: u64 = 5_000;
+/// How long that call may take before another is tried, in milliseconds.
+pub const PROBE_MS: u64 = 5_000;
+
+/// Of one dependency, as one caller sees it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Breaker {
+    failures: u32,
+    /// Of the first failure that counts.
+    since: Millis,
+    opened: Option<Millis>,
+    probed: Option<Millis>,
+}
+
+/// What it does with calls.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Circuit {
+    /// Calls pass.
+    Closed,
+    /// None does.
+    Open,
+    /// One does, to see.
+    HalfOpen,
+}
+
+impl Circuit {
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open => "open",
+            Self::HalfOpen => "half_open",
+        }
+    }
+}
+
+impl Breaker {
+    /// Its state.
+    pub fn circuit(&self, now: Millis) -> Circuit {
+        match self.opened {
+            None => Circuit::Closed,
+            Some(opened) if now < opened.plus(OPEN_MS) => Circuit::Open,
+            Some(_) => Circuit::HalfOpen,
+        }
+    }
+
+    /// Whether a call may be made now. In half-open that is the probe.
+    pub fn admits(&mut self, now: Millis) -> bool {
+        match self.circuit(now) {
+            Circuit::Closed => true,
+            Circuit::Open => false,
+            Circuit::HalfOpen => {
+                let free = self.probed.is_none_or(|probed| probed.plus(PROBE_MS) <= now);
+                if free {
+                    self.probed = Some(now);
+                }
+                free
+            }
+        }
+    }
+
+    /// A call succeeded.
+    pub fn succeeded(&mut self) {
+        *self = Self::default();
+    }
+
+    /// A call failed. One that hung until its deadline weighs as many as open it: its caller has waited.
+    pub fn failed(&mut self, hung: bool, now: Millis) {
+        if self.failures == 0 || self.since.plus(WINDOW_MS) < now {
+            (self.failures, self.since) = (0, now);
+        }
+        self.failures += if hung { FAILURES_MAX } else { 1 };
+        if self.failures >= FAILURES_MAX || self.opened.is_some() {
+            (self.opened, self.probed) = (Some(now), None);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every state by every event.
+    #[test]
+    fn it_opens_probes_and_closes() {
+        let at = |seconds: u64| Millis(1_000_000 + seconds * 1_000);
+        let mut breaker = Breaker::default();
+        assert!(breaker.admits(at(0)));
+        breaker.failed(false, at(0));
+        breaker.failed(false, at(1));
+        assert_eq!(breaker.circuit(at(1)), Circuit::Closed);
+        breaker.succeeded();
+        breaker.failed(false, at(2));
+        breaker.failed(false, at(3));
+        breaker.failed(false, at(20));
+        assert_eq!(breaker.circuit(at(20)), Circuit::Closed, "those before are out of the window");
+        breaker.failed(false, at(21));
+        breaker.failed(false, at(22));
+        assert_eq!(breaker.circuit(at(22)), Circuit::Open);
+        assert!(!breaker.admits(at(26)));
+        assert_eq!(breaker.circuit(at(27)), Circuit::HalfOpen);
+        assert!(breaker.admits(at(27)) && !breaker.admits(at(28)), "one probe");
+        breaker.failed(false, at(28));
+        assert_eq!(breaker.circuit(at(28)), Circuit::Open);
+        assert!(breaker.admits(at(33)));
+        assert!(breaker.admits(at(38)), "the probe was never heard of");
+        breaker.succeeded();
+        assert_eq!(breaker.circuit(at(38)), Circuit::Closed);
+        breaker.failed(true, at(39));
+        assert_eq!(breaker.circuit(at(39)), Circuit::Open, "who hangs is not asked again");
+    }
+}
