@@ -59,7 +59,7 @@ impl Head {
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (count, rest) = bytes.split_first_chunk()?;
         let (head, cart) = rest.split_at_checked(u32::from_be_bytes(*count) as usize)?;
-        let mut head: Self = serde_json::from_slice(head).ok()?;
+        let mut head: Self = serde_json::from_str(str::from_utf8(head).ok()?).ok()?;
         if let Ok(reply) = &mut head.reply {
             reply.cart = cart.to_vec();
         }

@@ -98,7 +98,7 @@ impl Problem {
             "detail": self.detail,
             "code": self.code,
         });
-        let response = Response::from_bytes(body.to_string().into_bytes())?.with_status(self.status);
+        let response = Response::from_bytes(serde_json::to_vec(&body)?)?.with_status(self.status);
         let headers = response.headers();
         headers.set("Content-Type", "application/problem+json")?;
         headers.set("Cache-Control", "no-store")?;

@@ -38,8 +38,8 @@ impl DurableObject for CartObject {
     }
 
     async fn fetch(&self, mut request: Request) -> Result<Response> {
-        let body = request.bytes().await?;
-        let call: Call = serde_json::from_slice(&body)?;
+        let body = request.text().await?;
+        let call: Call = serde_json::from_str(&body)?;
         let head = self.turn(&call);
         Response::from_bytes(head.to_bytes()?)
     }
