@@ -72,7 +72,8 @@ impl<'a> Reader<'a> {
         } else {
             Vec::new()
         };
-        let coupons = if has(COUPONS) {
+        let mut coupons = BTreeMap::new();
+        if has(COUPONS) {
             let pairs = self.list(4, |reader, _: &[(Code, Vec<Dot>)]| {
                 let code = Code::try_from(reader.text()?)?;
                 let dots = reader.list(2, |reader, dots: &[Dot]| {
@@ -85,25 +86,22 @@ impl<'a> Reader<'a> {
                 }
                 Ok((code, dots))
             })?;
-            BTreeMap::from_iter(pairs)
-        } else {
-            BTreeMap::new()
-        };
-        let meta = if has(META) {
+            coupons.extend(pairs);
+        }
+        let mut meta = BTreeMap::new();
+        if has(META) {
             let pairs = self.list(5, |reader, _: &[(Field, Register)]| reader.register(&actors))?;
-            BTreeMap::from_iter(pairs)
-        } else {
-            BTreeMap::new()
-        };
-        let fences = if has(FENCES) {
+            meta.extend(pairs);
+        }
+        let mut fences = BTreeMap::new();
+        if has(FENCES) {
             let pairs = self.list(17, |reader, _: &[(u64, OrderId)]| {
                 Ok((reader.number()?, OrderId(u128::from_be_bytes(reader.array()?))))
             })?;
-            BTreeMap::from_iter(pairs)
-        } else {
-            BTreeMap::new()
-        };
-        let replicas = if has(REPLICAS) {
+            fences.extend(pairs);
+        }
+        let mut replicas = BTreeMap::new();
+        if has(REPLICAS) {
             let pairs = self.list(2, |reader, _: &[(Region, Presence)]| {
                 let region = reader.region()?;
                 let packed = reader.number()?;
@@ -111,10 +109,8 @@ impl<'a> Reader<'a> {
                     u32::try_from(packed >> 1).map_err(|_| Reject::Malformed("an epoch is out of range"))?;
                 Ok((region, Presence { epoch, left: packed & 1 == 1 }))
             })?;
-            BTreeMap::from_iter(pairs)
-        } else {
-            BTreeMap::new()
-        };
+            replicas.extend(pairs);
+        }
         let home = if has(HOME) { Some(Home { term: self.small()?, region: self.region()? }) } else { None };
         if !self.rest.is_empty() {
             return Err(Reject::Malformed("bytes follow its end"));
