@@ -5,7 +5,6 @@ use cart_core::id::{CartId, IdempotencyKey, SessionId};
 use cart_core::replica::Caller;
 use cart_core::session::{SLIDE_MS, Session, TokenFault};
 use cart_core::time::Millis;
-use data_encoding::BASE32_DNSSEC;
 use worker::{Headers, Request};
 
 use crate::config::Config;
@@ -113,8 +112,8 @@ pub fn idempotency_key(headers: &Headers) -> Result<(IdempotencyKey, bool), Prob
     match headers.get("Idempotency-Key").ok().flatten() {
         Some(key) => Ok((IdempotencyKey::try_from(key)?, false)),
         None => {
-            let random = sys::random::<15>().map_err(|error| Problem::object(&error))?;
-            Ok((IdempotencyKey::try_from(BASE32_DNSSEC.encode(&random))?, true))
+            let random = sys::random().map_err(|error| Problem::object(&error))?;
+            Ok((IdempotencyKey::mint(random), true))
         }
     }
 }

@@ -6,7 +6,6 @@ use cart_core::replica::{Reply, seen_of};
 use cart_core::session::{RENEW_MS, Session};
 use cart_core::time::Millis;
 use cart_core::view::{self, Occasion};
-use data_encoding::HEXLOWER;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
@@ -54,7 +53,7 @@ pub async fn show(
     let body = serde_json::to_string(&view).map_err(|error| Problem::object(&error.into()))?;
     let digest: [u8; 32] = Sha256::digest(body.as_bytes()).into();
     Ok(Shown {
-        etag: format!("\"{}\"", HEXLOWER.encode(&digest[..16])),
+        etag: format!("\"{}\"", base16ct::lower::encode_string(&digest[..16])),
         body,
         version: view.version,
         context,

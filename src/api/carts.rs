@@ -1,9 +1,9 @@
 //! A session's carts: made, listed, shown, exported.
 
+use base64ct::{Base64Unpadded, Encoding as _};
 use cart_core::command::{Command, Fields};
 use cart_core::id::CartId;
 use cart_core::replica::{Edit, Input, Reply, ReplyKind, actors_of_key};
-use data_encoding::BASE64_NOPAD;
 use serde::Serialize;
 use serde_json::{Value, json};
 use worker::Response;
@@ -106,7 +106,7 @@ impl Exchange<'_> {
             created_at: respond::rfc3339(reply.created),
             sequence: reply.sequence,
             view: serde_json::from_str(&shown.body).map_err(|error| ours(error.into()))?,
-            state: BASE64_NOPAD.encode(&reply.cart),
+            state: Base64Unpadded::encode_string(&reply.cart),
         };
         respond::json_of(&export, 200).map_err(ours)
     }

@@ -3,12 +3,15 @@
 
 use std::fmt;
 
-use data_encoding::{BASE32_DNSSEC, HEXLOWER};
+use base32::Alphabet;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::reject::Reject;
 use crate::time::Day;
+
+/// The digits of ids and of the keys that the edge makes: `0` to `9`, then `a` to `v`.
+const BASE32: Alphabet = Alphabet::Rfc4648HexLower { padding: false };
 
 /// Who makes dots: one replica instance of a device, one plain HTTP edit, or one regional replica.
 /// The upper 16 bits are the day it was minted, the lower 48 are random or derived.
@@ -44,12 +47,12 @@ impl Actor {
 
     /// The 16 hexadecimal digits used in JSON.
     pub fn to_hex(self) -> String {
-        HEXLOWER.encode(&self.0.to_be_bytes())
+        base16ct::lower::encode_string(&self.0.to_be_bytes())
     }
 
     /// Reads [`Actor::to_hex`].
     pub fn from_hex(text: &str) -> Option<Self> {
-        let bytes: [u8; 8] = HEXLOWER.decode(text.as_bytes()).ok()?.try_into().ok()?;
+        let bytes: [u8; 8] = base16ct::lower::decode_vec(text).ok()?.try_into().ok()?;
         Some(Self(u64::from_be_bytes(bytes)))
     }
 }
@@ -183,7 +186,7 @@ impl CartId {
 
     /// A cart first at home in `home`, from 15 random or derived bytes.
     pub fn mint(home: Region, random: [u8; Self::RANDOM_BYTES]) -> Self {
-        Self(format!("c_{home}_{}", BASE32_DNSSEC.encode(&random)))
+        Self(format!("c_{home}_{}", base32::encode(BASE32, &random)))
     }
 
     /// The cart that `session` makes with idempotency key `key`: a retry makes the same cart.
@@ -219,8 +222,8 @@ impl CartId {
 
     fn split(text: &str) -> Option<(Region, Vec<u8>)> {
         let (region, random) = text.strip_prefix("c_")?.split_once('_')?;
-        let bytes = BASE32_DNSSEC.decode(random.as_bytes()).ok()?;
-        let canonical = bytes.len() == Self::RANDOM_BYTES && BASE32_DNSSEC.encode(&bytes) == random;
+        let bytes = base32::decode(BASE32, random)?;
+        let canonical = bytes.len() == Self::RANDOM_BYTES && base32::encode(BASE32, &bytes) == random;
         Some((Region::parse(region)?, bytes)).filter(|_| canonical)
     }
 }
@@ -252,7 +255,7 @@ pub struct SessionId(String);
 impl SessionId {
     /// A session from 15 random bytes.
     pub fn mint(random: [u8; 15]) -> Self {
-        Self(format!("s_{}", BASE32_DNSSEC.encode(&random)))
+        Self(format!("s_{}", base32::encode(BASE32, &random)))
     }
 
     /// The bytes of its text, for hashing.
@@ -277,6 +280,11 @@ pub struct IdempotencyKey(String);
 impl IdempotencyKey {
     /// The longest key, in bytes.
     pub const BYTES_MAX: usize = 255;
+
+    /// A key from 15 random bytes, for a request that came without one.
+    pub fn mint(random: [u8; 15]) -> Self {
+        Self(base32::encode(BASE32, &random))
+    }
 
     /// The text of it.
     pub fn as_str(&self) -> &str {

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
-use data_encoding::BASE64URL_NOPAD;
+use base64ct::{Base64UrlUnpadded, Encoding as _};
 
 use crate::id::{Actor, Dot, Scope};
 use crate::reject::Reject;
@@ -62,12 +62,12 @@ impl LineKey {
 
     /// The opaque, URL-safe id shown to programs: the same on every device.
     pub fn line_id(&self) -> String {
-        format!("l_{}", BASE64URL_NOPAD.encode(&wire::key_to_bytes(self)))
+        format!("l_{}", Base64UrlUnpadded::encode_string(&wire::key_to_bytes(self)))
     }
 
     /// Reads [`LineKey::line_id`].
     pub fn from_line_id(text: &str) -> Option<Self> {
-        let bytes = BASE64URL_NOPAD.decode(text.strip_prefix("l_")?.as_bytes()).ok()?;
+        let bytes = Base64UrlUnpadded::decode_vec(text.strip_prefix("l_")?).ok()?;
         wire::key_from_bytes(&bytes).ok()
     }
 }
@@ -98,7 +98,7 @@ impl fmt::Debug for LineKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.sku)?;
         self.variant.as_ref().map_or(Ok(()), |variant| write!(f, "|{variant}"))?;
-        self.customization.map_or(Ok(()), |hash| write!(f, "|{}", data_encoding::HEXLOWER.encode(&hash)))
+        self.customization.map_or(Ok(()), |hash| write!(f, "|{}", base16ct::lower::encode_string(&hash)))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Sessions and contexts as signed text: nothing is kept for them on the server. Both are HMAC-SHA-256
 //! over a purpose and the payload, compared in constant time.
 
-use data_encoding::BASE64URL_NOPAD;
+use base64ct::{Base64UrlUnpadded, Encoding as _};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
@@ -106,7 +106,10 @@ impl Signer {
 
     fn session_within(&self, token: &str, now: Millis, ms: u64) -> Result<Session, TokenFault> {
         let payload = self.open("session", token).ok_or(TokenFault::Invalid)?;
-        let session: Session = serde_json::from_slice(&payload).map_err(|_| TokenFault::Invalid)?;
+        let session: Session = str::from_utf8(&payload)
+            .ok()
+            .and_then(|payload| serde_json::from_str(payload).ok())
+            .ok_or(TokenFault::Invalid)?;
         if now > session.issued.plus(ms) {
             return Err(TokenFault::Expired);
         }
@@ -144,11 +147,11 @@ impl Signer {
         let tag = self.mac(purpose, payload).finalize().into_bytes();
         let mut sealed = tag[..MAC_BYTES].to_vec();
         sealed.extend_from_slice(payload);
-        BASE64URL_NOPAD.encode(&sealed)
+        Base64UrlUnpadded::encode_string(&sealed)
     }
 
     fn open(&self, purpose: &str, text: &str) -> Option<Vec<u8>> {
-        let sealed = BASE64URL_NOPAD.decode(text.as_bytes()).ok()?;
+        let sealed = Base64UrlUnpadded::decode_vec(text).ok()?;
         let (tag, payload) = sealed.split_at_checked(MAC_BYTES)?;
         self.mac(purpose, payload).verify_truncated_left(tag).ok()?;
         Some(payload.to_vec())

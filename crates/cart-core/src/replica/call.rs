@@ -297,16 +297,16 @@ pub fn actors_of_key(day: Day, session: &SessionId, key: &str) -> Vec<Actor> {
 }
 
 mod base64_bytes {
-    use data_encoding::BASE64_NOPAD;
+    use base64ct::{Base64Unpadded, Encoding as _};
     use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
 
     pub fn serialize<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(&BASE64_NOPAD.encode(bytes))
+        to.serialize_str(&Base64Unpadded::encode_string(bytes))
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
         let text = String::deserialize(from)?;
-        BASE64_NOPAD.decode(text.as_bytes()).map_err(D::Error::custom)
+        Base64Unpadded::decode_vec(&text).map_err(D::Error::custom)
     }
 }
 

@@ -75,7 +75,7 @@ impl Version {
 
     /// 32 hexadecimal digits.
     pub fn to_hex(self) -> String {
-        data_encoding::HEXLOWER.encode(&self.0)
+        base16ct::lower::encode_string(&self.0)
     }
 }
 
