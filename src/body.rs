@@ -1,6 +1,8 @@
 //! Reading what a client sent: how large, of which type, in which encoding, with which fields.
 
 use serde::de::DeserializeOwned;
+use serde_json::Deserializer;
+use serde_json::de::StrRead;
 use worker::Request;
 
 use crate::error::Problem;
@@ -49,16 +51,20 @@ pub async fn read(request: &mut Request, bytes_max: usize) -> Result<Vec<u8>, Pr
 
 /// A JSON body as `T`. An empty body is `{}`.
 pub async fn json<T: DeserializeOwned>(request: &mut Request) -> Result<T, Problem> {
+    parse(&json_bytes(request).await?)
+}
+
+async fn json_bytes(request: &mut Request) -> Result<Vec<u8>, Problem> {
     let body = read(request, JSON_BYTES_MAX).await?;
     if body.is_empty() {
-        return parse(b"{}");
+        return Ok(b"{}".to_vec());
     }
     let media_type = media_type(request);
     if media_type != "application/json" {
         let detail = format!("the body is {media_type:?}; send JSON with Content-Type: application/json");
         return Err(Problem::new(415, "unsupported_media_type", detail));
     }
-    parse(&body)
+    Ok(body)
 }
 
 /// The body of a sync.
@@ -77,7 +83,15 @@ fn media_type(request: &Request) -> String {
     header.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
+/// Only what depends on the type is here: the rest would be in the Wasm once for each.
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    let mut reader = reader(body)?;
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(refused)?;
+    ended(reader)?;
+    Ok(value)
+}
+
+fn reader(body: &[u8]) -> Result<Deserializer<StrRead<'_>>, Problem> {
     let text = std::str::from_utf8(body).map_err(|error| {
         let at = error.valid_up_to();
         Problem::new(
@@ -90,20 +104,23 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     if text.trim_start().starts_with('[') {
         return Err(Problem::new(422, "invalid_field", "the body is a JSON array; send an object"));
     }
-    let mut reader = serde_json::Deserializer::from_str(text);
-    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-        let path = error.path().to_string();
-        let inner = error.into_inner();
-        if inner.is_data() {
-            let place = if path == "." { String::new() } else { format!("{path}: ") };
-            return Problem::new(422, "invalid_field", format!("{place}{inner}"));
-        }
-        Problem::new(400, "invalid_json", format!("the body is not JSON: {inner}"))
-    })?;
+    Ok(Deserializer::from_str(text))
+}
+
+fn refused(error: serde_path_to_error::Error<serde_json::Error>) -> Problem {
+    let path = error.path().to_string();
+    let inner = error.into_inner();
+    if inner.is_data() {
+        let place = if path == "." { String::new() } else { format!("{path}: ") };
+        return Problem::new(422, "invalid_field", format!("{place}{inner}"));
+    }
+    Problem::new(400, "invalid_json", format!("the body is not JSON: {inner}"))
+}
+
+fn ended(mut reader: Deserializer<StrRead<'_>>) -> Result<(), Problem> {
     reader.end().map_err(|error| {
         Problem::new(400, "invalid_json", format!("something follows the JSON value: {error}"))
-    })?;
-    Ok(value)
+    })
 }
 
 #[cfg(test)]
