@@ -22,11 +22,14 @@ extern "C" {
     ) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(method, catch, js_name = setAlarm)]
     fn set_alarm(this: &RawStorage, at_ms: f64) -> Result<js_sys::Promise, JsValue>;
+    #[wasm_bindgen(method, catch, js_name = deleteAll)]
+    fn delete_all(this: &RawStorage) -> Result<js_sys::Promise, JsValue>;
 }
 
-/// Writes what the effects say, all or nothing. `first` says that the object has no storage yet.
+/// Writes what the effects say, all or nothing. `first` says that the object has no storage yet; the alarm
+/// is meant on a clock that is moved by `skew_ms`.
 /// Nothing is awaited; the output gate holds the reply until it is on disk.
-pub fn commit(state: &State, effects: &[Effect], first: bool) -> worker::Result<Rows> {
+pub fn commit(state: &State, effects: &[Effect], first: bool, skew_ms: i64) -> worker::Result<Rows> {
     if effects
         .iter()
         .all(|effect| matches!(effect, Effect::Reply(_) | Effect::Forward { .. } | Effect::Send { .. }))
@@ -44,8 +47,11 @@ pub fn commit(state: &State, effects: &[Effect], first: bool) -> worker::Result<
     for effect in effects {
         if let Effect::Wake(at) = effect {
             // In the same turn as the rows, so it is in their implicit transaction and behind their gate.
-            let _ = storage.set_alarm(at.0 as f64)?;
+            let _ = storage.set_alarm(at.0.saturating_add_signed(-skew_ms) as f64)?;
             rows.written += 1;
+        }
+        if let Effect::Forget = effect {
+            let _ = storage.delete_all()?;
         }
     }
     Ok(rows)

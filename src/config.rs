@@ -1,8 +1,12 @@
 //! The settings of this deployment, from `wrangler.toml` and secrets.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use cart_core::id::Region;
 use cart_core::idem::Ledger;
 use cart_core::limits::Limits;
+use cart_core::regions::Regions;
 use cart_core::session::Signer;
 use worker::Env;
 
@@ -15,8 +19,14 @@ pub const CURRENCY: &str = "USD";
 pub struct Config {
     /// Development answers any origin and takes the headers that move clock and region.
     pub development: bool,
-    /// The region served here.
-    pub region: Region,
+    /// Where this process stands; `None` where each request says where it comes from.
+    pub here: Option<Region>,
+    /// The regions in use.
+    pub regions: Arc<Regions>,
+    /// The addresses of regions that other processes serve.
+    pub peers: BTreeMap<Region, String>,
+    /// Moves the clock of this process, in development.
+    pub skew_ms: i64,
     /// What signs tokens and contexts.
     pub signer: Signer,
     /// Origins allowed in production.
@@ -30,12 +40,28 @@ impl Config {
     pub fn from_env(env: &Env) -> Result<Self, Problem> {
         let text = |name: &str| env.var(name).map(|value| value.to_string()).ok();
         let number = |name: &str| text(name).and_then(|value| value.parse().ok());
-        let region = text("REGION").and_then(|name| Region::parse(&name));
+        let development = text("ENVIRONMENT").as_deref() == Some("development");
+        let regions = text("REGIONS").unwrap_or_default();
+        let regions: Regions = serde_json::from_str(&regions)
+            .map_err(|error| Problem::misconfigured(&format!("REGIONS: {error}")))?;
+        let here = match text("REGION").as_deref() {
+            None | Some("" | "auto") => None,
+            Some(name) => match Region::parse(name).filter(|region| regions.place(*region).is_some()) {
+                None => return Err(Problem::misconfigured("set REGION to a region of REGIONS, or to auto")),
+                here => here,
+            },
+        };
         let secret = env.secret("TOKEN_SECRET").map(|secret| secret.to_string()).unwrap_or_default();
         let defaults = Limits::default();
         Ok(Self {
-            development: text("ENVIRONMENT").as_deref() == Some("development"),
-            region: region.ok_or_else(|| Problem::misconfigured("set REGION to a region's name"))?,
+            development,
+            here,
+            regions: Arc::new(regions),
+            peers: peers(&text("PEERS").unwrap_or_default())?,
+            skew_ms: text("CLOCK_SKEW_MS")
+                .and_then(|text| text.parse().ok())
+                .filter(|_| development)
+                .unwrap_or_default(),
             signer: Signer::new(secret.as_bytes())
                 .ok_or_else(|| Problem::misconfigured("set the secret TOKEN_SECRET to 32 bytes or more"))?,
             origins: text("ALLOWED_ORIGINS")
@@ -53,4 +79,14 @@ impl Config {
             },
         })
     }
+}
+
+/// `name=url name=url ..`
+fn peers(text: &str) -> Result<BTreeMap<Region, String>, Problem> {
+    let peer = |entry: &str| {
+        let (name, url) = entry.split_once('=')?;
+        Some((Region::parse(name)?, url.trim_end_matches('/').to_owned()))
+    };
+    let peers = text.split_whitespace().map(peer).collect::<Option<_>>();
+    peers.ok_or_else(|| Problem::misconfigured("PEERS is a list of name=url of regions"))
 }

@@ -1,5 +1,6 @@
 //! Refusals as `application/problem+json` (RFC 9457): the only place where one becomes HTTP.
 
+use cart_core::id::Region;
 use cart_core::reject::Reject;
 use serde::{Deserialize, Serialize};
 use worker::{Response, Result};
@@ -13,16 +14,12 @@ pub struct Problem {
     /// What is wrong and what to do.
     pub detail: String,
     /// When to try again, in seconds.
-    #[serde(default)]
     pub retry_after_s: Option<u32>,
     /// The sequence number of the state that refused.
-    #[serde(default)]
     pub sequence: Option<u64>,
     /// The key with which to send the same request again, where the edge made it.
-    #[serde(default)]
     pub idempotency_key: Option<Box<str>>,
     /// The methods of the path, for 405.
-    #[serde(default)]
     pub allow: Option<Box<str>>,
 }
 
@@ -58,6 +55,25 @@ impl Problem {
         if text.contains("SQLITE_FULL") || text.contains("database or disk is full") {
             return Self::new(507, "storage_full", "no more can be stored here; reading still works");
         }
+        Self::retry(
+            503,
+            "replica_unavailable",
+            "the cart did not answer; send the same request with the same Idempotency-Key again",
+        )
+    }
+
+    /// A region that has failed lately, and was not called.
+    pub fn unreachable(region: Region) -> Self {
+        Self::retry(
+            503,
+            "region_unreachable",
+            format!("region {region} cannot be reached at present; send the same request again"),
+        )
+    }
+
+    /// A region that did not answer in time; whether it did it is not known.
+    pub fn hung(region: Region) -> Self {
+        worker::console_error!("region {region}: no answer in time");
         Self::retry(
             503,
             "replica_unavailable",

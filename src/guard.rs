@@ -1,7 +1,10 @@
 //! Who may pass: origin, then session. Yields a verified [`Visitor`]; what a session may touch is decided
 //! by the cart itself.
 
-use cart_core::id::{CartId, IdempotencyKey, SessionId};
+use std::cell::Cell;
+
+use cart_core::breaker::Circuit;
+use cart_core::id::{CartId, IdempotencyKey, Region, SessionId};
 use cart_core::replica::Caller;
 use cart_core::session::{SLIDE_MS, Session, TokenFault};
 use cart_core::time::Millis;
@@ -10,6 +13,7 @@ use worker::{Headers, Request};
 use crate::config::Config;
 use crate::error::Problem;
 use crate::sys;
+use crate::transport;
 
 /// The session's cookie. The prefix makes browsers insist on Secure and Path=/.
 pub const COOKIE: &str = "__Host-evercart";
@@ -28,6 +32,16 @@ pub struct Visitor {
     pub issue: bool,
     /// The session came as a cookie.
     pub by_cookie: bool,
+    /// The session's token is old enough for another region, if the shopper has come nearer to one.
+    pub travels: bool,
+    /// The region that this request is for: named in development, else the nearest.
+    pub near: Region,
+    /// Whether the request named it.
+    pub named: bool,
+    /// Where the request was served.
+    pub served: Cell<Region>,
+    /// Whether what was shown may be older than what the session has been shown.
+    pub partial: Cell<bool>,
 }
 
 impl Visitor {
@@ -35,10 +49,26 @@ impl Visitor {
     pub fn of(request: &Request, config: &Config) -> Result<Self, Problem> {
         let headers = request.headers();
         let skew_ms = skew(headers, config)?;
-        check_region(headers, config)?;
+        let named = named_region(headers, config)?;
+        let near = match named.or(config.here) {
+            Some(region) => region,
+            None => nearest(request, config)?,
+        };
         let now = sys::now(skew_ms);
         let origin = check_origin(request, config)?;
-        Ok(Self { now, skew_ms, origin, session: None, issue: false, by_cookie: false })
+        Ok(Self {
+            now,
+            skew_ms,
+            origin,
+            session: None,
+            issue: false,
+            by_cookie: false,
+            travels: false,
+            near,
+            named: named.is_some(),
+            served: Cell::new(near),
+            partial: Cell::new(false),
+        })
     }
 
     /// Takes the session of the token. Without a token there is none.
@@ -47,6 +77,7 @@ impl Visitor {
         let session = config.signer.session(&token, self.now).map_err(fault)?;
         // The token stays as it came for this request: dots are derived from its day.
         self.issue = self.now > session.issued.plus(SLIDE_MS);
+        self.travels = self.issue;
         self.session = Some(session);
         Ok(())
     }
@@ -70,18 +101,43 @@ impl Visitor {
         self.session()
     }
 
-    /// Opens a new session with a new cart.
+    /// Opens a new session with a new cart, in the region that is to serve it.
     pub fn open(&mut self, config: &Config) -> Result<&Session, Problem> {
         let failed = |error: worker::Error| Problem::object(&error);
+        let healthy = |region| transport::circuit(region) == Circuit::Closed;
+        let near = config.regions.nearest_to(self.near);
+        let region = if self.named || config.here.is_some() {
+            self.near
+        } else {
+            let luck = sys::random_u64().map_err(failed)?;
+            config.regions.assign(&near, healthy, luck).unwrap_or(self.near)
+        };
         self.session = Some(Session {
             id: SessionId::mint(sys::random().map_err(failed)?),
-            root: CartId::mint(config.region, sys::random().map_err(failed)?),
-            region: config.region,
+            root: CartId::mint(region, sys::random().map_err(failed)?),
+            region,
             opened: self.now,
             issued: self.now,
         });
         self.issue = true;
         self.session()
+    }
+
+    /// The region to ask first: the one that serves the session, or, when its token is renewed, the one that
+    /// its shopper has travelled to. In development the one named.
+    pub fn region(&self, config: &Config) -> Region {
+        let serves = self.session.as_ref().map(|session| session.region);
+        match serves.filter(|region| config.regions.place(*region).is_some()) {
+            Some(region) if !self.named && !self.travels => region,
+            _ => self.near,
+        }
+    }
+
+    /// The session as its new token names it: served where it was now, if all it has been shown was there.
+    pub fn renewed(&self) -> Option<Session> {
+        let session = self.session.as_ref().filter(|_| self.issue)?.renewed(self.now);
+        let moved = !self.partial.get() && !self.named;
+        Some(if moved { Session { region: self.served.get(), ..session } } else { session })
     }
 
     /// The token as it came: the header's before the cookie's.
@@ -144,20 +200,38 @@ fn fault(fault: TokenFault) -> Problem {
 fn skew(headers: &Headers, config: &Config) -> Result<i64, Problem> {
     let Some(text) = headers.get("Evercart-Clock-Skew-Ms").ok().flatten().filter(|_| config.development)
     else {
-        return Ok(0);
+        return Ok(config.skew_ms);
     };
     text.parse().map_err(|_| Problem::invalid("Evercart-Clock-Skew-Ms", "use a whole number of milliseconds"))
 }
 
-/// In development the caller may name the region. One is in use so far.
-fn check_region(headers: &Headers, config: &Config) -> Result<(), Problem> {
-    match headers.get("Evercart-Region").ok().flatten().filter(|_| config.development) {
-        Some(name) if name != config.region.name() => Err(Problem::invalid(
+/// In development the caller may name the region.
+fn named_region(headers: &Headers, config: &Config) -> Result<Option<Region>, Problem> {
+    let Some(name) = headers.get("Evercart-Region").ok().flatten().filter(|_| config.development) else {
+        return Ok(None);
+    };
+    let named = Region::parse(&name).filter(|region| config.regions.place(*region).is_some());
+    let names: Vec<_> = config.regions.places.iter().map(|place| place.region.name()).collect();
+    named.map(Some).ok_or_else(|| {
+        Problem::invalid(
             "Evercart-Region",
-            format!("is {name:?}; the region in use is {}", config.region),
-        )),
-        _ => Ok(()),
-    }
+            format!("is {name:?}; the regions in use are {}", names.join(" ")),
+        )
+    })
+}
+
+/// The region nearest to where the platform says that the request comes from.
+fn nearest(request: &Request, config: &Config) -> Result<Region, Problem> {
+    let cf = js_sys::Reflect::get(request.inner(), &"cf".into()).unwrap_or_default();
+    let degrees = |name: &str| {
+        let value = js_sys::Reflect::get(&cf, &name.into()).ok()?;
+        value.as_f64().or_else(|| Some(js_sys::parse_float(&value.as_string()?))).filter(|it| it.is_finite())
+    };
+    let near = match (degrees("latitude"), degrees("longitude")) {
+        (Some(latitude), Some(longitude)) => config.regions.nearest(latitude, longitude).first().copied(),
+        _ => config.regions.places.first().map(|place| place.region),
+    };
+    near.ok_or_else(|| Problem::misconfigured("REGIONS names no region"))
 }
 
 /// A browser's request from another site: any in development, those of the list in production.

@@ -28,6 +28,7 @@ mod respond;
 pub mod route;
 mod rows;
 mod sys;
+mod transport;
 
 use worker::{Context, Env, Request, Response, Result, event};
 

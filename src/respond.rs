@@ -1,7 +1,7 @@
 //! Answers: the view of a cart with its headers, and what every answer carries.
 
 use cart_core::cart::Cart;
-use cart_core::id::CartId;
+use cart_core::id::{CartId, Region};
 use cart_core::replica::{Reply, seen_of};
 use cart_core::session::{RENEW_MS, Session};
 use cart_core::time::Millis;
@@ -36,6 +36,7 @@ pub async fn show(
     config: &Config,
     cart_id: &CartId,
     reply: &Reply,
+    region: Region,
     now: Millis,
 ) -> Result<Shown, Problem> {
     let cart = Cart::from_bytes(&reply.cart)?;
@@ -43,9 +44,9 @@ pub async fn show(
     let context = config.signer.context(cart_id, &seen_of(&cart));
     let occasion = Occasion {
         cart_id,
-        region: config.region,
+        region,
         context: context.clone(),
-        partial: false,
+        partial: reply.partial,
         updated_at: rfc3339(reply.updated),
         currency: CURRENCY,
     };
@@ -124,8 +125,10 @@ pub fn common_headers(
     visitor: Option<&Visitor>,
 ) {
     let mut set = Setter(response.headers());
-    if let Some(config) = config {
-        set.put("Evercart-Region", config.region.name());
+    if let Some(visitor) = visitor {
+        set.put("Evercart-Region", visitor.served.get().name());
+    } else if let Some(here) = config.and_then(|config| config.here) {
+        set.put("Evercart-Region", here.name());
     }
     if let Ok(Some(parent)) = request.headers().get("traceparent") {
         set.put("traceparent", &parent);
@@ -138,10 +141,10 @@ pub fn common_headers(
         set.put("Vary", "Origin");
     }
     if let (Some(config), Some(visitor)) = (config, visitor)
-        && let (Some(session), true) = (&visitor.session, visitor.issue)
+        && let Some(session) = visitor.renewed()
         && !(400..500).contains(&response.status_code())
     {
-        let token = config.signer.token(&session.renewed(visitor.now));
+        let token = config.signer.token(&session);
         // A script that has only the cookie is not given the token.
         if !visitor.by_cookie {
             set.put("Evercart-Token", &token);

@@ -24,12 +24,13 @@ impl Exchange<'_> {
     pub(super) async fn create_cart(&mut self) -> Result<Response, Problem> {
         let NewCart { currency } = body::json(self.request).await?;
         let (key, minted) = guard::idempotency_key(self.request.headers())?;
+        self.minted = minted;
         let fresh = self.visitor.session.is_none();
         let session = self.visitor.session_or_new(self.config)?.clone();
         let cart_id = if fresh {
             session.root.clone()
         } else {
-            CartId::derive(self.config.region, &session.id, key.as_str())
+            CartId::derive(session.region, &session.id, key.as_str())
         };
         let fields = |currency| Fields { currency: Some(currency), ..Fields::default() };
         let commands = currency.map(|currency| Command::Update(fields(currency)));
@@ -97,8 +98,9 @@ impl Exchange<'_> {
             view: Value,
             state: String,
         }
-        let (cart_id, reply, _) = self.read(cart).await?;
-        let shown = respond::show(self.env, self.config, &cart_id, &reply, self.visitor.now).await?;
+        let (cart_id, reply, head) = self.read(cart).await?;
+        let shown =
+            respond::show(self.env, self.config, &cart_id, &reply, head.region, self.visitor.now).await?;
         let session = self.visitor.session()?;
         let export = Export {
             session_id: session.id.as_str().to_owned(),

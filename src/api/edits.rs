@@ -113,8 +113,9 @@ impl Exchange<'_> {
         cart_id: &CartId,
         wanted: &str,
     ) -> Result<Option<String>, Problem> {
-        let (reply, _) = self.call_as(session, cart_id, Input::Read).await?;
-        let shown = respond::show(self.env, self.config, cart_id, &reply, self.visitor.now).await?;
+        let (reply, head) = self.call_as(session, cart_id, Input::Read).await?;
+        let shown =
+            respond::show(self.env, self.config, cart_id, &reply, head.region, self.visitor.now).await?;
         Ok(respond::etag_is(wanted, &shown.etag).then_some(shown.version))
     }
 }

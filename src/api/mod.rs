@@ -23,9 +23,12 @@ use crate::catalog;
 use crate::config::Config;
 use crate::error::Problem;
 use crate::guard::{self, Visitor};
-use crate::objects::cart::send;
 use crate::respond::{self, Setter};
 use crate::route::{Endpoint, Route};
+use crate::transport;
+
+/// How long a session's first cart counts as new, in milliseconds: nobody else is asked for it.
+const FRESH_MS: u64 = 60_000;
 
 /// Serves a request. Refusals become problem+json here and nowhere else.
 pub async fn serve(mut request: Request, env: &Env) -> worker::Result<Response> {
@@ -64,6 +67,9 @@ async fn handle(
         && let Some(methods) = Route::methods(path)
     {
         return respond::preflight(&methods).map_err(ours);
+    }
+    if path == transport::PATH && method == "POST" {
+        return transport::receive(request, env, config).await;
     }
     let route = Route::find(&method, path)?;
     let mut exchange = Exchange { request, env, config, visitor, query: Query::of(query)?, minted: false };
@@ -247,9 +253,58 @@ impl Exchange<'_> {
         self.send(cart_id, guard::caller(session, false), input).await
     }
 
+    /// Calls a cart's replica: that in the session's region, or, where it fails, in the next nearest. What only
+    /// the cart's home may do goes there.
     async fn send(&self, cart_id: &CartId, caller: Caller, input: Input) -> Result<(Reply, Head), Problem> {
-        let (cart_id, region, skew_ms) = (cart_id.clone(), self.config.region, self.visitor.skew_ms);
-        send(self.env, &Call { cart_id, region, caller, input, skew_ms }).await
+        let (config, visitor) = (self.config, &self.visitor);
+        let at_home = matches!(input, Input::Expect { .. } | Input::Unexpect { .. } | Input::Seal { .. });
+        let first = if at_home { cart_id.first_home() } else { visitor.region(config) };
+        let shown_by = visitor.session.as_ref().map(|session| session.region);
+        let fresh =
+            visitor.session.as_ref().is_some_and(|session| {
+                session.root == *cart_id && visitor.now < session.opened.plus(FRESH_MS)
+            }) || (self.minted && matches!(input, Input::Open(_)));
+        let mut call = Call {
+            cart_id: cart_id.clone(),
+            region: first,
+            caller,
+            fresh: fresh && first == cart_id.first_home(),
+            shown_by: None,
+            skew_ms: visitor.skew_ms,
+            input,
+        };
+        let mut near = config.regions.nearest_to(first).into_iter();
+        if at_home {
+            near = vec![first].into_iter();
+        }
+        let mut refusal = Problem::misconfigured("REGIONS names no region");
+        while let Some(region) = near.next() {
+            call.region = region;
+            call.shown_by = shown_by.filter(|shown| *shown != region && !at_home);
+            match transport::send(self.env, config, &call).await {
+                Ok((Reply { kind: ReplyKind::AtHome(home), .. }, _)) if at_home => {
+                    near = vec![home].into_iter();
+                }
+                Ok((reply, head)) => {
+                    visitor.served.set(head.region);
+                    visitor.partial.set(visitor.partial.get() || reply.partial);
+                    return Ok((reply, head));
+                }
+                Err(problem) if elsewhere(&problem) => {
+                    if problem.code == "replica_unavailable" && counts_on_the_outcome(&call.input) {
+                        return Err(Problem::retry(
+                            503,
+                            "outcome_unknown",
+                            "whether it was taken off is not known; send the same request with the same \
+                             Idempotency-Key again, or with the context of a view",
+                        ));
+                    }
+                    refusal = problem;
+                }
+                Err(problem) => return Err(problem),
+            }
+        }
+        Err(refusal)
     }
 
     /// The view after a call.
@@ -260,7 +315,8 @@ impl Exchange<'_> {
         head: &Head,
         status: u16,
     ) -> Result<Response, Problem> {
-        let shown = respond::show(self.env, self.config, cart_id, reply, self.visitor.now).await?;
+        let shown =
+            respond::show(self.env, self.config, cart_id, reply, head.region, self.visitor.now).await?;
         let response = shown.response(self.request, status)?;
         respond::replica_headers(&response, reply, head, self.config);
         Ok(response)
@@ -279,4 +335,17 @@ fn odd_reply() -> Problem {
 
 fn ours(error: worker::Error) -> Problem {
     Problem::object(&error)
+}
+
+/// Whether the same call may succeed in another region.
+fn elsewhere(problem: &Problem) -> bool {
+    ["replica_unavailable", "region_unreachable", "replica_damaged", "storage_full"]
+        .contains(&problem.code.as_str())
+}
+
+/// A decrement is counted against what its replica holds: where it may have been done, it is not done again
+/// elsewhere, unless the caller's context says what it was meant for.
+fn counts_on_the_outcome(input: &Input) -> bool {
+    let Input::Edit(edit) = input else { return false };
+    edit.seen.is_none() && edit.commands.iter().any(|command| matches!(command, Command::Decrement { .. }))
 }

@@ -4,8 +4,14 @@
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
-use cart_core::replica::{Caller, Effect, Input, Replica, Reply};
+use cart_core::frame::Holder;
+use cart_core::id::Region;
+use cart_core::packed::{pack, unpack};
+use cart_core::reject::Reject;
+use cart_core::replica::{Caller, Effect, Input, Replica, ReplyKind};
 use cart_core::time::Millis;
+use futures_util::future::join_all;
+use futures_util::lock::Mutex;
 use worker::{DurableObject, Env, Request, Response, Result, State, durable_object};
 
 use crate::call::{Call, Head, Rows};
@@ -14,6 +20,12 @@ use crate::config::Config;
 use crate::error::Problem;
 use crate::rows;
 use crate::sys;
+use crate::transport::{self, CALL_MS, PULL_MS};
+
+/// When an alarm that failed goes off again.
+const ALARM_RETRY: Duration = Duration::from_secs(5);
+/// How long those who hold the cart, and could not be reached, are not asked again, in milliseconds.
+const ASK_AGAIN_MS: u64 = 2_000;
 
 #[durable_object]
 pub struct CartObject {
@@ -24,6 +36,9 @@ pub struct CartObject {
     /// Whether the object has a row.
     stored: Cell<bool>,
     rows_since_wake: Cell<Rows>,
+    /// One asks the other holders for all; and when that was in vain last.
+    asking: Mutex<()>,
+    asked: Cell<Millis>,
 }
 
 impl DurableObject for CartObject {
@@ -34,14 +49,19 @@ impl DurableObject for CartObject {
             replica: RefCell::new(None),
             stored: Cell::new(false),
             rows_since_wake: Cell::new(Rows::default()),
+            asking: Mutex::new(()),
+            asked: Cell::new(Millis(0)),
         }
     }
 
     async fn fetch(&self, mut request: Request) -> Result<Response> {
-        let body = request.text().await?;
-        let call: Call = serde_json::from_str(&body)?;
-        let head = self.turn(&call);
-        Response::from_bytes(head.to_bytes()?)
+        let call: Call = unpack(&request.bytes().await?).map_err(|reject| damaged(&reject))?;
+        let current = self.prepare(&call).await;
+        let mut head = self.turn(&call);
+        if let Ok(reply) = &mut head.reply {
+            reply.partial |= !current;
+        }
+        Response::from_bytes(pack(&head))
     }
 
     /// Never fails: what could not be done is armed again by the next request or the retry of the alarm.
@@ -70,7 +90,7 @@ impl CartObject {
         });
         self.rows_since_wake.set(self.rows_since_wake.get().plus(rows));
         let sequence = self.replica.borrow().as_ref().map_or(0, |replica| replica.book().sequence);
-        Head { reply, sequence, rows, rows_since_wake: self.rows_since_wake.get() }
+        Head { reply, region: call.region, sequence, rows, rows_since_wake: self.rows_since_wake.get() }
     }
 
     fn step(&self, call: &Call, rows: &mut Rows) -> Result<Vec<Effect>, Problem> {
@@ -91,11 +111,15 @@ impl CartObject {
         }
         let effects = replica.step(&call.caller, input, now);
         // On failure `slot` stays empty: the next call reads what is stored.
-        *rows = rows.plus(commit(&self.state, &effects, !self.stored.get()).map_err(failed)?);
+        *rows = rows.plus(commit(&self.state, &effects, !self.stored.get(), call.skew_ms).map_err(failed)?);
         if effects.iter().any(|effect| matches!(effect, Effect::Put(_))) {
             self.stored.set(true);
         }
-        *slot = Some(replica);
+        if effects.contains(&Effect::Forget) {
+            self.stored.set(false);
+        } else {
+            *slot = Some(replica);
+        }
         Ok(effects)
     }
 
@@ -115,86 +139,199 @@ impl CartObject {
                 Replica::new(call.cart_id.clone(), call.region, incarnation, now)
             }
         };
-        Ok(replica.configured(config.limits, config.key_ms))
+        Ok(replica.configured(config.limits, config.key_ms).among(config.regions))
+    }
+
+    /// Makes sure that the replica knows what it must before it answers: one without storage what other
+    /// holders have, any what another region has shown to this session. Returns whether it does. Nobody is
+    /// waited for longer than a moment.
+    async fn prepare(&self, call: &Call) -> bool {
+        let tells = matches!(call.input, Input::Frame { .. } | Input::Receipts { .. });
+        let Ok(config) = Config::from_env(&self.env) else { return true };
+        let mut rows = Rows::default();
+        let mut slot = self.replica.borrow_mut();
+        if slot.is_none() {
+            *slot = self.load(call, sys::now(call.skew_ms), &mut rows).ok();
+        }
+        let Some(replica) = slot.as_ref() else { return true };
+        let home = replica.home().region;
+        let unknown = !replica.book().joined && !self.stored.get();
+        drop(slot);
+        self.rows_since_wake.set(self.rows_since_wake.get().plus(rows));
+        // A frame brings what an absent replica would ask for; only the home has to look in its store first.
+        if unknown && call.fresh {
+            self.tell(call, Input::Fresh);
+        } else if unknown && !(tells && call.region != home) {
+            self.ask_all(call, &config, home).await;
+        }
+        match call.shown_by.filter(|region| *region != call.region) {
+            Some(region) => self.pull(call, &config, Holder::Replica(region)).await.is_ok(),
+            None => true,
+        }
+    }
+
+    /// Asks those who may hold the cart, until one answers.
+    async fn ask_all(&self, call: &Call, config: &Config, home: Region) {
+        let _one = self.asking.lock().await;
+        let joined = self.replica.borrow().as_ref().is_some_and(|replica| replica.book().joined);
+        if joined || transport::now() < self.asked.get().plus(ASK_AGAIN_MS) {
+            return;
+        }
+        if call.region != home && self.pull(call, config, Holder::Replica(home)).await.is_ok() {
+            return;
+        }
+        self.asked.set(transport::now());
+        if call.region == home {
+            self.tell(call, Input::Fresh);
+        }
+    }
+
+    /// A step of the service's own, whose reply nobody waits for.
+    fn tell(&self, call: &Call, input: Input) -> Option<(ReplyKind, Vec<Effect>)> {
+        let mut rows = Rows::default();
+        let call = Call { caller: Caller::Service, input, shown_by: None, ..call.clone() };
+        let effects = self.step(&call, &mut rows);
+        self.rows_since_wake.set(self.rows_since_wake.get().plus(rows));
+        let mut effects = effects.inspect_err(|problem| worker::console_error!("{}", problem.detail)).ok()?;
+        match effects.pop() {
+            Some(Effect::Reply(Ok(reply))) => Some((reply.kind, effects)),
+            Some(Effect::Reply(Err(reject))) => {
+                worker::console_error!("refused: {reject}");
+                None
+            }
+            _ => None,
+        }
+    }
+
+    /// Asks a holder for what is lacking here, and takes it in.
+    async fn pull(&self, call: &Call, config: &Config, from: Holder) -> Result<(), Problem> {
+        let unreachable = || Problem::unreachable(from.region());
+        let (_, effects) = self.tell(call, Input::Pull { from }).ok_or_else(unreachable)?;
+        let frames = effects.into_iter().filter_map(|effect| match effect {
+            Effect::Send { to, frame } => Some((to, frame)),
+            _ => None,
+        });
+        for (to, frame) in frames {
+            let answer = self.hand(call, config, to, frame, PULL_MS).await?;
+            self.take(call, config, vec![answer]).await;
+        }
+        Ok(())
+    }
+
+    /// Hands a frame to a holder. A replica answers with its receipt, and with a frame if it was asked to.
+    async fn hand(
+        &self,
+        call: &Call,
+        config: &Config,
+        to: Holder,
+        frame: Vec<u8>,
+        deadline_ms: u64,
+    ) -> Result<Answer, Problem> {
+        let input = Input::Frame { bytes: frame };
+        let there = Call {
+            caller: Caller::Service,
+            region: to.region(),
+            input,
+            shown_by: None,
+            fresh: false,
+            ..call.clone()
+        };
+        let (reply, _) = transport::send_within(&self.env, config, &there, deadline_ms).await?;
+        match reply.kind {
+            ReplyKind::Taken { receipt, frame } => Ok(Answer { from: to, receipt, frame }),
+            _ => Err(Problem::unreachable(to.region())),
+        }
+    }
+
+    /// Takes in what holders have answered, and acknowledges the frames among it.
+    async fn take(&self, call: &Call, config: &Config, answers: Vec<Answer>) {
+        let receipts: Vec<_> = answers.iter().map(|answer| answer.receipt.clone()).collect();
+        if !receipts.is_empty() {
+            self.tell(call, Input::Receipts { receipts });
+        }
+        for Answer { from, frame, .. } in answers {
+            let Some(bytes) = frame else { continue };
+            let Some((ReplyKind::Taken { receipt, .. }, _)) = self.tell(call, Input::Frame { bytes }) else {
+                continue;
+            };
+            let there = Call {
+                caller: Caller::Service,
+                region: from.region(),
+                input: Input::Receipts { receipts: vec![receipt] },
+                shown_by: None,
+                ..call.clone()
+            };
+            // If it is not heard, the other asks again.
+            drop(transport::send_within(&self.env, config, &there, PULL_MS).await);
+        }
     }
 
     async fn tick(&self) -> Result<()> {
+        let config = Config::from_env(&self.env).map_err(to_error)?;
         let (row, mut rows) = rows::replica::read(&self.state.storage().sql())?;
         let Some(row) = row else { return Ok(()) };
-        let book = Replica::from_row(&row).map_err(|reject| worker::Error::RustError(reject.to_string()))?;
+        let book = Replica::from_row(&row).map_err(|reject| damaged(&reject))?;
         let book = book.book().clone();
         let call = |input| Call {
             cart_id: book.cart_id.clone(),
             region: book.region,
             caller: Caller::Service,
             input,
-            skew_ms: 0,
+            fresh: false,
+            shown_by: None,
+            skew_ms: config.skew_ms,
         };
         let effects = self.step(&call(Input::Tick), &mut rows).map_err(to_error)?;
+        self.rows_since_wake.set(self.rows_since_wake.get().plus(rows));
+        let (mut frames, mut forwards) = (Vec::new(), Vec::new());
         for effect in effects {
-            if let Effect::Forward { into, delta, path } = effect {
-                let join = Input::Join { state: delta.clone(), path };
-                match send(&self.env, &Call { cart_id: into, ..call(join) }).await {
-                    Ok(_) => drop(self.step(&call(Input::Forwarded { delta }), &mut rows).map_err(to_error)?),
-                    // The step has armed the next try.
-                    Err(problem) => worker::console_error!("forwarding: {}", problem.detail),
+            match effect {
+                Effect::Send { to, frame } => frames.push((to, frame)),
+                Effect::Forward { into, delta, path } => forwards.push((into, delta, path)),
+                _ => {}
+            }
+        }
+        let here = call(Input::Tick);
+        let sent = join_all(
+            frames
+                .into_iter()
+                .map(async |(to, frame)| (to, self.hand(&here, &config, to, frame, CALL_MS).await)),
+        );
+        let mut answers = Vec::new();
+        for (to, answer) in sent.await {
+            match answer {
+                Ok(answer) => answers.push(answer),
+                Err(problem) => {
+                    worker::console_error!("telling {to}: {}", problem.detail);
+                    self.tell(&here, Input::Missed { to });
                 }
             }
         }
-        self.rows_since_wake.set(self.rows_since_wake.get().plus(rows));
+        self.take(&here, &config, answers).await;
+        for (into, delta, path) in forwards {
+            let region = into.first_home();
+            let join = Input::Join { state: delta.clone(), path };
+            match transport::send(&self.env, &config, &Call { cart_id: into, region, ..call(join) }).await {
+                Ok(_) => drop(self.tell(&here, Input::Forwarded { delta })),
+                // The step has armed the next try.
+                Err(problem) => worker::console_error!("forwarding: {}", problem.detail),
+            }
+        }
         Ok(())
     }
 }
 
+/// What a holder answered to a frame.
+struct Answer {
+    from: Holder,
+    receipt: Vec<u8>,
+    frame: Option<Vec<u8>>,
+}
+
+fn damaged(reject: &Reject) -> worker::Error {
+    worker::Error::RustError(reject.to_string())
+}
+
 fn to_error(problem: Problem) -> worker::Error {
     worker::Error::RustError(format!("{}: {}", problem.code, problem.detail))
-}
-
-/// When an alarm that failed goes off again.
-const ALARM_RETRY: Duration = Duration::from_secs(5);
-
-/// How often a call is tried while the platform says that trying again may help.
-const TRIES_MAX: u32 = 3;
-
-/// Calls a cart's object. Every call may be repeated: edits by their dots, the rest by what they are.
-pub async fn send(env: &Env, call: &Call) -> Result<(Reply, Head), Problem> {
-    let body = serde_json::to_vec(call).map_err(|error| Problem::object(&error.into()))?;
-    let name = call.cart_id.object_name(call.region);
-    let mut tries = 0;
-    let bytes = loop {
-        tries += 1;
-        match attempt(env, &name, call, &body).await {
-            Ok(bytes) => break bytes,
-            Err(error) if tries < TRIES_MAX && may_retry(&error) => {}
-            Err(error) => return Err(Problem::object(&error)),
-        }
-    };
-    let head = Head::from_bytes(&bytes)
-        .ok_or_else(|| Problem::object(&worker::Error::RustError("the object's answer is damaged".into())))?;
-    match head.reply.clone() {
-        Ok(reply) => Ok((reply, head)),
-        // A foreign cart's number is nobody's business.
-        Err(problem) if problem.code == "cart_not_found" => Err(problem),
-        Err(problem) => Err(Problem { sequence: Some(head.sequence), ..problem }),
-    }
-}
-
-async fn attempt(env: &Env, name: &str, call: &Call, body: &[u8]) -> Result<Vec<u8>> {
-    // A fresh stub each time: one that has failed stays broken.
-    let stub = env.durable_object("CARTS")?.get_by_name_with_location_hint(name, call.region.name())?;
-    let mut init = worker::RequestInit::new();
-    init.with_method(worker::Method::Post).with_body(Some(js_sys::Uint8Array::from(body).into()));
-    let request = Request::new_with_init("https://cart/call", &init)?;
-    let mut response = stub.fetch_with_request(request).await?;
-    if response.status_code() != 200 {
-        return Err(worker::Error::RustError(format!("the object answered {}", response.status_code())));
-    }
-    response.bytes().await
-}
-
-/// The platform marks its errors: `retryable`, and `overloaded` where another try would make it worse.
-fn may_retry(error: &worker::Error) -> bool {
-    let worker::Error::UnknownJsError { original, .. } = error else { return false };
-    let is = |name: &str| js_sys::Reflect::get(original, &name.into()).is_ok_and(|value| value.is_truthy());
-    is("retryable") && !is("overloaded")
 }

@@ -17,9 +17,9 @@ pub fn read(sql: &SqlStorage) -> worker::Result<(Option<Row>, Rows)> {
     let mut row = None;
     for values in cursor.raw() {
         row = match <[SqlStorageValue; 3]>::try_from(values?) {
-            Ok(
-                [SqlStorageValue::Blob(cart), SqlStorageValue::String(book), SqlStorageValue::Blob(ledger)],
-            ) => Some(Row { cart, book, ledger }),
+            Ok([SqlStorageValue::Blob(cart), SqlStorageValue::Blob(book), SqlStorageValue::Blob(ledger)]) => {
+                Some(Row { cart, book, ledger })
+            }
             _ => return Err(worker::Error::RustError("the replica's row is damaged".into())),
         };
     }
@@ -34,7 +34,7 @@ pub fn write(sql: &SqlStorage, row: &Row, first: bool) -> worker::Result<Rows> {
     }
     let made = run(
         sql,
-        "CREATE TABLE replica (id INTEGER PRIMARY KEY, cart BLOB, book TEXT, ledger BLOB NOT NULL, until INTEGER)",
+        "CREATE TABLE replica (id INTEGER PRIMARY KEY, cart BLOB, book BLOB, ledger BLOB NOT NULL, until INTEGER)",
         Vec::new(),
     )?;
     let written = run(sql, "INSERT INTO replica (id, cart, book, ledger) VALUES (1, ?, ?, ?)", values)?;

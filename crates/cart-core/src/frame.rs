@@ -10,12 +10,11 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::cart::Cart;
 use crate::id::Region;
+use crate::packed::{pack, unpack};
 use crate::reject::Reject;
 use crate::ties::Ties;
 use crate::wire::Version;
 
-/// The first byte of frames and receipts.
-pub const FORMAT: u8 = 1;
 /// The largest frame, in bytes: some states at their bound, joined.
 pub const FRAME_BYTES_MAX: usize = 1_024 * 1_024;
 
@@ -108,14 +107,14 @@ pub struct Receipt {
 /// A digest of all that a holder has of a cart, for "are we equal?".
 pub fn digest(cart: &Cart, ties: &Ties) -> [u8; 16] {
     let mut bytes = cart.to_bytes();
-    bytes.extend(encode(ties));
+    bytes.extend(pack(ties));
     Version::of_bytes(&bytes).0
 }
 
 impl Frame {
     /// `format | fields`.
     pub fn to_bytes(&self) -> Vec<u8> {
-        encode(self)
+        pack(self)
     }
 
     /// Reads [`Frame::to_bytes`].
@@ -124,14 +123,14 @@ impl Frame {
     /// [`Reject::Malformed`] for anything else, [`Reject::FrameTooLarge`], or [`Reject::FrameTooNew`] for one
     /// of a later version.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Reject> {
-        decode(bytes)
+        unpack_bounded(bytes)
     }
 }
 
 impl Receipt {
     /// `format | fields`.
     pub fn to_bytes(&self) -> Vec<u8> {
-        encode(self)
+        pack(self)
     }
 
     /// Reads [`Receipt::to_bytes`].
@@ -139,26 +138,13 @@ impl Receipt {
     /// # Errors
     /// As [`Frame::from_bytes`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Reject> {
-        decode(bytes)
+        unpack_bounded(bytes)
     }
 }
 
-/// The bytes of what goes between holders or lies in a store, behind the format.
-pub(crate) fn encode<T: Serialize>(value: &T) -> Vec<u8> {
-    postcard::to_extend(value, vec![FORMAT]).expect("numbers, texts and bytes can be written")
-}
-
-pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Reject> {
+fn unpack_bounded<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Reject> {
     if bytes.len() > FRAME_BYTES_MAX {
         return Err(Reject::FrameTooLarge { max: FRAME_BYTES_MAX });
     }
-    match bytes.split_first() {
-        Some((&FORMAT, rest)) => match postcard::take_from_bytes(rest) {
-            Ok((value, [])) => Ok(value),
-            Ok(_) => Err(Reject::Malformed("bytes follow its end")),
-            Err(_) => Err(Reject::Malformed("the frame is cut off or not of its form")),
-        },
-        Some((format, _)) if *format > FORMAT => Err(Reject::FrameTooNew { reads: FORMAT }),
-        _ => Err(Reject::Malformed("the frame has no format")),
-    }
+    unpack(bytes)
 }

@@ -4,6 +4,7 @@
 use crate::cart::Cart;
 use crate::frame::{self, Frame, Holder, Receipt};
 use crate::id::Region;
+use crate::packed::{pack, unpack};
 use crate::reject::Reject;
 use crate::ties::Ties;
 
@@ -37,12 +38,12 @@ impl Stored {
     /// # Errors
     /// [`Reject::Malformed`] if it is damaged.
     pub fn from_parts(incarnation: u64, rev: u64, cart: &[u8], ties: &[u8]) -> Result<Self, Reject> {
-        Ok(Self { incarnation, rev, cart: Cart::from_bytes(cart)?, ties: frame::decode(ties)? })
+        Ok(Self { incarnation, rev, cart: Cart::from_bytes(cart)?, ties: unpack(ties)? })
     }
 
     /// The bytes of the ties, as [`Stored::from_parts`] reads them.
     pub fn ties_bytes(&self) -> Vec<u8> {
-        frame::encode(&self.ties)
+        pack(&self.ties)
     }
 
     /// All that the store of `region` holds, as a frame that is whole.

@@ -28,8 +28,8 @@ pub const SESSION_CARTS_MAX: usize = 1_000;
 pub struct Row {
     /// The cart's canonical bytes.
     pub cart: Vec<u8>,
-    /// The book, as JSON.
-    pub book: String,
+    /// The book, packed.
+    pub book: Vec<u8>,
     /// The ledger's open page.
     pub ledger: Vec<u8>,
 }
@@ -88,7 +88,7 @@ pub struct Link {
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Forwarding {
     /// The changes that have not arrived there yet, joined; empty if all have.
-    #[serde(with = "super::call::base64_cart")]
+    #[serde(with = "super::call::canonical")]
     pub outbox: Cart,
     /// The carts that changes in it have come through.
     pub path: Vec<CartId>,

@@ -16,7 +16,6 @@ pub const RETRY_DAYS: u16 = 2;
 
 /// Who calls.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
 pub enum Caller {
     /// A shopper's session, verified.
     Session {
@@ -35,7 +34,6 @@ pub enum Caller {
 
 /// All that can be asked of a replica.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
 pub enum Input {
     /// The state.
     Read,
@@ -46,7 +44,6 @@ pub enum Input {
     /// A device's delta and context.
     Sync {
         /// The bytes of a [`SyncRequest`].
-        #[serde(with = "base64_bytes")]
         request: Vec<u8>,
     },
     /// An actor for a replica instance of a device.
@@ -99,7 +96,6 @@ pub enum Input {
     /// Joins what a guest's cart sends.
     Join {
         /// Its canonical bytes.
-        #[serde(with = "base64_bytes")]
         state: Vec<u8>,
         /// The carts it has come through: where it comes a second time, it goes no further.
         path: Vec<CartId>,
@@ -107,7 +103,6 @@ pub enum Input {
     /// What was forwarded has arrived.
     Forwarded {
         /// The canonical bytes that were sent.
-        #[serde(with = "base64_bytes")]
         delta: Vec<u8>,
     },
     /// The cart goes for ever (privacy).
@@ -117,13 +112,11 @@ pub enum Input {
     /// What another holder tells, pushed or as the answer to a pull.
     Frame {
         /// The bytes of a [`crate::frame::Frame`].
-        #[serde(with = "base64_bytes")]
         bytes: Vec<u8>,
     },
     /// Holders have taken in what was sent.
     Receipts {
         /// The bytes of a [`crate::frame::Receipt`] each.
-        #[serde(with = "base64_list")]
         receipts: Vec<Vec<u8>>,
     },
     /// What was sent got no answer.
@@ -158,12 +151,11 @@ pub struct Edit {
     /// The actors under which the key may have been used: today's first, then those of the days before.
     pub actors: Vec<Actor>,
     /// What to do.
+    #[serde(with = "json")]
     pub commands: Vec<Command>,
     /// What the caller saw: the verified bytes of a view's context. Absent: what the replica holds.
-    #[serde(default, with = "base64_option")]
     pub seen: Option<Vec<u8>>,
     /// Refuse unless the state has this version (`If-Match`).
-    #[serde(default)]
     pub if_version: Option<String>,
     /// Entries of pages put aside, where [`Replica::wants_pages`] asked for them.
     #[serde(skip)]
@@ -241,16 +233,13 @@ pub struct Reply {
     /// When the cart was made.
     pub created: Millis,
     /// The replica has not yet heard of what was there before it.
-    #[serde(default)]
     pub partial: bool,
     /// The cart's canonical bytes, where the answer shows the state.
-    #[serde(skip)]
     pub cart: Vec<u8>,
 }
 
 /// The kinds of answer.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
 pub enum ReplyKind {
     /// The state.
     State {
@@ -267,9 +256,9 @@ pub enum ReplyKind {
         before: Vec<CartId>,
     },
     /// What the device lacks: the bytes of a [`SyncResponse`].
-    Synced(#[serde(with = "base64_bytes")] Vec<u8>),
+    Synced(Vec<u8>),
     /// The guest's cart is sealed: what the user's cart is to join.
-    Sealed(#[serde(with = "base64_bytes")] Vec<u8>),
+    Sealed(Vec<u8>),
     /// A lease.
     Leased(Lease),
     /// The session's carts, oldest first.
@@ -279,10 +268,8 @@ pub enum ReplyKind {
     /// A frame was taken in.
     Taken {
         /// The bytes of a [`crate::frame::Receipt`].
-        #[serde(with = "base64_bytes")]
         receipt: Vec<u8>,
         /// The bytes of a [`crate::frame::Frame`], if the sender asked for what it lacks.
-        #[serde(default, with = "base64_option")]
         frame: Option<Vec<u8>>,
     },
     /// Only the cart's home can do that.
@@ -296,61 +283,34 @@ pub fn actors_of_key(day: Day, session: &SessionId, key: &str) -> Vec<Actor> {
     (0..=RETRY_DAYS).map(|back| Actor::derive(day.before(back), session, key)).collect()
 }
 
-mod base64_bytes {
-    use base64ct::{Base64Unpadded, Encoding as _};
-    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+/// Commands as the JSON they came in: they are told apart by a field.
+mod json {
+    use serde::{
+        Deserialize as _, Deserializer, Serialize as _, Serializer, de::Error as _, ser::Error as _,
+    };
 
-    pub fn serialize<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(&Base64Unpadded::encode_string(bytes))
+    use crate::command::Command;
+
+    pub fn serialize<S: Serializer>(commands: &[Command], to: S) -> Result<S::Ok, S::Error> {
+        serde_json::to_string(commands).map_err(S::Error::custom)?.serialize(to)
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
-        let text = String::deserialize(from)?;
-        Base64Unpadded::decode_vec(&text).map_err(D::Error::custom)
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Command>, D::Error> {
+        serde_json::from_str(&String::deserialize(from)?).map_err(D::Error::custom)
     }
 }
 
 /// A cart as its canonical bytes.
-pub(super) mod base64_cart {
-    use serde::{Deserializer, Serializer, de::Error as _};
+pub(super) mod canonical {
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de::Error as _};
 
     use crate::cart::Cart;
 
     pub fn serialize<S: Serializer>(cart: &Cart, to: S) -> Result<S::Ok, S::Error> {
-        super::base64_bytes::serialize(&cart.to_bytes(), to)
+        cart.to_bytes().serialize(to)
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Cart, D::Error> {
-        Cart::from_bytes(&super::base64_bytes::deserialize(from)?).map_err(D::Error::custom)
-    }
-}
-
-mod base64_list {
-    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
-
-    #[derive(serde::Serialize, serde::Deserialize)]
-    struct Wrapped(#[serde(with = "super::base64_bytes")] Vec<u8>);
-
-    pub fn serialize<S: Serializer>(list: &[Vec<u8>], to: S) -> Result<S::Ok, S::Error> {
-        list.iter().cloned().map(Wrapped).collect::<Vec<_>>().serialize(to)
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Vec<u8>>, D::Error> {
-        Ok(Vec::<Wrapped>::deserialize(from)?.into_iter().map(|wrapped| wrapped.0).collect())
-    }
-}
-
-mod base64_option {
-    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
-
-    #[derive(serde::Serialize, serde::Deserialize)]
-    struct Wrapped(#[serde(with = "super::base64_bytes")] Vec<u8>);
-
-    pub fn serialize<S: Serializer>(bytes: &Option<Vec<u8>>, to: S) -> Result<S::Ok, S::Error> {
-        bytes.clone().map(Wrapped).serialize(to)
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<u8>>, D::Error> {
-        Ok(Option::<Wrapped>::deserialize(from)?.map(|wrapped| wrapped.0))
+        Cart::from_bytes(&Vec::<u8>::deserialize(from)?).map_err(D::Error::custom)
     }
 }

@@ -25,6 +25,7 @@ use crate::frame::Holder;
 use crate::id::{CartId, Region};
 use crate::idem::Ledger;
 use crate::limits::Limits;
+use crate::packed::{pack, unpack};
 use crate::regions::Regions;
 use crate::reject::Reject;
 use crate::ties::Ties;
@@ -82,7 +83,7 @@ impl Replica {
     /// # Errors
     /// [`Reject::Malformed`] if the row is damaged.
     pub fn from_row(row: &Row) -> Result<Self, Reject> {
-        let book = serde_json::from_str(&row.book).map_err(|_| Reject::Malformed("the book is damaged"))?;
+        let book = unpack(&row.book).map_err(|_| Reject::Malformed("the book is damaged"))?;
         let ledger = Ledger::from_bytes(&row.ledger).ok_or(Reject::Malformed("the ledger is damaged"))?;
         Ok(Self::of(Cart::from_bytes(&row.cart)?, book, ledger, true))
     }
@@ -388,11 +389,7 @@ impl Replica {
     }
 
     fn row(&self) -> Row {
-        Row {
-            cart: self.cart.to_bytes(),
-            book: serde_json::to_string(&self.book).expect("a book is a JSON value"),
-            ledger: self.ledger.to_bytes(),
-        }
+        Row { cart: self.cart.to_bytes(), book: pack(&self.book), ledger: self.ledger.to_bytes() }
     }
 }
 

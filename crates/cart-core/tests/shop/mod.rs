@@ -10,6 +10,7 @@ use cart_core::id::{Actor, CartId, Dot, Region, SessionId};
 use cart_core::idem::Ledger;
 use cart_core::limits::Limits;
 use cart_core::line::{LineKey, Location};
+use cart_core::packed::pack;
 use cart_core::reject::Reject;
 use cart_core::replica::{self, Book, Caller, Edit, Effect, Input, Replica, Reply, ReplyKind, Row};
 use cart_core::sync::{Device, Learned, SyncRequest, SyncResponse};
@@ -46,7 +47,7 @@ impl Shop {
     pub fn in_region(&self, region: Region) -> Self {
         let mut book = self.replica.book().clone();
         (book.region, book.incarnation) = (region, book.incarnation + 1);
-        let book = serde_json::to_string(&book).expect("a book is a JSON value");
+        let book = pack(&book);
         let row = Row { cart: self.row.cart.clone(), book, ledger: vec![] };
         let replica = Replica::from_row(&row).expect("a row");
         Self { replica, session: self.session.clone(), row, pages: vec![], states: vec![], minted: 0 }
@@ -187,8 +188,8 @@ impl Shop {
 }
 
 /// The replica's book as it is at rest.
-pub fn book_of(replica: &Replica) -> String {
-    serde_json::to_string(replica.book()).expect("a book is a JSON value")
+pub fn book_of(replica: &Replica) -> Vec<u8> {
+    pack(replica.book())
 }
 
 /// The cart of this number.

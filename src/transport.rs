@@ -1,0 +1,181 @@
+//! All traffic to replicas and stores, with its deadlines and breakers. Two forms, and nothing else knows
+//! which: a Durable Object stub, where this process serves the region, or HTTP to the process that does.
+//! Every call may be repeated: edits by their dots, frames by what a join is, the rest by what they are.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::pin::pin;
+use std::time::Duration;
+
+use cart_core::breaker::{Breaker, Circuit};
+use cart_core::id::Region;
+use cart_core::packed::{pack, unpack};
+use cart_core::replica::Reply;
+use cart_core::time::Millis;
+use futures_util::future::{Either, select};
+use worker::{Delay, Env, Fetch, Method, Request, RequestInit, Response, Result};
+
+use crate::call::{Call, Head};
+use crate::config::Config;
+use crate::error::Problem;
+use crate::sys;
+
+/// Where a process takes the calls of others.
+pub const PATH: &str = "/peer";
+/// The header that authenticates them.
+const TAG: &str = "Evercart-Peer";
+/// The largest call, in bytes: a frame and what goes with it.
+const CALL_BYTES_MAX: usize = 2 * 1_024 * 1_024;
+/// How long a replica may take to answer, in milliseconds.
+pub const CALL_MS: u64 = 3_000;
+/// How long another region is waited for before a shopper is served without it, in milliseconds.
+pub const PULL_MS: u64 = 1_000;
+/// How often a call is tried while the platform says that trying again may help.
+const TRIES_MAX: u32 = 3;
+
+thread_local! {
+    static BREAKERS: RefCell<BTreeMap<Region, Breaker>> = const { RefCell::new(BTreeMap::new()) };
+}
+
+/// How the calls of this isolate to a region fare.
+pub fn circuit(region: Region) -> Circuit {
+    let now = sys::now(0);
+    BREAKERS.with_borrow(|breakers| breakers.get(&region).map_or(Circuit::Closed, |one| one.circuit(now)))
+}
+
+/// Calls a cart's replica.
+pub async fn send(env: &Env, config: &Config, call: &Call) -> Result<(Reply, Head), Problem> {
+    send_within(env, config, call, CALL_MS).await
+}
+
+/// As [`send`], with another deadline in milliseconds.
+pub async fn send_within(
+    env: &Env,
+    config: &Config,
+    call: &Call,
+    deadline_ms: u64,
+) -> Result<(Reply, Head), Problem> {
+    let region = call.region;
+    let admits = BREAKERS.with_borrow_mut(|all| all.entry(region).or_default().admits(sys::now(0)));
+    if !admits {
+        return Err(Problem::unreachable(region));
+    }
+    let outcome = within(deadline_ms, deliver(env, config, call, &pack(call))).await;
+    let failed = |hung| {
+        BREAKERS.with_borrow_mut(|all| all.entry(region).or_default().failed(hung, sys::now(0)));
+    };
+    let bytes = match outcome {
+        Some(Ok(bytes)) => bytes,
+        Some(Err(problem)) => {
+            failed(false);
+            return Err(problem);
+        }
+        None => {
+            failed(true);
+            return Err(Problem::hung(region));
+        }
+    };
+    BREAKERS.with_borrow_mut(|all| all.entry(region).or_default().succeeded());
+    let head: Head =
+        unpack(&bytes).map_err(|reject| Problem::object(&worker::Error::RustError(reject.to_string())))?;
+    match head.reply.clone() {
+        Ok(reply) => Ok((reply, head)),
+        // A foreign cart's number is nobody's business.
+        Err(problem) if problem.code == "cart_not_found" => Err(problem),
+        Err(problem) => Err(Problem { sequence: Some(head.sequence), ..problem }),
+    }
+}
+
+/// The bytes of the answer.
+async fn deliver(env: &Env, config: &Config, call: &Call, body: &[u8]) -> Result<Vec<u8>, Problem> {
+    match config.peers.get(&call.region) {
+        Some(url) => post(config, url, body).await.map_err(|error| Problem::object(&error)),
+        None => stub(env, call, body).await,
+    }
+}
+
+/// To the object, in this process or wherever the platform has it.
+async fn stub(env: &Env, call: &Call, body: &[u8]) -> Result<Vec<u8>, Problem> {
+    let name = call.cart_id.object_name(call.region);
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match attempt(env, &name, call, body).await {
+            Ok(bytes) => return Ok(bytes),
+            Err(error) if tries < TRIES_MAX && may_retry(&error) => {}
+            Err(error) => return Err(Problem::object(&error)),
+        }
+    }
+}
+
+async fn attempt(env: &Env, name: &str, call: &Call, body: &[u8]) -> Result<Vec<u8>> {
+    // A fresh stub each time: one that has failed stays broken.
+    let stub = env.durable_object("CARTS")?.get_by_name_with_location_hint(name, call.region.name())?;
+    let request = Request::new_with_init("https://cart/call", &post_of(body))?;
+    bytes_of(stub.fetch_with_request(request).await?).await
+}
+
+/// To the process that serves the region.
+async fn post(config: &Config, url: &str, body: &[u8]) -> Result<Vec<u8>> {
+    let request = Request::new_with_init(&format!("{url}{PATH}"), &post_of(body))?;
+    request.headers().set(TAG, &config.signer.peer_tag(body, sys::now(0)))?;
+    bytes_of(Fetch::Request(request).send().await?).await
+}
+
+fn post_of(body: &[u8]) -> RequestInit {
+    let mut init = RequestInit::new();
+    init.with_method(Method::Post).with_body(Some(js_sys::Uint8Array::from(body).into()));
+    init
+}
+
+async fn bytes_of(mut response: Response) -> Result<Vec<u8>> {
+    if response.status_code() != 200 {
+        return Err(worker::Error::RustError(format!("the replica answered {}", response.status_code())));
+    }
+    response.bytes().await
+}
+
+/// A call of another process, for a region that is served here.
+pub async fn receive(request: &mut Request, env: &Env, config: &Config) -> Result<Response, Problem> {
+    let refused = |detail| Problem::new(401, "peer_refused", detail);
+    let tag = request.headers().get(TAG).ok().flatten().ok_or_else(|| refused("this path is for regions"))?;
+    let too_large = || Problem::new(413, "frame_too_large", "a call between regions is at most 2 MiB");
+    let length = request.headers().get("Content-Length").ok().flatten();
+    if length.and_then(|text| text.parse().ok()).is_none_or(|length: usize| length > CALL_BYTES_MAX) {
+        return Err(too_large());
+    }
+    let body = request.bytes().await.map_err(|error| Problem::object(&error))?;
+    if body.len() > CALL_BYTES_MAX {
+        return Err(too_large());
+    }
+    if !config.signer.is_peer(&tag, &body, sys::now(0)) {
+        return Err(refused("the call is not one of this service, or its time is over: see both clocks"));
+    }
+    let call: Call = unpack(&body)?;
+    if config.peers.contains_key(&call.region) || config.regions.place(call.region).is_none() {
+        return Err(Problem::new(421, "misdirected", "the region is not served here: see PEERS"));
+    }
+    let call = Call { skew_ms: config.skew_ms, ..call };
+    let bytes = stub(env, &call, &pack(&call)).await?;
+    Response::from_bytes(bytes).map_err(|error| Problem::object(&error))
+}
+
+/// What a future gives, if it does in time.
+pub async fn within<T>(deadline_ms: u64, future: impl Future<Output = T>) -> Option<T> {
+    match select(pin!(future), pin!(Delay::from(Duration::from_millis(deadline_ms)))).await {
+        Either::Left((value, _)) => Some(value),
+        Either::Right(_) => None,
+    }
+}
+
+/// The platform marks its errors: `retryable`, and `overloaded` where another try would make it worse.
+fn may_retry(error: &worker::Error) -> bool {
+    let worker::Error::UnknownJsError { original, .. } = error else { return false };
+    let is = |name: &str| js_sys::Reflect::get(original, &name.into()).is_ok_and(|value| value.is_truthy());
+    is("retryable") && !is("overloaded")
+}
+
+/// The moment that breakers and tags go by, which no skew moves.
+pub fn now() -> Millis {
+    sys::now(0)
+}
