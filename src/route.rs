@@ -1,9 +1,5 @@
 //! Method and path to an endpoint: one table, from which `/openapi.json` may not differ. Pure.
 
-use std::sync::LazyLock;
-
-use matchit::Router;
-
 use crate::error::Problem;
 
 /// All that can be asked for.
@@ -73,10 +69,9 @@ impl Route {
     /// Finds the route of a method and an encoded path. HEAD is GET without its body.
     pub fn find(method: &str, path: &str) -> Result<Self, Problem> {
         let method = if method == "HEAD" { "GET" } else { method };
-        let found = ROUTER.at(path).map_err(|_| {
+        let (pattern, params) = pattern_of(path).ok_or_else(|| {
             Problem::new(404, "not_found", "there is nothing at this path; /openapi.json lists all there is")
         })?;
-        let pattern = *found.value;
         let mut here = ROUTES.iter().filter(|(_, path, _)| *path == pattern);
         let Some((_, _, endpoint)) = here.clone().find(|(there, _, _)| *there == method) else {
             let allow: Vec<&str> = here.by_ref().map(|(method, _, _)| *method).collect();
@@ -88,10 +83,8 @@ impl Route {
             });
         };
         let decoded = |name| {
-            found
-                .params
-                .get(name)
-                .map(|text| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned())
+            let (_, text) = params.iter().find(|(there, _)| *there == name)?;
+            Some(percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned())
         };
         Ok(Self {
             endpoint: *endpoint,
@@ -102,20 +95,34 @@ impl Route {
 
     /// The methods of a path, for a preflight.
     pub fn methods(path: &str) -> Option<String> {
-        let pattern = *ROUTER.at(path).ok()?.value;
+        let (pattern, _) = pattern_of(path)?;
         let here = ROUTES.iter().filter(|(_, path, _)| *path == pattern);
         Some(here.map(|(method, _, _)| *method).collect::<Vec<_>>().join(", "))
     }
 }
 
-static ROUTER: LazyLock<Router<&'static str>> = LazyLock::new(|| {
-    let mut router = Router::new();
-    for (_, path, _) in ROUTES {
-        // A path stands in the table once for each method; only the first is new.
-        let _ = router.insert(path, path);
+/// The names in a pattern, each with the segment that stands for it, still encoded.
+type Params<'a> = Vec<(&'static str, &'a str)>;
+
+/// The pattern that a path is of. No path is of two.
+fn pattern_of(path: &str) -> Option<(&'static str, Params<'_>)> {
+    ROUTES.iter().find_map(|(_, pattern, _)| Some((*pattern, params(pattern, path)?)))
+}
+
+fn params<'a>(pattern: &'static str, path: &'a str) -> Option<Params<'a>> {
+    if pattern.split('/').count() != path.split('/').count() {
+        return None;
     }
-    router
-});
+    let mut params = Vec::new();
+    for (there, here) in pattern.split('/').zip(path.split('/')) {
+        match there.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
+            Some(name) if !here.is_empty() => params.push((name, here)),
+            None if there == here => {}
+            _ => return None,
+        }
+    }
+    Some(params)
+}
 
 #[cfg(test)]
 mod tests {
@@ -134,6 +141,10 @@ mod tests {
         check("HEAD", "/v1/carts/current", Ok(Endpoint::ShowCart));
         check("GET", "/", Err("not_found"));
         check("GET", "/v1/carts/", Err("not_found"));
+        check("GET", "/v1/carts/a/", Err("not_found"));
+        check("DELETE", "/v1/carts/a/lines/", Err("not_found"));
+        check("DELETE", "/v1/carts/a/lines/b/c", Err("not_found"));
+        check("GET", "v1/carts", Err("not_found"));
         check("PUT", "/v1/carts/current", Err("method_not_allowed"));
         check("GET", "/v1/sessions/current", Err("method_not_allowed"));
     }
