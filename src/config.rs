@@ -1,6 +1,5 @@
 //! The settings of this deployment, from `wrangler.toml` and secrets.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cart_core::id::Region;
@@ -24,7 +23,7 @@ pub struct Config {
     /// The regions in use.
     pub regions: Arc<Regions>,
     /// The addresses of regions that other processes serve.
-    pub peers: BTreeMap<Region, String>,
+    pub peers: Vec<(Region, String)>,
     /// Moves the clock of this process, in development.
     pub skew_ms: i64,
     /// What signs tokens and contexts.
@@ -81,8 +80,15 @@ impl Config {
     }
 }
 
+impl Config {
+    /// The address of a region that another process serves.
+    pub fn peer(&self, region: Region) -> Option<&str> {
+        self.peers.iter().find(|(there, _)| *there == region).map(|(_, url)| url.as_str())
+    }
+}
+
 /// `name=url name=url ..`
-fn peers(text: &str) -> Result<BTreeMap<Region, String>, Problem> {
+fn peers(text: &str) -> Result<Vec<(Region, String)>, Problem> {
     let peer = |entry: &str| {
         let (name, url) = entry.split_once('=')?;
         Some((Region::parse(name)?, url.trim_end_matches('/').to_owned()))

@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn openapi_names_exactly_the_routes() {
         let spec: serde_json::Value =
-            serde_json::from_str(include_str!("openapi.json")).expect("openapi.json is JSON");
+            serde_json::from_str(include_str!("../web/openapi.json")).expect("openapi.json is JSON");
         let mut described: Vec<(String, String)> = spec["paths"]
             .as_object()
             .expect("paths")

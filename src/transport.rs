@@ -3,7 +3,6 @@
 //! Every call may be repeated: edits by their dots, frames by what a join is, the rest by what they are.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -34,13 +33,20 @@ pub const PULL_MS: u64 = 1_000;
 const TRIES_MAX: u32 = 3;
 
 thread_local! {
-    static BREAKERS: RefCell<BTreeMap<Region, Breaker>> = const { RefCell::new(BTreeMap::new()) };
+    /// One a region, in the order of [`Region::ALL`].
+    static BREAKERS: RefCell<[Breaker; Region::ALL.len()]> = RefCell::default();
 }
 
 /// How the calls of this isolate to a region fare.
 pub fn circuit(region: Region) -> Circuit {
-    let now = sys::now(0);
-    BREAKERS.with_borrow(|breakers| breakers.get(&region).map_or(Circuit::Closed, |one| one.circuit(now)))
+    breaker(region, |breaker| breaker.circuit(now()))
+}
+
+fn breaker<T>(region: Region, take: impl FnOnce(&mut Breaker) -> T) -> T
+where
+    T: Default,
+{
+    BREAKERS.with_borrow_mut(|all| all.get_mut(region as usize).map(take).unwrap_or_default())
 }
 
 /// Calls a cart's replica.
@@ -56,14 +62,12 @@ pub async fn send_within(
     deadline_ms: u64,
 ) -> Result<(Reply, Head), Problem> {
     let region = call.region;
-    let admits = BREAKERS.with_borrow_mut(|all| all.entry(region).or_default().admits(sys::now(0)));
+    let admits = breaker(region, |breaker| breaker.admits(now()));
     if !admits {
         return Err(Problem::unreachable(region));
     }
     let outcome = within(deadline_ms, deliver(env, config, call, &pack(call))).await;
-    let failed = |hung| {
-        BREAKERS.with_borrow_mut(|all| all.entry(region).or_default().failed(hung, sys::now(0)));
-    };
+    let failed = |hung| breaker(region, |breaker| breaker.failed(hung, now()));
     let bytes = match outcome {
         Some(Ok(bytes)) => bytes,
         Some(Err(problem)) => {
@@ -75,7 +79,7 @@ pub async fn send_within(
             return Err(Problem::hung(region));
         }
     };
-    BREAKERS.with_borrow_mut(|all| all.entry(region).or_default().succeeded());
+    breaker(region, Breaker::succeeded);
     let head: Head =
         unpack(&bytes).map_err(|reject| Problem::object(&worker::Error::RustError(reject.to_string())))?;
     match head.reply.clone() {
@@ -88,7 +92,7 @@ pub async fn send_within(
 
 /// The bytes of the answer.
 async fn deliver(env: &Env, config: &Config, call: &Call, body: &[u8]) -> Result<Vec<u8>, Problem> {
-    match config.peers.get(&call.region) {
+    match config.peer(call.region) {
         Some(url) => post(config, url, body).await.map_err(|error| Problem::object(&error)),
         None => stub(env, call, body).await,
     }
@@ -152,7 +156,7 @@ pub async fn receive(request: &mut Request, env: &Env, config: &Config) -> Resul
         return Err(refused("the call is not one of this service, or its time is over: see both clocks"));
     }
     let call: Call = unpack(&body)?;
-    if config.peers.contains_key(&call.region) || config.regions.place(call.region).is_none() {
+    if config.peer(call.region).is_some() || config.regions.place(call.region).is_none() {
         return Err(Problem::new(421, "misdirected", "the region is not served here: see PEERS"));
     }
     let call = Call { skew_ms: config.skew_ms, ..call };

@@ -76,7 +76,7 @@ async fn handle(
     match route.endpoint {
         Endpoint::Healthz => respond::json_of(&json!({"status": "ok"}), 200).map_err(ours),
         Endpoint::Readyz => exchange.ready().await,
-        Endpoint::OpenApi => openapi(),
+        Endpoint::OpenApi => openapi(env).await,
         Endpoint::OpenSession => exchange.open_session().await,
         Endpoint::RenewSession => exchange.renew_session().await,
         _ => {
@@ -323,8 +323,10 @@ impl Exchange<'_> {
     }
 }
 
-fn openapi() -> Result<Response, Problem> {
-    let response = Response::from_bytes(include_bytes!("../openapi.json").to_vec()).map_err(ours)?;
+async fn openapi(env: &Env) -> Result<Response, Problem> {
+    let assets = env.assets("ASSETS").map_err(ours)?;
+    let file = assets.fetch("https://assets/openapi.json", None).await.map_err(ours)?;
+    let response = Response::from_body(file.body().clone()).map_err(ours)?;
     Setter(response.headers()).put("Content-Type", "application/json");
     Ok(response)
 }

@@ -23,9 +23,10 @@ pub struct Breaker {
 }
 
 /// What it does with calls.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Circuit {
     /// Calls pass.
+    #[default]
     Closed,
     /// None does.
     Open,

@@ -52,7 +52,7 @@ impl Regions {
             .enumerate()
             .map(|(at, place)| (haversine((latitude, longitude), (place.latitude, place.longitude)), at))
             .collect();
-        places.sort_by(|one, other| one.partial_cmp(other).unwrap_or(std::cmp::Ordering::Equal));
+        places.sort_unstable_by(|one, other| one.partial_cmp(other).unwrap_or(std::cmp::Ordering::Equal));
         places.into_iter().filter_map(|(_, at)| self.places.get(at)).map(|place| place.region).collect()
     }
 

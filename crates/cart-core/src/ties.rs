@@ -113,7 +113,7 @@ impl Ties {
                 None => self.carts.push(theirs.clone()),
             }
         }
-        self.carts.sort_by(|one, other| (one.made, &one.cart).cmp(&(other.made, &other.cart)));
+        self.carts.sort_unstable_by(|one, other| (one.made, &one.cart).cmp(&(other.made, &other.cart)));
         for (actor, at) in &other.erasures {
             let mine = self.erasures.entry(*actor).or_insert(*at);
             *mine = (*mine).min(*at);
