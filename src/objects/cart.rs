@@ -56,8 +56,9 @@ impl DurableObject for CartObject {
 
     async fn fetch(&self, mut request: Request) -> Result<Response> {
         let call: Call = unpack(&request.bytes().await?).map_err(|reject| damaged(&reject))?;
-        let current = self.prepare(&call).await;
-        let mut head = self.turn(&call);
+        let mut rows = Rows::default();
+        let current = self.prepare(&call, &mut rows).await;
+        let mut head = self.turn(&call, rows);
         if let Ok(reply) = &mut head.reply {
             reply.partial |= !current;
         }
@@ -76,8 +77,7 @@ impl DurableObject for CartObject {
 
 impl CartObject {
     /// One call, one turn.
-    fn turn(&self, call: &Call) -> Head {
-        let mut rows = Rows::default();
+    fn turn(&self, call: &Call, mut rows: Rows) -> Head {
         let reply = self.step(call, &mut rows).and_then(|effects| {
             let reply = effects.into_iter().find_map(|effect| match effect {
                 Effect::Reply(reply) => Some(reply),
@@ -145,19 +145,17 @@ impl CartObject {
     /// Makes sure that the replica knows what it must before it answers: one without storage what other
     /// holders have, any what another region has shown to this session. Returns whether it does. Nobody is
     /// waited for longer than a moment.
-    async fn prepare(&self, call: &Call) -> bool {
+    async fn prepare(&self, call: &Call, rows: &mut Rows) -> bool {
         let tells = matches!(call.input, Input::Frame { .. } | Input::Receipts { .. });
         let Ok(config) = Config::from_env(&self.env) else { return true };
-        let mut rows = Rows::default();
         let mut slot = self.replica.borrow_mut();
         if slot.is_none() {
-            *slot = self.load(call, sys::now(call.skew_ms), &mut rows).ok();
+            *slot = self.load(call, sys::now(call.skew_ms), rows).ok();
         }
         let Some(replica) = slot.as_ref() else { return true };
         let home = replica.home().region;
         let unknown = !replica.book().joined && !self.stored.get();
         drop(slot);
-        self.rows_since_wake.set(self.rows_since_wake.get().plus(rows));
         // A frame brings what an absent replica would ask for; only the home has to look in its store first.
         if unknown && call.fresh {
             self.tell(call, Input::Fresh);

@@ -40,6 +40,15 @@ impl Shop {
         Self { url, http }
     }
 
+    /// The same shop, asked in one of its regions.
+    pub fn in_region(&self, region: &str) -> Self {
+        let named = reqwest::header::HeaderValue::from_str(region).expect("a region's name");
+        let headers = [(reqwest::header::HeaderName::from_static("evercart-region"), named)];
+        let client = Client::builder().timeout(ANSWER_MAX).pool_max_idle_per_host(64);
+        let http = client.default_headers(headers.into_iter().collect()).build().expect("a client");
+        Self { url: self.url.clone(), http }
+    }
+
     pub async fn is_ready(&self) -> bool {
         let answer =
             self.http.get(format!("{}/readyz", self.url)).timeout(Duration::from_secs(5)).send().await;
