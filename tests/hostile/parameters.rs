@@ -45,7 +45,7 @@ async fn every_header_is_checked() {
         &[b"", b"x", b"AAAA", b"====", b"\xff", b"../../etc/passwd", &long(60_000)],
         &["context_invalid"],
     );
-    header("Evercart-Region", &[b"", b"moon", b"WEUR", b"enam", b"\xff", &long(10_000)], &["invalid_field"]);
+    header("Evercart-Region", &[b"", b"moon", b"WEUR", b"oc", b"\xff", &long(10_000)], &["invalid_field"]);
     header(
         "Evercart-Clock-Skew-Ms",
         &[

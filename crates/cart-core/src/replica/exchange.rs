@@ -176,7 +176,7 @@ impl Replica {
         if frame.pull && self.book.joined && frame.digest != own {
             answer = Some(self.frame(frame.from, false).to_bytes());
         }
-        self.follow_links(Some(frame.from), now);
+        self.heard = Some(frame.from);
         let receipt = Receipt {
             from: Holder::Replica(self.book.region),
             incarnation: self.book.incarnation,
@@ -194,7 +194,7 @@ impl Replica {
             self.book.forwarding = None;
             self.ledger = Default::default();
         } else {
-            self.to_forward(told);
+            self.keep_late(told);
         }
         self.changed(delta, now);
     }
@@ -246,8 +246,9 @@ impl Replica {
 
     /// Who lacks something is told after a while: sooner what was made here than what `heard` told, which
     /// tells the others itself.
-    pub(super) fn follow_links(&mut self, heard: Option<Holder>, now: Millis) {
+    pub(super) fn follow_links(&mut self, heard: Option<Holder>, before: &Book, now: Millis) {
         let (holders, sequence) = (self.holders(), self.book.sequence);
+        let changed = sequence != before.sequence;
         self.book.links.retain(|holder, _| holders.contains(holder));
         self.pace.retain(|holder, _| holders.contains(holder));
         for holder in holders {
@@ -271,7 +272,7 @@ impl Replica {
                 Some((told, _)) if told < sequence || pace.due <= now => {
                     *pace = Pace { due, tries: pace.tries, told: None };
                 }
-                None if pace.tries == 0 => pace.due = pace.due.min(due),
+                None if pace.tries == 0 && changed => pace.due = pace.due.min(due),
                 _ => {}
             }
         }

@@ -98,7 +98,7 @@ impl Replica {
 
     /// Keeps what a sealed cart took in. Only its home does: what others take in comes here by itself. Who
     /// has become the home hands all over once more.
-    pub(super) fn to_forward(&mut self, delta: &Cart) {
+    pub(super) fn keep_late(&mut self, delta: &Cart) {
         let Some(seal) = self.book.ties.seal.as_ref().filter(|_| self.is_home()) else {
             self.book.forwarding = None;
             return;

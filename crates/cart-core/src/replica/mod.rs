@@ -52,6 +52,8 @@ pub struct Replica {
     pace: BTreeMap<Holder, Pace>,
     /// The alarm that went off last.
     rung: Option<Millis>,
+    /// Who has told what this step took in.
+    heard: Option<Holder>,
 }
 
 impl Replica {
@@ -100,6 +102,7 @@ impl Replica {
             recent: Vec::new(),
             pace: BTreeMap::new(),
             rung: None,
+            heard: None,
         }
     }
 
@@ -148,7 +151,8 @@ impl Replica {
                 self.enter(now);
             }
             self.note_ties(&before);
-            self.follow_links(None, now);
+            let heard = self.heard.take();
+            self.follow_links(heard, &before, now);
             self.arm(now, &mut effects);
         }
         let here = self.is_home() || self.is_active(self.book.region);
@@ -319,7 +323,7 @@ impl Replica {
     /// cart takes in is to be forwarded from its home.
     fn change(&mut self, after: Cart, delta: &Cart, now: Millis) {
         self.cart = after;
-        self.to_forward(delta);
+        self.keep_late(delta);
         let horizon = self.cart.context().horizon();
         self.follow_horizon(now);
         // What a horizon forgets travels in full states only.

@@ -1,0 +1,372 @@
+//! Replicas and stores of one cart, told by hand: what is sent, what a receipt moves, what a loss does.
+
+mod shop;
+
+use cart_core::frame::{Frame, Holder, Receipt};
+use cart_core::id::Region;
+use cart_core::regions::{Place, Regions};
+use cart_core::reject::Reject;
+use cart_core::replica::{Caller, Edit, Effect, IDLE_MS, Input, RELAY_MS, Replica, ReplyKind};
+use cart_core::store::{self, Stored};
+use cart_core::time::Millis;
+use shop::{BEGIN, cart_id, order};
+use std::sync::Arc;
+
+const WEUR: Holder = Holder::Replica(Region::Weur);
+const ENAM: Holder = Holder::Replica(Region::Enam);
+const APAC: Holder = Holder::Replica(Region::Apac);
+
+/// A replica of cart 1 with its session, in a region; stores of the first two.
+struct Site {
+    replica: Replica,
+    session: shop::Shop,
+    alarm: Option<Millis>,
+}
+
+impl Site {
+    fn new(region: Region, incarnation: u64, stores: bool) -> Self {
+        let place = |region, longitude| Place {
+            region,
+            latitude: 0.0,
+            longitude,
+            share: None,
+            stores: if stores { vec!["STORE".into()] } else { vec![] },
+        };
+        let places = vec![place(Region::Weur, 8.0), place(Region::Enam, -77.0), place(Region::Apac, 139.0)];
+        let replica = Replica::new(cart_id(1), region, incarnation, BEGIN);
+        let replica = replica.among(Arc::new(Regions { places }));
+        Self { replica, session: shop::Shop::new(1), alarm: None }
+    }
+
+    fn step(&mut self, caller: &Caller, input: Input, now: Millis) -> (Vec<Effect>, ReplyKind) {
+        let mut effects = self.replica.step(caller, input, now);
+        for effect in &effects {
+            if let Effect::Wake(at) = effect {
+                self.alarm = Some(*at);
+            }
+        }
+        match effects.pop() {
+            Some(Effect::Reply(Ok(reply))) => (effects, reply.kind),
+            other => panic!("refused: {other:?}"),
+        }
+    }
+
+    fn service(&mut self, input: Input, now: Millis) -> (Vec<Effect>, ReplyKind) {
+        self.step(&Caller::Service, input, now)
+    }
+
+    fn add(&mut self, key: &str, sku: &str, now: Millis) {
+        let edit: Edit = self.session.edit_of(key, vec![order(sku, 1)], now);
+        self.step(&self.session.shopper(), Input::Edit(edit), now);
+    }
+
+    /// The frames that the alarm sends, by receiver.
+    fn ring(&mut self) -> (Millis, Vec<(Holder, Vec<u8>)>) {
+        let at = self.alarm.take().expect("an alarm");
+        let (effects, _) = self.service(Input::Tick, at);
+        let frame = |effect| match effect {
+            Effect::Send { to, frame } => Some((to, frame)),
+            _ => None,
+        };
+        (at, effects.into_iter().filter_map(frame).collect())
+    }
+
+    /// Takes a frame in; its receipt, and what was asked for.
+    fn take(&mut self, bytes: Vec<u8>, now: Millis) -> (Vec<u8>, Option<Vec<u8>>) {
+        match self.service(Input::Frame { bytes }, now).1 {
+            ReplyKind::Taken { receipt, frame } => (receipt, frame),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn receipt(&mut self, receipt: Vec<u8>, now: Millis) {
+        self.service(Input::Receipts { receipts: vec![receipt] }, now);
+    }
+
+    fn quantity(&self) -> u64 {
+        ["X", "Y"]
+            .iter()
+            .map(|sku| self.replica.cart().shown(&shop::key(sku), cart_core::line::Location::Cart))
+            .sum()
+    }
+}
+
+/// weur at home and enam, which has asked it for all.
+fn pair() -> (Site, Site) {
+    let (mut home, mut away) = (Site::new(Region::Weur, 1, false), Site::new(Region::Enam, 2, false));
+    home.service(Input::Fresh, BEGIN);
+    home.add("a", "X", BEGIN);
+    let (effects, _) = away.service(Input::Pull { from: WEUR }, BEGIN);
+    assert!(matches!(effects.as_slice(), [Effect::Send { to: WEUR, .. }]), "a question is not written down");
+    let [Effect::Send { frame, .. }] = <[Effect; 1]>::try_from(effects).expect("one") else { panic!() };
+    let (receipt, answer) = home.take(frame, BEGIN);
+    away.receipt(receipt, BEGIN);
+    away.take(answer.expect("it was asked for"), BEGIN);
+    assert_eq!(away.quantity(), 1);
+    away.step(&away.session.shopper(), Input::Read, BEGIN);
+    (home, away)
+}
+
+#[test]
+fn a_replica_enters_itself_when_its_owner_comes_and_is_told_from_then_on() {
+    let (mut home, mut away) = pair();
+    assert!(!home.replica.is_active(Region::Enam));
+    let (now, frames) = away.ring();
+    assert_eq!(frames.iter().map(|(to, _)| *to).collect::<Vec<_>>(), [WEUR]);
+    for (_, frame) in frames {
+        let (receipt, _) = home.take(frame, now);
+        away.receipt(receipt, now);
+    }
+    assert!(home.replica.is_active(Region::Enam));
+    assert_eq!(home.replica.digest(), away.replica.digest());
+    assert_eq!(home.replica.book().links[&ENAM].behind, None, "equal digests end the exchange");
+
+    home.add("b", "X", now.plus(1_000));
+    let (now, frames) = home.ring();
+    let frame = Frame::from_bytes(&frames[0].1).expect("a frame");
+    assert!(frame.base > 0 && frame.state.len() < 60, "a delta of {} bytes", frame.state.len());
+    let (receipt, _) = away.take(frames[0].1.clone(), now);
+    assert_eq!(away.quantity(), 2);
+    assert!(home.replica.book().links[&ENAM].behind.is_some(), "having sent it is nothing");
+    home.receipt(receipt.clone(), now);
+    assert_eq!(home.replica.book().links[&ENAM].behind, None);
+    // Repeated, neither changes anything.
+    let sequence = away.replica.book().sequence;
+    away.take(frames[0].1.clone(), now);
+    home.receipt(receipt, now);
+    assert_eq!(away.replica.book().sequence, sequence);
+}
+
+#[test]
+fn what_was_missed_is_sent_again_later_and_later() {
+    let (mut home, mut away) = pair();
+    let (now, frames) = away.ring();
+    home.take(frames[0].1.clone(), now);
+    let mut waits = Vec::new();
+    let mut last = now;
+    for _ in 0..9 {
+        away.service(Input::Missed { to: WEUR }, last);
+        let at = away.alarm.expect("armed again");
+        waits.push((at.0 - last.0) / 1_000);
+        last = at;
+        assert_eq!(away.ring().1.len(), 1);
+    }
+    assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 64, 64]);
+}
+
+#[test]
+fn a_peer_without_its_storage_gets_the_whole_and_gives_all_it_was_given() {
+    let (mut home, mut away) = pair();
+    let (now, frames) = away.ring();
+    let (receipt, _) = home.take(frames[0].1.clone(), now);
+    away.receipt(receipt, now);
+    // The home starts anew, knows nothing, and is told the whole at the next change.
+    let mut home = Site::new(Region::Weur, 9, false);
+    away.add("c", "Y", now.plus(5_000));
+    let (now, frames) = away.ring();
+    let (receipt, _) = home.take(frames[0].1.clone(), now);
+    assert_eq!(
+        Receipt::from_bytes(&receipt).expect("a receipt").acknowledged,
+        0,
+        "it lacks what came before"
+    );
+    away.receipt(receipt, now);
+    let (now, frames) = away.ring();
+    assert_eq!(Frame::from_bytes(&frames[0].1).expect("a frame").base, 0);
+    home.take(frames[0].1.clone(), now);
+    assert_eq!((home.quantity(), away.quantity()), (2, 2));
+    assert_eq!(home.replica.digest(), away.replica.digest());
+}
+
+#[test]
+fn what_came_from_one_region_is_relayed_to_the_third_only_later() {
+    let (mut home, mut away) = pair();
+    let (now, frames) = away.ring();
+    let (receipt, _) = home.take(frames[0].1.clone(), now);
+    away.receipt(receipt, now);
+    // A third replica that this one knows, and that the sender tells itself.
+    let mut third = Site::new(Region::Apac, 3, false);
+    let (effects, _) = third.service(Input::Pull { from: WEUR }, now);
+    let [Effect::Send { frame, .. }] = <[Effect; 1]>::try_from(effects).expect("one") else { panic!() };
+    let (_, answer) = home.take(frame, now);
+    third.take(answer.expect("asked"), now);
+    third.step(&third.session.shopper(), Input::Read, now);
+    let (now, frames) = third.ring();
+    for (to, frame) in frames {
+        assert!([WEUR, ENAM].contains(&to), "{to}");
+        let site = if to == WEUR { &mut home } else { &mut away };
+        let (receipt, _) = site.take(frame, now);
+        third.receipt(receipt, now);
+    }
+    let (_, frames) = home.ring();
+    assert!(frames.is_empty(), "its earlier alarm finds nothing that is due");
+    assert!(home.alarm.expect("what apac said is relayed to enam") >= now.plus(RELAY_MS));
+    assert_eq!(third.replica.digest(), home.replica.digest());
+    assert_eq!(third.replica.book().links[&WEUR].behind, None);
+    assert_eq!(APAC.to_string(), "replica apac");
+}
+
+#[test]
+fn a_store_takes_frames_in_any_order_and_acknowledges_what_it_knows() {
+    let mut home = Site::new(Region::Weur, 1, true);
+    home.service(Input::Fresh, BEGIN);
+    let mut frames = Vec::new();
+    for (at, key) in ["a", "b", "c"].into_iter().enumerate() {
+        home.add(key, "X", BEGIN.plus(at as u64 * 10_000));
+        let (now, sent) = home.ring();
+        let stores = sent.iter().map(|(to, _)| *to).collect::<Vec<_>>();
+        assert_eq!(stores, [Holder::Store(Region::Weur), Holder::Store(Region::Enam)]);
+        let frame = Frame::from_bytes(&sent[0].1).expect("a frame");
+        let receipt = Receipt {
+            from: sent[0].0,
+            incarnation: 77,
+            echo: frame.incarnation,
+            acknowledged: frame.sequence,
+            digest: [1; 16],
+        };
+        home.receipt(receipt.to_bytes(), now);
+        frames.push(frame);
+    }
+    assert!(frames[0].base == 0 && frames[1].base > 0);
+    let after = |order: &[usize]| {
+        let mut row: Option<Stored> = None;
+        for at in order {
+            let taken = store::take(row.as_ref(), &[frames[*at].clone()], Region::Weur, 77).expect("frames");
+            row = taken.write.or(row);
+        }
+        row.expect("a row")
+    };
+    let expected = after(&[0, 1, 2]);
+    assert_eq!(expected.cart.to_bytes(), home.replica.cart().to_bytes());
+    for order in [&[0, 2, 1][..], &[0, 1, 1, 2, 0, 2, 2], &[0, 2, 2, 1, 0]] {
+        assert_eq!(after(order).cart, expected.cart, "{order:?}");
+    }
+    // A row that was lost knows no delta, and says so.
+    let taken = store::take(None, &frames[1..], Region::Weur, 78).expect("frames");
+    assert!(taken.receipts.iter().all(|receipt| receipt.acknowledged == 0));
+    // One row that cannot be read hinders all of a call, and is named.
+    let mut damaged = frames.clone();
+    damaged[1].state = vec![9];
+    assert!(matches!(store::take(None, &damaged, Region::Weur, 79), Err((1, Reject::Malformed(_)))));
+}
+
+#[test]
+fn an_idle_replica_goes_when_others_hold_all_of_it() {
+    let (mut home, mut away) = pair();
+    let (now, frames) = away.ring();
+    let (receipt, _) = home.take(frames[0].1.clone(), now);
+    away.receipt(receipt, now);
+    let (effects, _) = away.service(Input::Retire, now.plus(1_000));
+    assert!(effects.is_empty(), "it is not idle");
+    let later = now.plus(2 * IDLE_MS);
+    let (effects, reply) = away.service(Input::Retire, later);
+    assert_eq!(reply, ReplyKind::Answer(false), "the home does not know yet");
+    assert!(!effects.contains(&Effect::Forget));
+    let (later, frames) = away.ring();
+    let (receipt, _) = home.take(frames[0].1.clone(), later);
+    assert!(!home.replica.is_active(Region::Enam));
+    let (effects, _) = away.service(Input::Receipts { receipts: vec![receipt] }, later);
+    assert!(effects.contains(&Effect::Forget), "{effects:?}");
+}
+
+#[test]
+fn the_horizon_waits_for_a_region_that_is_behind() {
+    let (mut home, mut away) = pair();
+    let (now, frames) = away.ring();
+    let (receipt, _) = home.take(frames[0].1.clone(), now);
+    away.receipt(receipt, now);
+    away.add("mine", "Y", now.plus(1_000));
+    let days = |count: u64| BEGIN.plus(count * Millis::DAY);
+    for day in 1..6 {
+        home.add(&format!("on day {day}"), "X", days(day));
+    }
+    let horizon = home.replica.cart().context().horizon();
+    assert_eq!(horizon, BEGIN.day().before(2), "enam may still have edits of the days since");
+    let (now, frames) = away.ring();
+    home.take(frames[0].1.clone(), now);
+    assert_eq!(home.quantity(), 7);
+}
+
+#[test]
+fn the_home_is_granted_once_a_term() {
+    let (mut home, mut away) = pair();
+    let (now, frames) = away.ring();
+    let (receipt, _) = home.take(frames[0].1.clone(), now);
+    away.receipt(receipt, now);
+    assert_eq!(away.service(Input::HandOver { to: Region::Apac }, now).1, ReplyKind::AtHome(Region::Weur));
+    home.service(Input::HandOver { to: Region::Enam }, now);
+    assert!(!home.replica.is_home());
+    let (now, frames) = home.ring();
+    away.take(frames[0].1.clone(), now);
+    assert!(away.replica.is_home());
+    // A take-over of a term that is over is refused, and says which is.
+    let refused = home.replica.step(&Caller::Service, Input::TakeOver { term: 0 }, now);
+    assert!(
+        matches!(refused.as_slice(), [Effect::Reply(Err(Reject::HomeMoved { term: 1, .. }))]),
+        "{refused:?}"
+    );
+    home.service(Input::TakeOver { term: 1 }, now);
+    assert_eq!(home.replica.home().term, 2);
+}
+
+#[test]
+fn frames_are_refused_by_form_and_nothing_changes() {
+    let (mut home, mut away) = pair();
+    let (now, frames) = away.ring();
+    let good = frames[0].1.clone();
+    let cut = |count: usize| good[..count].to_vec();
+    let mut later = good.clone();
+    later[0] += 1;
+    let mut longer = good.clone();
+    longer.push(0);
+    let before = home.replica.book().clone();
+    for (bytes, code) in [
+        (vec![], "malformed_delta"),
+        (cut(1), "malformed_delta"),
+        (cut(good.len() / 2), "malformed_delta"),
+        (cut(good.len() - 1), "malformed_delta"),
+        (longer, "malformed_delta"),
+        (later, "frame_too_new"),
+        (vec![1; 2_000_000], "frame_too_large"),
+    ] {
+        let length = bytes.len();
+        match home.replica.step(&Caller::Service, Input::Frame { bytes }, now).as_slice() {
+            [Effect::Reply(Err(reject))] => assert_eq!(reject.code(), code, "{length} bytes"),
+            other => panic!("{length} bytes: {other:?}"),
+        }
+        assert_eq!(home.replica.book(), &before);
+    }
+    home.take(good, now);
+}
+
+#[test]
+fn a_malicious_region_does_not_keep_good_ones_apart() {
+    let (mut home, mut away) = pair();
+    let (now, frames) = away.ring();
+    home.take(frames[0].1.clone(), now);
+    // It tells each another story, with the highest numbers there are.
+    let mut frame = Frame::from_bytes(&frames[0].1).expect("a frame");
+    frame.from = APAC;
+    (frame.sequence, frame.incarnation, frame.digest) = (u64::MAX, u64::MAX, [7; 16]);
+    let poison = shop::seen([cart_core::id::Dot::new(shop::actor(66), u64::MAX)]);
+    frame.state = poison.to_bytes();
+    home.take(frame.to_bytes(), now);
+    let lie = Receipt { from: WEUR, incarnation: 1, echo: 2, acknowledged: u64::MAX, digest: [0; 16] };
+    away.receipt(lie.to_bytes(), now);
+    home.add("after", "X", now.plus(1_000));
+    away.add("as well", "Y", now.plus(1_000));
+    for _ in 0..3 {
+        for at_home in [true, false] {
+            let (from, to) = if at_home { (&mut home, &mut away) } else { (&mut away, &mut home) };
+            if from.alarm.is_some() {
+                let (now, frames) = from.ring();
+                for (_, frame) in frames.into_iter().filter(|(holder, _)| *holder != APAC) {
+                    let (receipt, _) = to.take(frame, now);
+                    from.receipt(receipt, now);
+                }
+            }
+        }
+    }
+    assert_eq!((home.quantity(), away.quantity()), (3, 3));
+    assert_eq!(home.replica.cart().to_bytes(), away.replica.cart().to_bytes());
+}
