@@ -148,14 +148,7 @@ impl CartObject {
     async fn prepare(&self, call: &Call, rows: &mut Rows) -> bool {
         let tells = matches!(call.input, Input::Frame { .. } | Input::Receipts { .. });
         let Ok(config) = Config::from_env(&self.env) else { return true };
-        let mut slot = self.replica.borrow_mut();
-        if slot.is_none() {
-            *slot = self.load(call, sys::now(call.skew_ms), rows).ok();
-        }
-        let Some(replica) = slot.as_ref() else { return true };
-        let home = replica.home().region;
-        let unknown = !replica.book().joined && !self.stored.get();
-        drop(slot);
+        let Some((home, unknown)) = self.known(call, rows) else { return true };
         // A frame brings what an absent replica would ask for; only the home has to look in its store first.
         if unknown && call.fresh {
             self.tell(call, Input::Fresh);
@@ -166,6 +159,16 @@ impl CartObject {
             Some(region) => self.pull(call, &config, Holder::Replica(region)).await.is_ok(),
             None => true,
         }
+    }
+
+    /// The cart's home, and whether this replica has no storage and has heard nothing of the cart.
+    fn known(&self, call: &Call, rows: &mut Rows) -> Option<(Region, bool)> {
+        let mut slot = self.replica.borrow_mut();
+        if slot.is_none() {
+            *slot = self.load(call, sys::now(call.skew_ms), rows).ok();
+        }
+        let replica = slot.as_ref()?;
+        Some((replica.home().region, !replica.book().joined && !self.stored.get()))
     }
 
     /// Asks those who may hold the cart, until one answers.

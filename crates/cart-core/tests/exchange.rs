@@ -198,8 +198,6 @@ fn what_came_from_one_region_is_relayed_to_the_third_only_later() {
         let (receipt, _) = site.take(frame, now);
         third.receipt(receipt, now);
     }
-    let (_, frames) = home.ring();
-    assert!(frames.is_empty(), "its earlier alarm finds nothing that is due");
     assert!(home.alarm.expect("what apac said is relayed to enam") >= now.plus(RELAY_MS));
     assert_eq!(third.replica.digest(), home.replica.digest());
     assert_eq!(third.replica.book().links[&WEUR].behind, None);
