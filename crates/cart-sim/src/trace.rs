@@ -88,7 +88,9 @@ fn conclude(seed: u64, world: &mut World) -> Result<Outcome, Violation> {
     RUNNING.set(None);
     match result {
         Ok(finals) => Ok(Outcome { finals, coverage: world.coverage().clone() }),
-        Err(Fault { invariant, text }) => Err(Violation { invariant, seed, event: world.event(), text }),
+        Err(Fault { invariant, text }) => {
+            Err(Violation { invariant, seed, event: world.event(), text, regional: false })
+        }
     }
 }
 

@@ -27,6 +27,10 @@ pub enum Invariant {
     Lacking,
     /// What an honest device sends is admitted, and admitting it changes nothing of what it does.
     Ingress,
+    /// The stores of the home have what its replicas have.
+    Stores,
+    /// Once nothing changes any more, the holders of a cart stop telling each other.
+    Quiet,
 }
 
 impl fmt::Display for Invariant {
@@ -43,6 +47,8 @@ impl fmt::Display for Invariant {
             Self::Oracle => "the replica shows what the oracle shows",
             Self::Lacking => "what a device lacks does what the whole state does",
             Self::Ingress => "an honest device is admitted",
+            Self::Stores => "the stores have what the replicas have",
+            Self::Quiet => "the exchange ends",
         })
     }
 }
@@ -77,13 +83,16 @@ pub struct Violation {
     pub event: usize,
     /// What was found.
     pub text: String,
+    /// Whether it was the world of regions.
+    pub regional: bool,
 }
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "violation: {}", self.invariant)?;
         writeln!(f, "  at event {} of seed {}: {}", self.event, self.seed, self.text)?;
-        write!(f, "  replay: cargo run --release -p cart-sim -- replay {}", self.seed)
+        let command = if self.regional { "replay-regions" } else { "replay" };
+        write!(f, "  replay: cargo run --release -p cart-sim -- {command} {}", self.seed)
     }
 }
 

@@ -3,6 +3,8 @@
 //! ```text
 //! cart-sim run --traces N [--seed S] [--seconds T]   from seed S on; ends with status 3 at a violation
 //! cart-sim replay SEED                               one trace, with its history
+//! cart-sim replay-regions SEED [--homes]             one world of regions, with its history
+//! cart-sim regions --traces N [--seed S] [--homes]   worlds of regions, from seed S on; with homes that move
 //! cart-sim hash --seeds N                            one number for the traces of seeds 0 to N - 1
 //! ```
 
@@ -20,19 +22,21 @@ mod native {
     use std::time::Duration;
 
     use cart_sim::hash::TraceHash;
+    use cart_sim::regional::{self, Faults};
     use cart_sim::runner::Run;
     use cart_sim::trace;
     use cart_sim::violation::Violation;
     use indicatif::{ProgressBar, ProgressStyle};
 
-    const USAGE: &str =
-        "usage: cart-sim run --traces N [--seed S] [--seconds T] | replay SEED | hash --seeds N";
+    const USAGE: &str = "usage: cart-sim run --traces N [--seed S] [--seconds T] | replay SEED | hash --seeds N | regions --traces N [--seed S] [--homes] | replay-regions SEED [--homes]";
     /// The status of a run that found a violation; others mean other failures.
     const VIOLATION: u8 = 3;
 
     enum Command {
         Run(Run),
         Replay { seed: u64 },
+        Regions { first: u64, worlds: u64, homes: bool },
+        ReplayRegions { seed: u64, homes: bool },
         Hash { seeds: u64 },
     }
 
@@ -40,7 +44,9 @@ mod native {
         trace::announce_panics();
         match command() {
             Ok(Command::Run(traces)) => run(&traces),
-            Ok(Command::Replay { seed }) => replay(seed),
+            Ok(Command::Replay { seed }) => tell(seed, trace::replay(seed)),
+            Ok(Command::Regions { first, worlds, homes }) => regions(first, worlds, homes),
+            Ok(Command::ReplayRegions { seed, homes }) => tell(seed, regional::replay(seed, homes)),
             Ok(Command::Hash { seeds }) => match TraceHash::of_seeds(seeds) {
                 Ok(hash) => {
                     println!("{hash:016x}");
@@ -59,11 +65,13 @@ mod native {
         use lexopt::prelude::*;
         let mut words = lexopt::Parser::from_env();
         let (mut name, mut seed, mut count, mut limit) = (None, None, None, Duration::MAX);
+        let mut homes = false;
         while let Some(word) = words.next()? {
             match word {
                 Value(word) if name.is_none() => name = Some(word.string()?),
                 Value(word) if seed.is_none() => seed = Some(word.parse()?),
                 Long("seed") => seed = Some(words.value()?.parse()?),
+                Long("homes") => homes = true,
                 Long("traces" | "seeds") => count = Some(words.value()?.parse()?),
                 Long("seconds") => limit = Duration::from_secs(words.value()?.parse()?),
                 _ => return Err(word.unexpected()),
@@ -74,6 +82,10 @@ mod native {
                 Ok(Command::Run(Run { first: first.unwrap_or(0), traces, limit }))
             }
             (Some("replay"), None, Some(seed)) => Ok(Command::Replay { seed }),
+            (Some("regions"), Some(worlds), first) => {
+                Ok(Command::Regions { first: first.unwrap_or(0), worlds, homes })
+            }
+            (Some("replay-regions"), None, Some(seed)) => Ok(Command::ReplayRegions { seed, homes }),
             (Some("hash"), Some(seeds), None) => Ok(Command::Hash { seeds }),
             _ => Err("this is no command".into()),
         }
@@ -87,7 +99,7 @@ mod native {
         bar.finish_and_clear();
         let (traces, seconds) = (report.traces, report.took.as_secs_f64());
         if let Some(violation) = report.violation {
-            replay(violation.seed);
+            tell(violation.seed, trace::replay(violation.seed));
             println!("caught after {traces} traces in {seconds:.2} s by: {}", violation.invariant);
             return ExitCode::from(VIOLATION);
         }
@@ -96,8 +108,30 @@ mod native {
         ExitCode::SUCCESS
     }
 
-    fn replay(seed: u64) -> ExitCode {
-        let (history, result) = trace::replay(seed);
+    fn regions(first: u64, worlds: u64, homes: bool) -> ExitCode {
+        let bar = ProgressBar::new(worlds);
+        let style = "{bar:40} {human_pos} of {human_len} worlds, {per_sec}, {eta} to go";
+        bar.set_style(ProgressStyle::with_template(style).expect("the template is valid"));
+        let mut faults = Faults::default();
+        for seed in first..first + worlds {
+            match regional::run(seed, homes) {
+                Ok(outcome) => faults.add(&outcome.faults),
+                Err(violation) => {
+                    bar.finish_and_clear();
+                    tell(seed, regional::replay(seed, homes));
+                    println!("caught after {} worlds by: {}", seed - first + 1, violation.invariant);
+                    return ExitCode::from(VIOLATION);
+                }
+            }
+            bar.inc(1);
+        }
+        bar.finish_and_clear();
+        faults.iter().for_each(|(kind, count)| println!("{count:>12}  {kind:?}"));
+        println!("{worlds} worlds: no violation");
+        ExitCode::SUCCESS
+    }
+
+    fn tell<T>(seed: u64, (history, result): (Vec<String>, Result<T, Violation>)) -> ExitCode {
         history.iter().for_each(|line| println!("{line}"));
         match result {
             Ok(_) => {
