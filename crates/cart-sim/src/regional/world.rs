@@ -21,6 +21,8 @@ use crate::dice::Dice;
 const FLIGHT_MAX: usize = 60;
 /// How long a call may take, in milliseconds.
 const CALL_MS: u64 = 3_000;
+/// How much of a long time is played letter by letter, in milliseconds.
+const SETTLE_MS: u64 = 300_000;
 /// The regions there are, nearest to farthest from the first.
 const PLACES: [(Region, f64, f64); 5] = [
     (Region::Weur, 50.1, 8.7),
@@ -138,6 +140,12 @@ impl World {
         self.now = until;
     }
 
+    /// A long time passes: what is under way comes, and of endless retries only the first ones.
+    fn pass_long(&mut self, ms: u64) {
+        self.pass(SETTLE_MS);
+        self.now = self.now.plus(ms.saturating_sub(SETTLE_MS));
+    }
+
     /// What comes next, and when.
     pub(super) fn next_due(&self) -> Option<(Millis, Due)> {
         let alarms = self.sites.iter().enumerate();
@@ -181,7 +189,7 @@ impl World {
             92..95 => self.retire(),
             95..97 => {
                 self.faults.fire(FaultKind::Day);
-                self.pass(Millis::DAY);
+                self.pass_long(Millis::DAY);
             }
             97..99 => self.damage(at),
             _ => self.stores[at].down = !self.stores[at].down,
@@ -288,7 +296,7 @@ impl World {
 
     /// The sweep finds what has been idle for long.
     fn retire(&mut self) {
-        self.pass(2 * Millis::DAY);
+        self.pass_long(2 * Millis::DAY);
         for at in 0..self.sites.len() {
             if self.sites[at].row.is_some() {
                 self.load(at);
