@@ -27,9 +27,13 @@ pub enum Invariant {
     Lacking,
     /// What an honest device sends is admitted, and admitting it changes nothing of what it does.
     Ingress,
-    /// The stores of the home have what its replicas have.
-    Stores,
-    /// Once nothing changes any more, the holders of a cart stop telling each other.
+    /// All holders of a cart, its replicas and the stores of its home, end with the same bytes.
+    RegionsEqual,
+    /// They end with the same ties, and these lack nothing.
+    TiesEqual,
+    /// No edit counts twice, in whatever regions it was made again.
+    Doubled,
+    /// Without changes there is soon nothing to say.
     Quiet,
 }
 
@@ -47,8 +51,10 @@ impl fmt::Display for Invariant {
             Self::Oracle => "the replica shows what the oracle shows",
             Self::Lacking => "what a device lacks does what the whole state does",
             Self::Ingress => "an honest device is admitted",
-            Self::Stores => "the stores have what the replicas have",
-            Self::Quiet => "the exchange ends",
+            Self::RegionsEqual => "all holders end with the same cart",
+            Self::TiesEqual => "all holders end with the same ties",
+            Self::Doubled => "no edit counts twice",
+            Self::Quiet => "regions without changes are quiet",
         })
     }
 }
@@ -77,22 +83,21 @@ impl Fault {
 pub struct Violation {
     /// Which.
     pub invariant: Invariant,
+    /// The command that shows it again.
+    pub command: &'static str,
     /// The trace.
     pub seed: u64,
     /// The event after which it was found.
     pub event: usize,
     /// What was found.
     pub text: String,
-    /// Whether it was the world of regions.
-    pub regional: bool,
 }
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "violation: {}", self.invariant)?;
         writeln!(f, "  at event {} of seed {}: {}", self.event, self.seed, self.text)?;
-        let command = if self.regional { "replay-regions" } else { "replay" };
-        write!(f, "  replay: cargo run --release -p cart-sim -- {command} {}", self.seed)
+        write!(f, "  replay: cargo run --release -p cart-sim -- {} {}", self.command, self.seed)
     }
 }
 

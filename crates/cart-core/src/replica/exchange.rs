@@ -52,7 +52,13 @@ impl Replica {
         regions.sort_unstable();
         regions.dedup();
         let replicas = regions.into_iter().filter(|region| *region != own).map(Holder::Replica);
-        let stores = if own == home { self.stores() } else { Vec::new() };
+        let first = self.book.cart_id.first_home();
+        let stores = match own {
+            own if own == home => self.stores(),
+            // Before the region named by the cart's id leaves, its store has to know where the home is.
+            own if own == first => self.first_store().into_iter().collect(),
+            _ => Vec::new(),
+        };
         replicas.chain(stores.into_iter().map(Holder::Store)).collect()
     }
 
@@ -60,9 +66,12 @@ impl Replica {
     /// who knows nothing of the cart finds the home.
     pub fn stores(&self) -> Vec<Region> {
         let mut stores = self.regions.stores_of(self.home().region);
-        let first = self.regions.stores_of(self.book.cart_id.first_home()).into_iter().next();
-        stores.extend(first.filter(|first| !stores.contains(first)));
+        stores.extend(self.first_store().filter(|first| !stores.contains(first)));
         stores
+    }
+
+    fn first_store(&self) -> Option<Region> {
+        self.regions.stores_of(self.book.cart_id.first_home()).into_iter().next()
     }
 
     /// The replicas of the cart, by the state: each with its epoch and whether it has left.
@@ -83,7 +92,7 @@ impl Replica {
     /// Enters this replica in the state, so that others tell it.
     pub(super) fn enter(&mut self, now: Millis) {
         let region = self.book.region;
-        if self.is_home() || self.is_active(region) || self.cart.is_erased() {
+        if self.is_home() || self.is_active(region) {
             return;
         }
         let epoch = self.cart.replicas.get(&region).map_or(0, |presence| presence.epoch) + 1;
@@ -286,17 +295,13 @@ impl Replica {
     }
 
     /// A shopper has come: who has not been heard of for long is asked. Away from home that is the home; a
-    /// home that others had before, or that was made anew from others, asks the stores, where an earlier one
-    /// may have written since.
+    /// home that others had before asks the stores, where one of those may have written since.
     pub(super) fn ask(&mut self, now: Millis) {
         let home = Holder::Replica(self.home().region);
         let asks = |holder: &Holder| match holder {
             Holder::Replica(_) => *holder == home,
-            Holder::Store(_) => self.cart.home.is_some() || self.book.hold.is_some(),
+            Holder::Store(_) => self.cart.home.is_some(),
         };
-        if self.cart.is_erased() {
-            return;
-        }
         for holder in self.holders().into_iter().filter(asks) {
             let heard = self.book.links.get(&holder).map_or(Millis(0), |link| link.heard);
             if heard.plus(ASK_MS) <= now {

@@ -152,12 +152,15 @@ impl Replica {
                 self.ask(now);
             }
             self.note_ties(&before);
-            let heard = self.heard.take();
-            self.follow_links(heard, &before, now);
-            self.arm(now, &mut effects);
+            let teller = self.heard.take();
+            self.follow_links(teller, &before, now);
         }
         let here = self.is_home() || self.is_active(self.book.region);
         let kept = self.stored || (!fresh && (!heard || here));
+        // The alarm of what has no row would go off for nothing, and then count as still to come.
+        if reply.is_ok() && kept {
+            self.arm(now, &mut effects);
+        }
         if self.book != before && kept {
             effects.insert(0, Effect::Put(self.row()));
             self.stored = true;
@@ -210,7 +213,7 @@ impl Replica {
                 Ok(ReplyKind::Done)
             }
             Input::Erase => {
-                self.cart = Cart::erased();
+                self.cart.join(&Cart::erased());
                 self.ledger = Ledger::default();
                 self.book.ties.leases.clear();
                 if let Some(forwarding) = &mut self.book.forwarding {

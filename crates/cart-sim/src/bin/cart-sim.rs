@@ -3,8 +3,8 @@
 //! ```text
 //! cart-sim run --traces N [--seed S] [--seconds T]   from seed S on; ends with status 3 at a violation
 //! cart-sim replay SEED                               one trace, with its history
-//! cart-sim replay-regions SEED [--homes]             one world of regions, with its history
-//! cart-sim regions --traces N [--seed S] [--homes]   worlds of regions, from seed S on; with homes that move
+//! cart-sim regions SEED                              one world of regions, with its history
+//! cart-sim regions --worlds N [--seed S] [--seconds T]   many of them
 //! cart-sim hash --seeds N                            one number for the traces of seeds 0 to N - 1
 //! ```
 
@@ -22,31 +22,30 @@ mod native {
     use std::time::Duration;
 
     use cart_sim::hash::TraceHash;
-    use cart_sim::regional::{self, Faults};
+    use cart_sim::regional;
     use cart_sim::runner::Run;
     use cart_sim::trace;
     use cart_sim::violation::Violation;
     use indicatif::{ProgressBar, ProgressStyle};
 
-    const USAGE: &str = "usage: cart-sim run --traces N [--seed S] [--seconds T] | replay SEED | hash --seeds N | regions --traces N [--seed S] [--homes] | replay-regions SEED [--homes]";
+    const USAGE: &str = "usage: cart-sim run --traces N [--seed S] [--seconds T] | replay SEED | hash --seeds N \
+                         | regions SEED | regions --worlds N [--seed S] [--seconds T]";
     /// The status of a run that found a violation; others mean other failures.
     const VIOLATION: u8 = 3;
 
     enum Command {
         Run(Run),
         Replay { seed: u64 },
-        Regions { first: u64, worlds: u64, homes: bool },
-        ReplayRegions { seed: u64, homes: bool },
         Hash { seeds: u64 },
+        Worlds(regional::runner::Run),
+        World { seed: u64 },
     }
 
     pub fn main() -> ExitCode {
         trace::announce_panics();
         match command() {
             Ok(Command::Run(traces)) => run(&traces),
-            Ok(Command::Replay { seed }) => tell(seed, trace::replay(seed)),
-            Ok(Command::Regions { first, worlds, homes }) => regions(first, worlds, homes),
-            Ok(Command::ReplayRegions { seed, homes }) => tell(seed, regional::replay(seed, homes)),
+            Ok(Command::Replay { seed }) => replay(seed),
             Ok(Command::Hash { seeds }) => match TraceHash::of_seeds(seeds) {
                 Ok(hash) => {
                     println!("{hash:016x}");
@@ -54,6 +53,8 @@ mod native {
                 }
                 Err(violation) => show(&violation),
             },
+            Ok(Command::Worlds(worlds)) => run_worlds(&worlds),
+            Ok(Command::World { seed }) => told(seed, regional::replay(seed)),
             Err(error) => {
                 eprintln!("cart-sim: {error}\n{USAGE}");
                 ExitCode::from(2)
@@ -65,14 +66,12 @@ mod native {
         use lexopt::prelude::*;
         let mut words = lexopt::Parser::from_env();
         let (mut name, mut seed, mut count, mut limit) = (None, None, None, Duration::MAX);
-        let mut homes = false;
         while let Some(word) = words.next()? {
             match word {
                 Value(word) if name.is_none() => name = Some(word.string()?),
                 Value(word) if seed.is_none() => seed = Some(word.parse()?),
                 Long("seed") => seed = Some(words.value()?.parse()?),
-                Long("homes") => homes = true,
-                Long("traces" | "seeds") => count = Some(words.value()?.parse()?),
+                Long("traces" | "seeds" | "worlds") => count = Some(words.value()?.parse()?),
                 Long("seconds") => limit = Duration::from_secs(words.value()?.parse()?),
                 _ => return Err(word.unexpected()),
             }
@@ -83,9 +82,9 @@ mod native {
             }
             (Some("replay"), None, Some(seed)) => Ok(Command::Replay { seed }),
             (Some("regions"), Some(worlds), first) => {
-                Ok(Command::Regions { first: first.unwrap_or(0), worlds, homes })
+                Ok(Command::Worlds(regional::runner::Run { first: first.unwrap_or(0), worlds, limit }))
             }
-            (Some("replay-regions"), None, Some(seed)) => Ok(Command::ReplayRegions { seed, homes }),
+            (Some("regions"), None, Some(seed)) => Ok(Command::World { seed }),
             (Some("hash"), Some(seeds), None) => Ok(Command::Hash { seeds }),
             _ => Err("this is no command".into()),
         }
@@ -99,7 +98,7 @@ mod native {
         bar.finish_and_clear();
         let (traces, seconds) = (report.traces, report.took.as_secs_f64());
         if let Some(violation) = report.violation {
-            tell(violation.seed, trace::replay(violation.seed));
+            replay(violation.seed);
             println!("caught after {traces} traces in {seconds:.2} s by: {}", violation.invariant);
             return ExitCode::from(VIOLATION);
         }
@@ -108,30 +107,28 @@ mod native {
         ExitCode::SUCCESS
     }
 
-    fn regions(first: u64, worlds: u64, homes: bool) -> ExitCode {
-        let bar = ProgressBar::new(worlds);
-        let style = "{bar:40} {human_pos} of {human_len} worlds, {per_sec}, {eta} to go";
-        bar.set_style(ProgressStyle::with_template(style).expect("the template is valid"));
-        let mut faults = Faults::default();
-        for seed in first..first + worlds {
-            match regional::run(seed, homes) {
-                Ok(outcome) => faults.add(&outcome.faults),
-                Err(violation) => {
-                    bar.finish_and_clear();
-                    tell(seed, regional::replay(seed, homes));
-                    println!("caught after {} worlds by: {}", seed - first + 1, violation.invariant);
-                    return ExitCode::from(VIOLATION);
-                }
-            }
-            bar.inc(1);
+    fn run_worlds(run: &regional::runner::Run) -> ExitCode {
+        let report = run.run(|_| {});
+        if let Some(violation) = &report.violation {
+            told(violation.seed, regional::replay(violation.seed));
+            println!("caught after {} by: {}", report.summary(), violation.invariant);
+            return ExitCode::from(VIOLATION);
         }
-        bar.finish_and_clear();
-        faults.iter().for_each(|(kind, count)| println!("{count:>12}  {kind:?}"));
-        println!("{worlds} worlds: no violation");
+        report.faults.iter().for_each(|(kind, count)| println!("{count:>12}  {kind:?}"));
+        println!("{}: no violation", report.summary());
+        let rare = report.rare();
+        if !rare.is_empty() {
+            println!("fired too rarely: {rare:?}");
+            return ExitCode::FAILURE;
+        }
         ExitCode::SUCCESS
     }
 
-    fn tell<T>(seed: u64, (history, result): (Vec<String>, Result<T, Violation>)) -> ExitCode {
+    fn replay(seed: u64) -> ExitCode {
+        told(seed, trace::replay(seed))
+    }
+
+    fn told<T>(seed: u64, (history, result): (Vec<String>, Result<T, Violation>)) -> ExitCode {
         history.iter().for_each(|line| println!("{line}"));
         match result {
             Ok(_) => {

@@ -1,13 +1,14 @@
-//! Which faults there are, and how often each fired. A run in which one did not has not tested it.
+//! Which faults and turns of fate there are in a world of regions, and how often each fired. A long run in
+//! which one of them hardly fired has not tested it, and fails.
 
 /// Declares the kinds and the list of all of them.
 macro_rules! kinds {
     ($($(#[$doc:meta])* $name:ident,)*) => {
         /// A kind of fault.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-        pub enum FaultKind { $($(#[$doc])* $name,)* }
+        pub enum Kind { $($(#[$doc])* $name,)* }
 
-        impl FaultKind {
+        impl Kind {
             /// Every kind.
             pub const ALL: &[Self] = &[$(Self::$name,)*];
         }
@@ -15,62 +16,97 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// A letter lost.
+    /// A message lost.
     Lost,
-    /// A letter delivered twice.
+    /// A message that comes twice.
     Repeated,
-    /// A letter that was overtaken.
+    /// A message that overtook an earlier one.
     Reordered,
-    /// A letter lost to a partition.
+    /// A message that took long.
+    Delayed,
+    /// A message lost to a partition.
     Cut,
-    /// A crash before the commit.
+    /// Regions divided in two.
+    Divided,
+    /// Regions divided in one direction only.
+    DividedOneWay,
+    /// A region that reaches nobody.
+    Isolated,
+    /// An object lost before its commit.
     CrashBeforeCommit,
-    /// A crash after the commit, before anything is sent.
-    CrashBeforeSend,
-    /// A crash before the reply.
+    /// An object lost after its commit, before anything is sent.
+    CrashBeforeSends,
+    /// An object lost when a part was sent.
+    CrashBetweenSends,
+    /// An object lost before its reply.
     CrashBeforeReply,
-    /// A region restarted.
+    /// An alarm whose handler was cut off, and which is tried again.
+    AlarmAgain,
+    /// An object put out of memory.
     Restart,
     /// A region's disk lost.
     Wipe,
     /// An alarm lost.
     AlarmLost,
-    /// A clock that jumps.
+    /// A region's clock wrong by minutes.
     Skew,
-    /// A store that is down.
-    StoreDown,
-    /// A store's message delivered several times.
+    /// A store's message that comes several times.
     QueueRepeated,
-    /// A store's write that another one came before.
+    /// A store's message that overtook an earlier one.
+    QueueReordered,
+    /// A store's message that waits for long.
+    QueueDelayed,
+    /// A store's receipt lost.
+    ReceiptLost,
+    /// A store's row that another consumer wrote meanwhile.
     StoreRace,
-    /// The same edit made in another region.
+    /// A store that takes nothing and tells nothing.
+    StoreDown,
+    /// A store's row lost.
+    StoreLost,
+    /// A frame cut off, or of another version.
+    Damaged,
+    /// An edit made again under its key in another region.
     RetriedElsewhere,
+    /// An edit made again with the key's actors of the next day.
+    RetriedNextDay,
     /// The home handed over.
     HandOver,
     /// The home taken over.
     TakeOver,
     /// An idle replica that deleted its storage.
-    Forgotten,
+    Retired,
+    /// A replica that came back after it had deleted its storage.
+    Returned,
     /// A day passed.
     Day,
-    /// A frame cut off, or of another version.
-    Damaged,
+    /// Actors retired.
+    Horizon,
+    /// The cart erased.
+    Erased,
+    /// A further cart of the session struck.
+    Struck,
 }
 
 /// How often each kind fired.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Faults([u64; FaultKind::ALL.len()]);
+pub struct Faults([u64; Kind::ALL.len()]);
 
 impl Default for Faults {
     fn default() -> Self {
-        Self([0; FaultKind::ALL.len()])
+        Self([0; Kind::ALL.len()])
     }
 }
 
 impl Faults {
     /// One fired.
-    pub fn fire(&mut self, kind: FaultKind) {
+    pub fn fire(&mut self, kind: Kind) {
         self.0[kind as usize] += 1;
+    }
+
+    /// How often a kind fired.
+    pub fn count(&self, kind: Kind) -> u64 {
+        self.0[kind as usize]
     }
 
     /// Adds those of another world.
@@ -79,7 +115,7 @@ impl Faults {
     }
 
     /// Each kind with how often it fired.
-    pub fn iter(&self) -> impl Iterator<Item = (FaultKind, u64)> + '_ {
-        FaultKind::ALL.iter().map(|kind| (*kind, self.0[*kind as usize]))
+    pub fn iter(&self) -> impl Iterator<Item = (Kind, u64)> + '_ {
+        Kind::ALL.iter().map(|kind| (*kind, self.0[*kind as usize]))
     }
 }

@@ -1,48 +1,66 @@
-//! What shoppers do, and what of it was acknowledged. Of some products they only ever add, so that what must
-//! be there is a sum; with the others they do all there is.
+//! What shoppers ask for over plain HTTP. Of some products they only ever add, so that what must be there is
+//! a sum; with the others they do all there is.
 
 use cart_core::command::{Command, Place};
 use cart_core::id::Actor;
 use cart_core::line::LineKey;
 use cart_core::replica::Edit;
+use cart_core::time::Millis;
 
 use crate::dice::Dice;
 
 /// Products of which they only add.
-pub const ADDED: [&str; 3] = ["A", "B", "C"];
+pub const ADDED: [&str; 2] = ["A", "B"];
 /// The others.
-const ANY: [&str; 3] = ["X", "Y", "Z"];
+const ANY: [&str; 2] = ["X", "Y"];
 
-/// An edit and what it is to the auditors.
+/// An edit, and what is needed to make it again.
 #[derive(Clone, Debug)]
 pub struct Made {
     /// What is sent.
     pub edit: Edit,
-    /// If it only adds: of what, and how many.
-    pub adds: Option<(&'static str, u64)>,
-    /// Whether it may be made again in another region.
-    pub may_move: bool,
+    /// Its key.
+    pub key: String,
+    /// If it adds: how many.
+    pub quantity: u64,
+    /// When it was first made.
+    pub at: Millis,
 }
 
-/// An edit that only adds.
-pub fn add(actors: Vec<Actor>, dice: &mut Dice) -> Made {
-    let (sku, quantity) = (*dice.pick(&ADDED), 1 + dice.below(3) as i64);
-    let command = Command::Add { sku: sku.into(), quantity, variant: None, customization: None };
-    Made { edit: Edit::of(actors, vec![command]), adds: Some((sku, quantity as u64)), may_move: true }
+fn more(sku: &str, quantity: i64) -> Command {
+    Command::Add { sku: sku.into(), quantity, variant: None, customization: None }
 }
 
-/// Any other edit.
-pub fn change(actors: Vec<Actor>, dice: &mut Dice) -> Made {
+/// One more of a product.
+pub fn add(key: String, actors: Vec<Actor>, at: Millis) -> Made {
+    Made { edit: Edit::of(actors, vec![more(ADDED[0], 1)]), key, quantity: 1, at }
+}
+
+/// The commands of an edit, and if it only adds one product, how many.
+pub fn commands(dice: &mut Dice) -> (Vec<Command>, u64) {
+    if dice.chance(50) {
+        let (sku, quantity) = (*dice.pick(&ADDED), 1 + dice.below(3));
+        return (vec![more(sku, quantity as i64)], quantity as u64);
+    }
     let sku = *dice.pick(&ANY);
     let line_id = LineKey::new(sku, None, None).expect("a key").line_id();
-    let at = *dice.pick(&[Place::Cart, Place::Cart, Place::Saved]);
-    let command = match dice.below(7) {
-        0..3 => Command::Add { sku: sku.into(), quantity: 2, variant: None, customization: None },
-        3 => Command::Set { line_id, quantity: dice.below(4) as i64, at },
-        4 => Command::Decrement { line_id, quantity: 1, at },
-        5 => Command::Remove { line_id, at },
-        _ => Command::Move { line_id, location: *dice.pick(&[Place::Cart, Place::Saved]) },
+    let at = *dice.pick(&[Place::Cart, Place::Cart, Place::Cart, Place::Saved]);
+    let command = match dice.below(20) {
+        0..9 => {
+            let quantity = 1 + dice.below(3);
+            return (vec![more(sku, quantity as i64)], quantity as u64);
+        }
+        9..12 => Command::Set { line_id, quantity: dice.below(4) as i64, at },
+        12..14 => Command::Decrement { line_id, quantity: 1 + dice.below(2) as i64, at },
+        14..17 => Command::Remove { line_id, at },
+        17..19 => Command::Move { line_id, location: *dice.pick(&[Place::Cart, Place::Saved]) },
+        _ => Command::Clear {},
     };
-    let may_move = !matches!(command, Command::Decrement { .. });
-    Made { edit: Edit::of(actors, vec![command]), adds: None, may_move }
+    (vec![command], 0)
+}
+
+/// An edit under the actors of its key.
+pub fn edit(key: String, actors: Vec<Actor>, at: Millis, dice: &mut Dice) -> Made {
+    let (commands, quantity) = commands(dice);
+    Made { edit: Edit::of(actors, commands), key, quantity, at }
 }
