@@ -26,6 +26,8 @@ pub struct Config {
     pub peers: Vec<(Region, String)>,
     /// Moves the clock of this process, in development.
     pub skew_ms: i64,
+    /// The operator's bearer; empty if there is none.
+    pub admin_token: String,
     /// What signs tokens and contexts.
     pub signer: Signer,
     /// Origins allowed in production.
@@ -61,6 +63,7 @@ impl Config {
                 .and_then(|text| text.parse().ok())
                 .filter(|_| development)
                 .unwrap_or_default(),
+            admin_token: env.secret("ADMIN_TOKEN").map(|secret| secret.to_string()).unwrap_or_default(),
             signer: Signer::new(secret.as_bytes())
                 .ok_or_else(|| Problem::misconfigured("set the secret TOKEN_SECRET to 32 bytes or more"))?,
             origins: text("ALLOWED_ORIGINS")

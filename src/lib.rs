@@ -24,15 +24,28 @@ mod config;
 mod error;
 mod guard;
 mod objects;
+mod region_store;
 mod respond;
 pub mod route;
 mod rows;
 mod sys;
 mod transport;
 
-use worker::{Context, Env, Request, Response, Result, event};
+use wasm_bindgen::JsValue;
+use worker::{Context, Env, MessageBatch, Request, Response, Result, ScheduleContext, ScheduledEvent, event};
 
 #[event(fetch)]
 async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response> {
     api::serve(request, &env).await
+}
+
+#[event(queue)]
+async fn queue(batch: MessageBatch<JsValue>, env: Env, _context: Context) -> Result<()> {
+    region_store::queue::consume(&batch, &env).await;
+    Ok(())
+}
+
+#[event(scheduled)]
+async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) {
+    region_store::sweep::scheduled(&env).await;
 }

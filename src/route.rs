@@ -24,13 +24,21 @@ pub enum Endpoint {
     Sync,
     Merge,
     Export,
+    AdminCarts,
+    AdminCart,
+    AdminFrame,
+    AdminStores,
+    AdminMoveSlot,
+    AdminDeadLetters,
+    AdminReplay,
+    AdminDrop,
     Healthz,
     Readyz,
     OpenApi,
 }
 
 /// Every route: method, path, endpoint.
-pub const ROUTES: [(&str, &str, Endpoint); 22] = [
+pub const ROUTES: [(&str, &str, Endpoint); 30] = [
     ("POST", "/v1/sessions", Endpoint::OpenSession),
     ("POST", "/v1/sessions/renew", Endpoint::RenewSession),
     ("DELETE", "/v1/sessions/current", Endpoint::EndSession),
@@ -50,6 +58,14 @@ pub const ROUTES: [(&str, &str, Endpoint); 22] = [
     ("POST", "/v1/carts/{cart}/sync", Endpoint::Sync),
     ("POST", "/v1/carts/{cart}/merge", Endpoint::Merge),
     ("GET", "/v1/carts/{cart}/export", Endpoint::Export),
+    ("GET", "/v1/admin/carts", Endpoint::AdminCarts),
+    ("GET", "/v1/admin/carts/{cart}", Endpoint::AdminCart),
+    ("POST", "/v1/admin/carts/{cart}/frames", Endpoint::AdminFrame),
+    ("GET", "/v1/admin/stores", Endpoint::AdminStores),
+    ("POST", "/v1/admin/slots/{slot}/move", Endpoint::AdminMoveSlot),
+    ("GET", "/v1/admin/dead-letters", Endpoint::AdminDeadLetters),
+    ("POST", "/v1/admin/dead-letters/{letter}/replay", Endpoint::AdminReplay),
+    ("DELETE", "/v1/admin/dead-letters/{letter}", Endpoint::AdminDrop),
     ("GET", "/healthz", Endpoint::Healthz),
     ("GET", "/readyz", Endpoint::Readyz),
     ("GET", "/openapi.json", Endpoint::OpenApi),
@@ -61,7 +77,7 @@ pub struct Route {
     pub endpoint: Endpoint,
     /// The `{cart}` of the path, as it came.
     pub cart: Option<String>,
-    /// The `{line_id}` or `{code}` of the path, decoded.
+    /// What else the path names, decoded: `{line_id}`, `{code}`, `{slot}` or `{letter}`.
     pub item: Option<String>,
 }
 
@@ -89,7 +105,7 @@ impl Route {
         Ok(Self {
             endpoint: *endpoint,
             cart: decoded("cart"),
-            item: decoded("line_id").or_else(|| decoded("code")),
+            item: ["line_id", "code", "slot", "letter"].into_iter().find_map(decoded),
         })
     }
 

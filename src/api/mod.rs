@@ -1,6 +1,7 @@
 //! From a request to an answer: route, guard, the call of the cart's object, the response. What a request
 //! means is one function an endpoint; each reads its body, makes the core's input and shows the outcome.
 
+mod admin;
 mod asked;
 mod carts;
 mod devices;
@@ -72,6 +73,9 @@ async fn handle(
         return transport::receive(request, env, config).await;
     }
     let route = Route::find(&method, path)?;
+    if path.starts_with("/v1/admin/") {
+        return admin::serve(request, env, config, route, query).await;
+    }
     let mut exchange = Exchange { request, env, config, visitor, query: Query::of(query)?, minted: false };
     match route.endpoint {
         Endpoint::Healthz => respond::json_of(&json!({"status": "ok"}), 200).map_err(ours),
@@ -150,7 +154,15 @@ impl Exchange<'_> {
             | Endpoint::RenewSession
             | Endpoint::Healthz
             | Endpoint::Readyz
-            | Endpoint::OpenApi => Err(Problem::new(404, "not_found", "there is nothing at this path")),
+            | Endpoint::OpenApi
+            | Endpoint::AdminCarts
+            | Endpoint::AdminCart
+            | Endpoint::AdminFrame
+            | Endpoint::AdminStores
+            | Endpoint::AdminMoveSlot
+            | Endpoint::AdminDeadLetters
+            | Endpoint::AdminReplay
+            | Endpoint::AdminDrop => Err(Problem::new(404, "not_found", "there is nothing at this path")),
         }
     }
 

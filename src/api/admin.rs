@@ -1,0 +1,280 @@
+//! What the operator asks of the stores: lists of carts, how fresh they are, dead letters, moves of slots.
+//! The operator's bearer is the secret `ADMIN_TOKEN`; where there is none, none of this is there.
+
+use std::collections::BTreeMap;
+
+use cart_core::id::{CartId, Region, SessionId};
+use cart_core::time::Millis;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use worker::{Env, Request, Response};
+
+use super::ours;
+use crate::body;
+use crate::config::Config;
+use crate::error::Problem;
+use crate::region_store::{Ask, Freshness, Listed, Position, RegionStore as _, d1, dead, open, queue, slots};
+use crate::respond::{self, rfc3339};
+use crate::route::{Endpoint, Route};
+
+/// How many carts or dead letters a page has.
+const PAGE: usize = 50;
+/// The media type of frames.
+const FRAME_TYPE: &str = "application/vnd.evercart.frame";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MoveSlot {
+    region: Region,
+    to: String,
+}
+
+/// Serves a request below `/v1/admin`.
+pub async fn serve(
+    request: &mut Request,
+    env: &Env,
+    config: &Config,
+    route: Route,
+    query: &str,
+) -> Result<Response, Problem> {
+    check_operator(request, config)?;
+    let known: &[&str] = match route.endpoint {
+        Endpoint::AdminCarts => &["region", "owner", "updated_since", "tolerance_ms", "cursor"],
+        Endpoint::AdminCart | Endpoint::AdminFrame | Endpoint::AdminDeadLetters => &["region"],
+        _ => &[],
+    };
+    let admin = Admin { env, config, asked: parameters(query, known)? };
+    let item = route.item.unwrap_or_default();
+    let cart = || CartId::try_from(route.cart.clone().unwrap_or_default());
+    match route.endpoint {
+        Endpoint::AdminCarts => admin.carts().await,
+        Endpoint::AdminCart => admin.cart(&cart()?).await,
+        Endpoint::AdminFrame => admin.frame(request, &cart()?).await,
+        Endpoint::AdminStores => admin.stores().await,
+        Endpoint::AdminMoveSlot => admin.move_slot(request, &item).await,
+        Endpoint::AdminDeadLetters => admin.dead_letters().await,
+        Endpoint::AdminReplay => dead::replay(env, config, &item).await.and_then(|()| done(202)),
+        Endpoint::AdminDrop => dead::drop_letter(env, config, &item).await.and_then(|()| done(204)),
+        _ => Err(nothing_here()),
+    }
+}
+
+/// Digests are compared, and whole, so that the time it takes says nothing of the token.
+fn check_operator(request: &Request, config: &Config) -> Result<(), Problem> {
+    if config.admin_token.is_empty() {
+        return Err(nothing_here());
+    }
+    let header = request.headers().get("Authorization").ok().flatten().unwrap_or_default();
+    let (scheme, token) = header.split_once(' ').unwrap_or((&header, ""));
+    let digest = |text: &str| <[u8; 32]>::from(Sha256::digest(text.as_bytes()));
+    let (given, wanted) = (digest(token.trim()), digest(&config.admin_token));
+    let differing = given.iter().zip(wanted).fold(0, |differing, (one, other)| differing | (one ^ other));
+    if !scheme.eq_ignore_ascii_case("bearer") || differing != 0 {
+        let detail = "send the operator's token as Authorization: Bearer";
+        return Err(Problem::new(401, "operator_required", detail));
+    }
+    Ok(())
+}
+
+fn nothing_here() -> Problem {
+    Problem::new(404, "not_found", "there is nothing at this path; /openapi.json lists all there is")
+}
+
+/// The parameters after the question mark. Unknown ones are refused.
+fn parameters(query: &str, known: &[&str]) -> Result<BTreeMap<String, String>, Problem> {
+    let mut asked = BTreeMap::new();
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        if !known.contains(&name.as_ref()) {
+            let detail = format!("{name:?} is no parameter here; use {}", known.join(", "));
+            return Err(Problem::new(422, "invalid_field", detail));
+        }
+        asked.insert(name.into_owned(), value.into_owned());
+    }
+    Ok(asked)
+}
+
+struct Admin<'a> {
+    env: &'a Env,
+    config: &'a Config,
+    asked: BTreeMap<String, String>,
+}
+
+impl Admin<'_> {
+    fn asked(&self, name: &str) -> Option<&str> {
+        self.asked.get(name).map(String::as_str)
+    }
+
+    /// The region asked for, else the one served here.
+    fn region(&self) -> Result<Region, Problem> {
+        let Some(name) = self.asked("region") else { return Ok(self.config.region) };
+        let region = Region::parse(name).filter(|region| self.config.regions.place(*region).is_some());
+        region.ok_or_else(|| Problem::invalid("region", "use a region of GET /v1/admin/stores"))
+    }
+
+    /// The carts at home in a region, from the nearest store that has them and is fresh enough. If none is,
+    /// from the freshest, which the answer says.
+    async fn carts(&self) -> Result<Response, Problem> {
+        let home = self.region()?;
+        let tolerance_ms = self.asked("tolerance_ms").map(str::parse::<u64>).transpose();
+        let tolerance_ms = tolerance_ms
+            .map_err(|_| Problem::invalid("tolerance_ms", "use a whole number of milliseconds"))?;
+        let since = self.asked("updated_since").map(moment).transpose()?.unwrap_or(Millis(0));
+        let owner = self.asked("owner").map(session).transpose()?;
+        let after = self.asked("cursor").map(position).transpose()?;
+        let ask = Ask { home, owner, updated_since: since, after, count_max: PAGE + 1 };
+
+        let holders = self.config.regions.stores_of(home);
+        let mut near = self.config.regions.nearest_to(self.config.region);
+        near.retain(|region| holders.contains(region));
+        let mut candidates = Vec::new();
+        for region in near {
+            let store = open(self.env, self.config, region)?;
+            // A store that does not answer is passed over.
+            let Ok(freshness) = store.freshness().await else { continue };
+            let late_ms = freshness.map_or(0, |freshness| freshness.late_ms);
+            let within = tolerance_ms.is_none_or(|tolerance_ms| late_ms <= tolerance_ms);
+            candidates.push((!within, late_ms, store, freshness));
+            if within {
+                break;
+            }
+        }
+        // Those within first; the sort is stable, and keeps the nearest of equals.
+        candidates.sort_by_key(|(beyond, late_ms, _, _)| (*beyond, *late_ms));
+        let mut failed =
+            Problem::retry(503, "store_unavailable", "no store of the region answers; try again");
+        for (beyond, _, store, freshness) in candidates {
+            match store.list(&ask).await {
+                Ok(listed) => {
+                    let next = listed.get(PAGE - 1).filter(|_| listed.len() > PAGE).map(Position::of);
+                    let next = next.map(|next| format!("{}.{}", next.minute, next.cart_id));
+                    let carts: Vec<Value> = listed.iter().take(PAGE).map(shown).collect();
+                    let body = json!({
+                        "region": home, "store": store.region(), "within_tolerance": !beyond,
+                        "freshness": freshness.map(fresh), "carts": carts, "next_cursor": next,
+                    });
+                    return respond::json_of(&body, 200).map_err(ours);
+                }
+                Err(problem) => failed = problem,
+            }
+        }
+        Err(failed)
+    }
+
+    /// A cart's row in the store of a region.
+    async fn cart(&self, cart_id: &CartId) -> Result<Response, Problem> {
+        let region = self.region()?;
+        let mut rows = open(self.env, self.config, region)?.read(std::slice::from_ref(cart_id)).await?;
+        let row = rows.remove(cart_id).ok_or(cart_core::reject::Reject::CartNotFound)?;
+        let stored = &row.stored;
+        let digest = cart_core::frame::digest(&stored.cart, &stored.ties);
+        let body = json!({
+            "cart_id": cart_id, "store": region, "slot": slots::slot_of(cart_id), "rev": stored.rev,
+            "incarnation": format!("{:016x}", stored.incarnation), "digest": hex(&digest),
+            "version": hex(&cart_core::wire::Version::of_bytes(&stored.cart.to_bytes()).0),
+            "sequence": row.sequence, "updated_at": rfc3339(row.updated), "erased": stored.cart.is_erased(),
+            "resident": row.resident,
+        });
+        respond::json_of(&body, 200).map_err(ours)
+    }
+
+    /// Hands a frame to a store by its queue: for tests, and where the way from a replica is to be tried.
+    async fn frame(&self, request: &mut Request, cart_id: &CartId) -> Result<Response, Problem> {
+        if !self.config.development {
+            return Err(nothing_here());
+        }
+        let media_type = request.headers().get("Content-Type").ok().flatten().unwrap_or_default();
+        if media_type != FRAME_TYPE {
+            let detail = format!("the body is {media_type:?}; send a frame with Content-Type: {FRAME_TYPE}");
+            return Err(Problem::new(415, "unsupported_media_type", detail));
+        }
+        let frame = body::read(request, cart_core::frame::FRAME_BYTES_MAX).await?;
+        queue::enqueue(self.env, self.config, self.region()?, cart_id, &frame).await?;
+        done(202)
+    }
+
+    async fn stores(&self) -> Result<Response, Problem> {
+        let mut stores = Vec::new();
+        for place in self.config.regions.places.iter().filter(|place| !place.stores.is_empty()) {
+            let store = open(self.env, self.config, place.region)?;
+            let freshness = store.freshness().await;
+            stores.push(json!({
+                "region": place.region, "databases": place.stores, "available": freshness.is_ok(),
+                "freshness": freshness.ok().flatten().map(fresh),
+            }));
+        }
+        let body = json!({"stores": stores, "rows_written": d1::rows_written()});
+        respond::json_of(&body, 200).map_err(ours)
+    }
+
+    async fn move_slot(&self, request: &mut Request, slot: &str) -> Result<Response, Problem> {
+        let slot = slot.parse().ok().filter(|slot| *slot < slots::SLOTS);
+        let slot = slot.ok_or_else(|| Problem::invalid("slot", "use a whole number below 1,024"))?;
+        let MoveSlot { region, to } = body::json(request).await?;
+        let moved = open(self.env, self.config, region)?.move_slot(slot, &to).await?;
+        let body =
+            json!({"slot": slot, "region": region, "to": to, "copied": moved.copied, "done": moved.done});
+        respond::json_of(&body, 200).map_err(ours)
+    }
+
+    async fn dead_letters(&self) -> Result<Response, Problem> {
+        let places = self.config.regions.places.iter().filter(|place| !place.stores.is_empty());
+        let only = self.asked("region").map(|_| self.region()).transpose()?;
+        let mut letters = Vec::new();
+        for place in places.filter(|place| only.is_none_or(|only| only == place.region)) {
+            for letter in open(self.env, self.config, place.region)?.dead_letters(PAGE).await? {
+                let meant = queue::Letter::from_bytes(&letter.body);
+                letters.push(json!({
+                    "id": letter.id, "kept_in": place.region, "died_at": rfc3339(letter.died),
+                    "reason": letter.reason, "bytes": letter.body.len(),
+                    "store": meant.as_ref().map(|meant| meant.store),
+                    "cart_id": meant.as_ref().map(|meant| &meant.cart_id),
+                    "sent_at": meant.as_ref().map(|meant| rfc3339(meant.sent)),
+                }));
+            }
+        }
+        respond::json_of(&json!({"dead_letters": letters}), 200).map_err(ours)
+    }
+}
+
+fn done(status: u16) -> Result<Response, Problem> {
+    Response::empty().map(|response| response.with_status(status)).map_err(ours)
+}
+
+fn shown(row: &Listed) -> Value {
+    json!({
+        "cart_id": row.cart_id, "owner": row.owner, "quantity": row.quantity, "lines": row.lines,
+        "created_at": rfc3339(row.created), "updated_at": rfc3339(row.updated), "erased": row.erased,
+        "digest": hex(&row.digest), "rev": row.rev,
+    })
+}
+
+fn fresh(freshness: Freshness) -> Value {
+    json!({
+        "taken_at": rfc3339(freshness.taken), "late_ms": freshness.late_ms,
+        "late_versions": freshness.late_versions,
+    })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn moment(text: &str) -> Result<Millis, Problem> {
+    let moment = OffsetDateTime::parse(text, &Rfc3339)
+        .map_err(|_| Problem::invalid("updated_since", "use a time as in RFC 3339"))?;
+    Ok(Millis((moment.unix_timestamp_nanos() / 1_000_000).max(0) as u64))
+}
+
+fn session(text: &str) -> Result<SessionId, Problem> {
+    serde_json::from_value(Value::String(text.to_owned())).map_err(|error| ours(error.into()))
+}
+
+fn position(text: &str) -> Result<Position, Problem> {
+    let parts = text.split_once('.').and_then(|(minute, id)| Some((minute.parse().ok()?, id)));
+    let (minute, id) =
+        parts.ok_or_else(|| Problem::invalid("cursor", "use the next_cursor of the page before"))?;
+    Ok(Position { minute, cart_id: id.to_owned() })
+}

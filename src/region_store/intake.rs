@@ -1,0 +1,153 @@
+//! Frames into rows: read, join, write where the row is still as it was read, again where it is not. What
+//! the senders are told follows only once it is durable.
+
+use std::collections::BTreeMap;
+
+use cart_core::frame::{Frame, Holder, Receipt};
+use cart_core::id::{CartId, Region};
+use cart_core::replica::{Caller, Input};
+use cart_core::store::{Taken, take};
+use cart_core::time::Millis;
+use futures_util::future::join_all;
+use worker::Env;
+
+use super::{Freshness, RegionStore, Row, Write, home_of};
+use crate::call::Call;
+use crate::error::Problem;
+use crate::objects::cart::send;
+use crate::sys;
+
+/// How often a row is read again because somebody else has written it meanwhile.
+const TRIES_MAX: u32 = 8;
+
+/// A frame that has come.
+#[derive(Clone)]
+pub struct Arrival {
+    pub frame: Frame,
+    /// When it was sent.
+    pub sent: Millis,
+}
+
+/// What is to be said to the senders of a cart's frames.
+pub struct Told {
+    cart_id: CartId,
+    /// To whom, by its region.
+    receipts: BTreeMap<Region, Vec<Receipt>>,
+    answer: Option<(Vec<Region>, Frame)>,
+}
+
+/// Takes in frames of several carts. For each cart what is to be told, or why it must be tried again.
+pub async fn take_in(
+    store: &impl RegionStore,
+    mut arrivals: BTreeMap<CartId, Vec<Arrival>>,
+) -> BTreeMap<CartId, Result<Told, Problem>> {
+    let mut outcomes = BTreeMap::new();
+    for _ in 0..TRIES_MAX {
+        if arrivals.is_empty() {
+            break;
+        }
+        match attempt(store, &arrivals).await {
+            Ok(told) => {
+                for (cart_id, told) in told {
+                    arrivals.remove(&cart_id);
+                    outcomes.insert(cart_id, told);
+                }
+            }
+            Err(problem) => {
+                let failed = arrivals.into_keys().map(|cart_id| (cart_id, Err(problem.clone())));
+                outcomes.extend(failed);
+                return outcomes;
+            }
+        }
+    }
+    let contended = Problem::retry(503, "store_unavailable", "the row could not be written; try again");
+    outcomes.extend(arrivals.into_keys().map(|cart_id| (cart_id, Err(contended.clone()))));
+    outcomes
+}
+
+/// One try for all of them: those that are done.
+async fn attempt(
+    store: &impl RegionStore,
+    arrivals: &BTreeMap<CartId, Vec<Arrival>>,
+) -> Result<BTreeMap<CartId, Result<Told, Problem>>, Problem> {
+    let carts: Vec<CartId> = arrivals.keys().cloned().collect();
+    let mut rows = store.read(&carts).await?;
+    let now = sys::now(0);
+    let (mut done, mut waiting, mut writes) = (BTreeMap::new(), Vec::new(), Vec::new());
+    let mut freshness = Freshness { taken: now, late_ms: 0, late_versions: 0 };
+    for (cart_id, arrived) in arrivals {
+        let before = rows.remove(cart_id);
+        let incarnation = sys::random_u64().map_err(|error| Problem::store(&error))?;
+        let frames: Vec<Frame> = arrived.iter().map(|arrival| arrival.frame.clone()).collect();
+        let taken = take(before.as_ref().map(|row| &row.stored), &frames, store.region(), incarnation);
+        let Taken { write, receipts, answer } = match taken {
+            Ok(taken) => taken,
+            Err((_, reject)) => {
+                done.insert(cart_id.clone(), Err(reject.into()));
+                continue;
+            }
+        };
+        let told = told(cart_id, &frames, receipts, answer);
+        let Some(stored) = write else {
+            done.insert(cart_id.clone(), Ok(told));
+            continue;
+        };
+        let known = before.as_ref().map_or(0, |row| row.sequence);
+        let home = home_of(cart_id, &stored);
+        let from_home = frames.iter().filter(|frame| frame.from.region() == home);
+        let sequence = from_home.map(|frame| frame.sequence).fold(known, u64::max);
+        let sent = arrived.iter().map(|arrival| arrival.sent).min().unwrap_or(now);
+        freshness.late_ms = freshness.late_ms.max(now.0.saturating_sub(sent.0));
+        freshness.late_versions = freshness.late_versions.max(sequence - known);
+        let resident = home == store.region();
+        let after = Row { stored, sequence, updated: now, resident, elsewhere: false };
+        writes.push(Write { cart_id: cart_id.clone(), before, after });
+        waiting.push(told);
+    }
+    let written = if writes.is_empty() { Vec::new() } else { store.write(&writes, Some(freshness)).await? };
+    for (told, written) in waiting.into_iter().zip(written) {
+        if written {
+            done.insert(told.cart_id.clone(), Ok(told));
+        }
+    }
+    Ok(done)
+}
+
+fn told(cart_id: &CartId, frames: &[Frame], receipts: Vec<Receipt>, answer: Option<Frame>) -> Told {
+    let mut by_region: BTreeMap<Region, Vec<Receipt>> = BTreeMap::new();
+    for (frame, receipt) in frames.iter().zip(receipts) {
+        if let Holder::Replica(region) = frame.from {
+            by_region.entry(region).or_default().push(receipt);
+        }
+    }
+    let asked = frames.iter().filter(|frame| frame.pull).map(|frame| frame.from.region()).collect();
+    Told { cart_id: cart_id.clone(), receipts: by_region, answer: answer.map(|frame| (asked, frame)) }
+}
+
+/// Tells the senders. One that cannot be told sends again.
+pub async fn tell(env: &Env, told: impl IntoIterator<Item = Told>) {
+    let mut calls = Vec::new();
+    for Told { cart_id, receipts, answer } in told {
+        let call = |region, input| Call {
+            cart_id: cart_id.clone(),
+            region,
+            caller: Caller::Service,
+            input,
+            skew_ms: 0,
+        };
+        for (region, receipts) in receipts {
+            let receipts = receipts.iter().map(Receipt::to_bytes).collect();
+            calls.push(call(region, Input::Receipts { receipts }));
+        }
+        if let Some((regions, frame)) = answer {
+            let bytes = frame.to_bytes();
+            calls.extend(
+                regions.into_iter().map(|region| call(region, Input::Frame { bytes: bytes.clone() })),
+            );
+        }
+    }
+    let outcomes = join_all(calls.iter().map(|call| send(env, call))).await;
+    for problem in outcomes.into_iter().filter_map(Result::err) {
+        worker::console_error!("a receipt of a store: {}", problem.detail);
+    }
+}
