@@ -74,7 +74,7 @@ async fn handle(
     }
     let route = Route::find(&method, path)?;
     if path.starts_with("/v1/admin/") {
-        return admin::serve(request, env, config, route, query).await;
+        return admin::serve(request, env, config, visitor.region(config), route, query).await;
     }
     let mut exchange = Exchange { request, env, config, visitor, query: Query::of(query)?, minted: false };
     match route.endpoint {

@@ -2,7 +2,6 @@
 //! letters; which database is asked is in `slots.rs`.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
 
 use cart_core::frame;
 use cart_core::id::{CartId, Region};
@@ -15,7 +14,7 @@ use worker::{D1Database, D1PreparedStatement, Env};
 
 use super::fields::{Fields, bytes, flag, number, text};
 use super::slots::slot_of;
-use super::{Ask, DeadLetter, Freshness, Listed, Position, RegionStore, Row, Write, home_of, minute};
+use super::{Ask, DeadLetter, Freshness, Listed, Position, RegionStore, Row, Write, home_of, minute, push};
 use crate::error::Problem;
 
 /// How many rows are read at once, and how many statements go in one batch.
@@ -75,6 +74,7 @@ struct Answer {
     owned: bool,
     moved_from: Option<String>,
     row: Option<Row>,
+    damaged: bool,
 }
 
 impl D1Store {
@@ -145,12 +145,11 @@ impl D1Store {
         let pairs: Vec<_> = carts.iter().map(|cart_id| (cart_id.as_str(), slot_of(cart_id))).collect();
         let pairs = serde_json::to_string(&pairs).map_err(|error| Problem::store(&error.into()))?;
         let rows = self.rows(name, READ, &[text(Some(&pairs))]).await?;
-        let alone = carts.len() == 1;
-        let read = |row: &JsValue| match answer(row) {
-            Err((answer, _)) if !alone => Ok(answer),
-            other => other.map_err(|(_, problem)| problem),
-        };
-        rows.iter().map(read).collect()
+        let answers: Vec<Answer> = rows.iter().map(answer).collect();
+        if answers.len() == 1 && answers.iter().any(|answer| answer.damaged) {
+            return Err(Problem::retry(503, "store_damaged", "the row of the store cannot be read"));
+        }
+        Ok(answers)
     }
 
     /// The row of a cart whose slot is owned here, also where it is still where the slot came from.
@@ -192,12 +191,12 @@ impl RegionStore for D1Store {
         self.region
     }
 
-    async fn read(&self, carts: &[CartId]) -> Result<BTreeMap<CartId, Row>, Problem> {
-        let mut places: BTreeMap<&str, Vec<CartId>> = BTreeMap::new();
+    async fn read(&self, carts: &[CartId]) -> Result<Vec<(CartId, Row)>, Problem> {
+        let mut places: Vec<(&str, Vec<CartId>)> = Vec::new();
         for cart_id in carts {
-            places.entry(self.place_of(slot_of(cart_id))?).or_default().push(cart_id.clone());
+            push(&mut places, self.place_of(slot_of(cart_id))?, cart_id.clone());
         }
-        let mut rows = BTreeMap::new();
+        let mut rows = Vec::new();
         for (name, carts) in places {
             for some in carts.chunks(BATCH_MAX) {
                 for answer in self.ask(name, some).await? {
@@ -214,9 +213,9 @@ impl RegionStore for D1Store {
     }
 
     async fn write(&self, writes: &[Write], freshness: Option<Freshness>) -> Result<Vec<bool>, Problem> {
-        let mut places: BTreeMap<&str, Vec<(usize, &Write)>> = BTreeMap::new();
+        let mut places: Vec<(&str, Vec<(usize, &Write)>)> = Vec::new();
         for (at, write) in writes.iter().enumerate() {
-            places.entry(self.place_of(slot_of(&write.cart_id))?).or_default().push((at, write));
+            push(&mut places, self.place_of(slot_of(&write.cart_id))?, (at, write));
         }
         let mut done = vec![false; writes.len()];
         for (name, writes) in places {
@@ -256,7 +255,7 @@ impl RegionStore for D1Store {
             number(since.minute),
             text(Some(&since.cart_id)),
             number(ask.count_max as u64),
-            text(ask.owner.as_ref().map(|owner| owner.as_str())),
+            text(ask.owner.as_deref()),
         ];
         let sql = list_statement(ask.owner.is_some());
         let values = if ask.owner.is_some() {
@@ -264,18 +263,23 @@ impl RegionStore for D1Store {
         } else {
             values.split_last().map_or(&[][..], |(_, some)| some)
         };
-        let mut listed: BTreeMap<Position, Listed> = BTreeMap::new();
+        let mut listed: Vec<Listed> = Vec::new();
         for name in self.names() {
             for row in self.rows(name, &sql, values).await? {
                 let row = listed_of(&row);
                 // During a move a row may be at both, at the target as a later one.
-                let known = listed.values().find(|there| there.cart_id == row.cart_id).map(Position::of);
-                if known.is_none_or(|known| known < Position::of(&row) && listed.remove(&known).is_some()) {
-                    listed.insert(Position::of(&row), row);
+                if let Some(at) = listed.iter().position(|there| there.cart_id == row.cart_id) {
+                    if listed.get(at).is_some_and(|there| there.rev >= row.rev) {
+                        continue;
+                    }
+                    listed.remove(at);
                 }
+                let at = listed.partition_point(|there| Position::of(there) < Position::of(&row));
+                listed.insert(at, row);
             }
         }
-        Ok(listed.into_values().take(ask.count_max).collect())
+        listed.truncate(ask.count_max);
+        Ok(listed)
     }
 
     async fn freshness(&self) -> Result<Option<Freshness>, Problem> {
@@ -292,7 +296,7 @@ impl RegionStore for D1Store {
         Ok(latest)
     }
 
-    async fn idle(&self, since: Millis, count_max: usize) -> Result<BTreeMap<CartId, Row>, Problem> {
+    async fn idle(&self, since: Millis, count_max: usize) -> Result<Vec<(CartId, Row)>, Problem> {
         let mut idle = Vec::new();
         for name in self.names() {
             let ask = "SELECT cart_id FROM carts WHERE resident = 1 AND minute < ? ORDER BY minute LIMIT ?";
@@ -346,51 +350,53 @@ fn statement(region: Region, write: &Write) -> (String, Vec<JsValue>, usize) {
     };
     let owner = owner_of(&after.stored);
     let resident = after.resident && home_of(cart_id, &after.stored) == region;
-    let slot = number(slot_of(cart_id).into());
-    let plain = [
-        ("rev", number(*rev)),
-        ("state", bytes(&state)),
-        ("ties", bytes(&ties_bytes)),
-        ("digest", bytes(&frame::digest(cart, ties))),
-        ("sequence", number(after.sequence)),
-        ("home", text(Some(home_of(cart_id, &after.stored).name()))),
-        ("quantity", number(quantity)),
-        ("lines", number(shown.len() as u64)),
-        ("created", number(ties.created.0)),
-        ("updated", number(after.updated.0)),
-        ("erased", flag(cart.is_erased())),
-    ];
-    let indexed = [
-        ("owner", text(owner.as_deref())),
-        ("minute", number(minute(after.updated))),
-        ("resident", flag(resident)),
-    ];
     let incarnation = bytes(&incarnation.to_be_bytes());
+    // In the order of the columns.
+    let values = vec![
+        text(Some(cart_id.as_str())),
+        number(slot_of(cart_id).into()),
+        incarnation.clone(),
+        number(*rev),
+        bytes(&state),
+        bytes(&ties_bytes),
+        bytes(&frame::digest(cart, ties)),
+        number(after.sequence),
+        text(owner.as_deref()),
+        text(Some(home_of(cart_id, &after.stored).name())),
+        number(quantity),
+        number(shown.len() as u64),
+        number(ties.created.0),
+        number(after.updated.0),
+        number(minute(after.updated)),
+        flag(cart.is_erased()),
+        flag(resident),
+    ];
     let Some(before) = before.as_ref().filter(|before| !before.elsewhere) else {
-        let mut named: BTreeMap<&str, JsValue> = plain.into_iter().chain(indexed).collect();
-        named.extend([
-            ("cart_id", text(Some(cart_id.as_str()))),
-            ("slot", slot),
-            ("incarnation", incarnation),
-        ]);
-        let names = COLUMNS.split(',').map(str::trim);
-        let values = names.map(|name| named.remove(name).unwrap_or(JsValue::NULL)).collect();
         return (INSERT.to_owned(), values, size);
     };
-    let touched = [
-        owner_of(&before.stored) != owner,
-        minute(before.updated) != minute(after.updated) || before.resident != resident,
-        minute(before.updated) != minute(after.updated) || before.resident != resident,
-    ];
-    let indexed = indexed.into_iter().zip(touched).filter(|(_, touched)| *touched).map(|(column, _)| column);
-    let (names, mut values): (Vec<_>, Vec<_>) = plain.into_iter().chain(indexed).unzip();
-    let sql = format!(
-        "UPDATE carts SET {} = ? WHERE slot = ? AND cart_id = ? AND rev = ? AND incarnation = ? \
+    let moves = minute(before.updated) != minute(after.updated) || before.resident != resident;
+    let changes = |column: &str| match column {
+        "cart_id" | "slot" | "incarnation" => false,
+        "owner" => owner_of(&before.stored) != owner,
+        "minute" | "resident" => moves,
+        _ => true,
+    };
+    let columns = COLUMNS.split(',').map(str::trim).zip(values.iter());
+    let (mut sql, mut changed) = (String::from("UPDATE carts SET"), Vec::new());
+    for (column, value) in columns.filter(|(column, _)| changes(column)) {
+        let comma = if changed.is_empty() { ' ' } else { ',' };
+        sql.extend([comma]);
+        sql.push_str(column);
+        sql.push_str(" = ?");
+        changed.push(value.clone());
+    }
+    sql.push_str(
+        " WHERE cart_id = ? AND slot = ? AND incarnation = ? AND rev = ? \
          AND EXISTS (SELECT 1 FROM slots WHERE slots.slot = carts.slot AND owned)",
-        names.join(" = ?, ")
     );
-    values.extend([slot, text(Some(cart_id.as_str())), number(before.stored.rev), incarnation]);
-    (sql, values, size)
+    changed.extend(values.into_iter().take(3));
+    changed.push(number(before.stored.rev));
+    (sql, changed, size)
 }
 
 /// Reads in the order of the index, from each of its two halves a page.
@@ -412,8 +418,7 @@ fn list_statement(by_owner: bool) -> String {
     format!("{} ORDER BY minute, cart_id LIMIT ?6", halves.join(" UNION ALL "))
 }
 
-/// Reads an answer; of a damaged row what can be read.
-fn answer(row: &JsValue) -> Result<Answer, (Answer, Problem)> {
+fn answer(row: &JsValue) -> Answer {
     let mut row = Fields::of(row);
     let (cart_id, owned, moved_from) = (row.text().unwrap_or_default(), row.flag(), row.text());
     let incarnation = row.bytes().and_then(|bytes| <[u8; 8]>::try_from(bytes).ok());
@@ -425,12 +430,11 @@ fn answer(row: &JsValue) -> Result<Answer, (Answer, Problem)> {
             Ok(stored) => found = Some(Row { stored, sequence, updated, resident, elsewhere: false }),
             Err(reject) => {
                 worker::console_error!("store: the row of a cart is damaged ({reject}): {cart_id}");
-                let problem = Problem::retry(503, "store_damaged", "a row of the store cannot be read");
-                return Err((Answer { cart_id, owned, moved_from, row: None }, problem));
+                return Answer { cart_id, owned, moved_from, row: None, damaged: true };
             }
         }
     }
-    Ok(Answer { cart_id, owned, moved_from, row: found })
+    Answer { cart_id, owned, moved_from, row: found, damaged: false }
 }
 
 fn listed_of(row: &JsValue) -> Listed {

@@ -39,8 +39,8 @@ pub async fn bury(
         reason: reason.to_owned(),
         body: body.unwrap_or_default(),
     };
-    let mut regions: Vec<Region> =
-        store.into_iter().chain(config.regions.nearest_to(config.region)).collect();
+    let all = config.regions.places.iter().map(|place| place.region);
+    let mut regions: Vec<Region> = store.into_iter().chain(config.here).chain(all).collect();
     regions.retain(|region| config.regions.place(*region).is_some_and(|place| !place.stores.is_empty()));
     let region = *regions.first().ok_or_else(|| Problem::misconfigured("REGIONS names no stores"))?;
     open(env, config, region)?.bury(&letter).await

@@ -1,8 +1,6 @@
 //! Frames into rows: read, join, write where the row is still as it was read, again where it is not. What
 //! the senders are told follows only once it is durable.
 
-use std::collections::BTreeMap;
-
 use cart_core::frame::{Frame, Holder, Receipt};
 use cart_core::id::{CartId, Region};
 use cart_core::replica::{Caller, Input};
@@ -11,11 +9,12 @@ use cart_core::time::Millis;
 use futures_util::future::join_all;
 use worker::Env;
 
-use super::{Freshness, RegionStore, Row, Write, home_of};
+use super::{Freshness, RegionStore, Row, Write, home_of, push};
 use crate::call::Call;
+use crate::config::Config;
 use crate::error::Problem;
-use crate::objects::cart::send;
 use crate::sys;
+use crate::transport::send;
 
 /// How often a row is read again because somebody else has written it meanwhile.
 const TRIES_MAX: u32 = 8;
@@ -32,64 +31,62 @@ pub struct Arrival {
 pub struct Told {
     cart_id: CartId,
     /// To whom, by its region.
-    receipts: BTreeMap<Region, Vec<Receipt>>,
+    receipts: Vec<(Region, Vec<Vec<u8>>)>,
     answer: Option<(Vec<Region>, Frame)>,
 }
 
 /// Takes in frames of several carts. For each cart what is to be told, or why it must be tried again.
 pub async fn take_in(
     store: &impl RegionStore,
-    mut arrivals: BTreeMap<CartId, Vec<Arrival>>,
-) -> BTreeMap<CartId, Result<Told, Problem>> {
-    let mut outcomes = BTreeMap::new();
+    mut arrivals: Vec<(CartId, Vec<Arrival>)>,
+) -> Vec<(CartId, Result<Told, Problem>)> {
+    let mut outcomes = Vec::new();
     for _ in 0..TRIES_MAX {
         if arrivals.is_empty() {
             break;
         }
         match attempt(store, &arrivals).await {
             Ok(told) => {
-                for (cart_id, told) in told {
-                    arrivals.remove(&cart_id);
-                    outcomes.insert(cart_id, told);
-                }
+                arrivals.retain(|(cart_id, _)| told.iter().all(|(done, _)| done != cart_id));
+                outcomes.extend(told);
             }
             Err(problem) => {
-                let failed = arrivals.into_keys().map(|cart_id| (cart_id, Err(problem.clone())));
+                let failed = arrivals.into_iter().map(|(cart_id, _)| (cart_id, Err(problem.clone())));
                 outcomes.extend(failed);
                 return outcomes;
             }
         }
     }
     let contended = Problem::retry(503, "store_unavailable", "the row could not be written; try again");
-    outcomes.extend(arrivals.into_keys().map(|cart_id| (cart_id, Err(contended.clone()))));
+    outcomes.extend(arrivals.into_iter().map(|(cart_id, _)| (cart_id, Err(contended.clone()))));
     outcomes
 }
 
 /// One try for all of them: those that are done.
 async fn attempt(
     store: &impl RegionStore,
-    arrivals: &BTreeMap<CartId, Vec<Arrival>>,
-) -> Result<BTreeMap<CartId, Result<Told, Problem>>, Problem> {
-    let carts: Vec<CartId> = arrivals.keys().cloned().collect();
-    let mut rows = store.read(&carts).await?;
+    arrivals: &[(CartId, Vec<Arrival>)],
+) -> Result<Vec<(CartId, Result<Told, Problem>)>, Problem> {
+    let carts: Vec<CartId> = arrivals.iter().map(|(cart_id, _)| cart_id.clone()).collect();
+    let rows = store.read(&carts).await?;
     let now = sys::now(0);
-    let (mut done, mut waiting, mut writes) = (BTreeMap::new(), Vec::new(), Vec::new());
+    let (mut done, mut waiting, mut writes) = (Vec::new(), Vec::new(), Vec::new());
     let mut freshness = Freshness { taken: now, late_ms: 0, late_versions: 0 };
     for (cart_id, arrived) in arrivals {
-        let before = rows.remove(cart_id);
+        let before = rows.iter().find(|(there, _)| there == cart_id).map(|(_, row)| row.clone());
         let incarnation = sys::random_u64().map_err(|error| Problem::store(&error))?;
         let frames: Vec<Frame> = arrived.iter().map(|arrival| arrival.frame.clone()).collect();
         let taken = take(before.as_ref().map(|row| &row.stored), &frames, store.region(), incarnation);
         let Taken { write, receipts, answer } = match taken {
             Ok(taken) => taken,
             Err((_, reject)) => {
-                done.insert(cart_id.clone(), Err(reject.into()));
+                done.push((cart_id.clone(), Err(reject.into())));
                 continue;
             }
         };
         let told = told(cart_id, &frames, receipts, answer);
         let Some(stored) = write else {
-            done.insert(cart_id.clone(), Ok(told));
+            done.push((cart_id.clone(), Ok(told)));
             continue;
         };
         let known = before.as_ref().map_or(0, |row| row.sequence);
@@ -107,17 +104,17 @@ async fn attempt(
     let written = if writes.is_empty() { Vec::new() } else { store.write(&writes, Some(freshness)).await? };
     for (told, written) in waiting.into_iter().zip(written) {
         if written {
-            done.insert(told.cart_id.clone(), Ok(told));
+            done.push((told.cart_id.clone(), Ok(told)));
         }
     }
     Ok(done)
 }
 
 fn told(cart_id: &CartId, frames: &[Frame], receipts: Vec<Receipt>, answer: Option<Frame>) -> Told {
-    let mut by_region: BTreeMap<Region, Vec<Receipt>> = BTreeMap::new();
+    let mut by_region = Vec::new();
     for (frame, receipt) in frames.iter().zip(receipts) {
         if let Holder::Replica(region) = frame.from {
-            by_region.entry(region).or_default().push(receipt);
+            push(&mut by_region, region, receipt.to_bytes());
         }
     }
     let asked = frames.iter().filter(|frame| frame.pull).map(|frame| frame.from.region()).collect();
@@ -125,7 +122,7 @@ fn told(cart_id: &CartId, frames: &[Frame], receipts: Vec<Receipt>, answer: Opti
 }
 
 /// Tells the senders. One that cannot be told sends again.
-pub async fn tell(env: &Env, told: impl IntoIterator<Item = Told>) {
+pub async fn tell(env: &Env, config: &Config, told: impl IntoIterator<Item = Told>) {
     let mut calls = Vec::new();
     for Told { cart_id, receipts, answer } in told {
         let call = |region, input| Call {
@@ -133,10 +130,11 @@ pub async fn tell(env: &Env, told: impl IntoIterator<Item = Told>) {
             region,
             caller: Caller::Service,
             input,
-            skew_ms: 0,
+            fresh: false,
+            shown_by: None,
+            skew_ms: config.skew_ms,
         };
         for (region, receipts) in receipts {
-            let receipts = receipts.iter().map(Receipt::to_bytes).collect();
             calls.push(call(region, Input::Receipts { receipts }));
         }
         if let Some((regions, frame)) = answer {
@@ -146,7 +144,7 @@ pub async fn tell(env: &Env, told: impl IntoIterator<Item = Told>) {
             );
         }
     }
-    let outcomes = join_all(calls.iter().map(|call| send(env, call))).await;
+    let outcomes = join_all(calls.iter().map(|call| send(env, config, call))).await;
     for problem in outcomes.into_iter().filter_map(Result::err) {
         worker::console_error!("a receipt of a store: {}", problem.detail);
     }

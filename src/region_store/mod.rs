@@ -10,12 +10,9 @@ pub mod queue;
 pub mod slots;
 pub mod sweep;
 
-use std::collections::BTreeMap;
-
-use cart_core::id::{CartId, Region, SessionId};
+use cart_core::id::{CartId, Region};
 use cart_core::store::Stored;
 use cart_core::time::Millis;
-use serde::Serialize;
 use worker::Env;
 
 use self::d1::D1Store;
@@ -27,7 +24,7 @@ pub trait RegionStore {
     /// Which.
     fn region(&self) -> Region;
     /// The rows of those carts that it has.
-    async fn read(&self, carts: &[CartId]) -> Result<BTreeMap<CartId, Row>, Problem>;
+    async fn read(&self, carts: &[CartId]) -> Result<Vec<(CartId, Row)>, Problem>;
     /// Writes each row where the one before it is still as it was, and says of each whether it was.
     /// `freshness` becomes durable with them.
     async fn write(&self, writes: &[Write], freshness: Option<Freshness>) -> Result<Vec<bool>, Problem>;
@@ -36,7 +33,7 @@ pub trait RegionStore {
     /// How late what it took last was; `None` before it has taken anything.
     async fn freshness(&self) -> Result<Option<Freshness>, Problem>;
     /// Carts at home here that may still have their storage and were not written since, longest first.
-    async fn idle(&self, since: Millis, count_max: usize) -> Result<BTreeMap<CartId, Row>, Problem>;
+    async fn idle(&self, since: Millis, count_max: usize) -> Result<Vec<(CartId, Row)>, Problem>;
     /// Puts a message aside. Put aside twice, it is there once.
     async fn bury(&self, letter: &DeadLetter) -> Result<(), Problem>;
     /// The messages put aside, oldest first.
@@ -69,7 +66,7 @@ pub struct Write {
 }
 
 /// When a store last took something, and how late that was.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Freshness {
     pub taken: Millis,
     /// From being sent until being durable.
@@ -89,7 +86,7 @@ pub struct Position {
 #[derive(Clone, Debug)]
 pub struct Ask {
     pub home: Region,
-    pub owner: Option<SessionId>,
+    pub owner: Option<String>,
     pub updated_since: Millis,
     pub after: Option<Position>,
     pub count_max: usize,
@@ -126,6 +123,14 @@ impl Position {
     }
 }
 
+/// Adds to the values of a key. Batches are small, and lists of pairs take far less code than maps do.
+fn push<K: PartialEq, V>(pairs: &mut Vec<(K, Vec<V>)>, key: K, value: V) {
+    match pairs.iter_mut().find(|(there, _)| *there == key) {
+        Some((_, values)) => values.push(value),
+        None => pairs.push((key, vec![value])),
+    }
+}
+
 /// The minute of a moment.
 pub fn minute(at: Millis) -> u64 {
     at.0 / (60 * Millis::SECOND)
@@ -153,6 +158,6 @@ pub async fn read(
     store: Region,
     cart_id: &CartId,
 ) -> Result<Option<Stored>, Problem> {
-    let mut rows = open(env, config, store)?.read(std::slice::from_ref(cart_id)).await?;
-    Ok(rows.remove(cart_id).map(|row| row.stored))
+    let rows = open(env, config, store)?.read(std::slice::from_ref(cart_id)).await?;
+    Ok(rows.into_iter().next().map(|(_, row)| row.stored))
 }

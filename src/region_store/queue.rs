@@ -1,8 +1,6 @@
 //! The way of a frame to a store: a message of the queue, in batches into the rows. A message is acknowledged
 //! once it is durable, tried again where the store did not take it, and put aside where it cannot be read.
 
-use std::collections::BTreeMap;
-
 use cart_core::cart::Cart;
 use cart_core::frame::Frame;
 use cart_core::id::{CartId, Region};
@@ -15,7 +13,7 @@ use worker::{
 };
 
 use super::intake::{Arrival, take_in, tell};
-use super::{dead, open};
+use super::{dead, open, push};
 use crate::config::Config;
 use crate::error::Problem;
 use crate::sys;
@@ -87,10 +85,10 @@ pub async fn enqueue(
     if bytes.len() <= MESSAGE_BYTES_MAX {
         return send_bytes(env, &bytes).await;
     }
-    let arrivals = BTreeMap::from([(cart_id.clone(), vec![letter.arrival()?])]);
+    let arrivals = vec![(cart_id.clone(), vec![letter.arrival()?])];
     let outcomes = take_in(&open(env, config, store)?, arrivals).await;
-    let told = outcomes.into_values().collect::<Result<Vec<_>, _>>()?;
-    tell(env, told).await;
+    let told = outcomes.into_iter().map(|(_, told)| told).collect::<Result<Vec<_>, _>>()?;
+    tell(env, config, told).await;
     Ok(())
 }
 
@@ -116,7 +114,7 @@ pub async fn consume(batch: &MessageBatch<JsValue>, env: &Env) {
     if batch.queue().ends_with("-dead") {
         return dead::keep(env, &config, messages).await;
     }
-    let mut mail: BTreeMap<Region, BTreeMap<CartId, Vec<(RawMessage, Arrival)>>> = BTreeMap::new();
+    let mut mail = Vec::new();
     for message in messages {
         let letter = bytes_of(&message).and_then(|bytes| Letter::from_bytes(&bytes));
         let read = match &letter {
@@ -125,8 +123,7 @@ pub async fn consume(batch: &MessageBatch<JsValue>, env: &Env) {
         };
         match (letter, read) {
             (Some(letter), Ok(arrival)) => {
-                let carts = mail.entry(letter.store).or_default();
-                carts.entry(letter.cart_id).or_default().push((message, arrival));
+                push(&mut mail, letter.store, (letter.cart_id, message, arrival));
             }
             (letter, Err(reason)) => {
                 settle(
@@ -137,37 +134,29 @@ pub async fn consume(batch: &MessageBatch<JsValue>, env: &Env) {
             (None, Ok(_)) => message.retry_with_options(&later()),
         }
     }
-    for (store, carts) in mail {
-        take_mail(env, &config, store, carts).await;
+    for (store, mail) in mail {
+        take_mail(env, &config, store, mail).await;
     }
 }
 
-async fn take_mail(
-    env: &Env,
-    config: &Config,
-    store: Region,
-    carts: BTreeMap<CartId, Vec<(RawMessage, Arrival)>>,
-) {
-    let mut outcomes = BTreeMap::new();
-    match open(env, config, store) {
+async fn take_mail(env: &Env, config: &Config, store: Region, mail: Vec<(CartId, RawMessage, Arrival)>) {
+    let outcomes = match open(env, config, store) {
         Ok(store) => {
-            let arrived =
-                |mail: &Vec<(RawMessage, Arrival)>| mail.iter().map(|(_, arrival)| arrival.clone()).collect();
-            let arrivals = carts.iter().map(|(cart_id, mail)| (cart_id.clone(), arrived(mail))).collect();
-            outcomes = take_in(&store, arrivals).await;
+            let mut arrivals = Vec::new();
+            mail.iter()
+                .for_each(|(cart_id, _, arrival)| push(&mut arrivals, cart_id.clone(), arrival.clone()));
+            take_in(&store, arrivals).await
         }
-        Err(problem) => worker::console_error!("store {store}: {}", problem.detail),
-    }
-    let mut told = Vec::new();
-    for (cart_id, messages) in carts {
-        let outcome = outcomes.remove(&cart_id);
-        let taken = matches!(outcome, Some(Ok(_)));
-        for (message, _) in &messages {
-            if taken { message.ack() } else { message.retry_with_options(&later()) }
+        Err(problem) => {
+            worker::console_error!("store {store}: {}", problem.detail);
+            Vec::new()
         }
-        told.extend(outcome.and_then(Result::ok));
+    };
+    for (cart_id, message, _) in &mail {
+        let taken = |(there, outcome): &(CartId, Result<_, _>)| there == cart_id && outcome.is_ok();
+        if outcomes.iter().any(taken) { message.ack() } else { message.retry_with_options(&later()) }
     }
-    tell(env, told).await;
+    tell(env, config, outcomes.into_iter().filter_map(|(_, outcome)| outcome.ok())).await;
 }
 
 /// Acknowledges a message that was put aside.

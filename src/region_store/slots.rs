@@ -3,7 +3,6 @@
 //! to a database that has given the slot away. Moving one is described in docs/adr/0012-slots-move-by-reference.md.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 
 use cart_core::id::{CartId, Region};
 
@@ -20,7 +19,7 @@ const MOVE_PAGES_MAX: u64 = 20;
 
 thread_local! {
     /// Slots that were found elsewhere than where they began.
-    static MOVED: RefCell<BTreeMap<(Region, u16), String>> = const { RefCell::new(BTreeMap::new()) };
+    static MOVED: RefCell<Vec<(Region, u16, String)>> = const { RefCell::new(Vec::new()) };
 }
 
 /// How far a move has come.
@@ -53,15 +52,21 @@ struct Title {
 impl D1Store {
     /// The database where a slot probably is: where it was last found, else where it began.
     pub fn place_of(&self, slot: u16) -> Result<&str, Problem> {
-        let known = MOVED.with_borrow(|moved| moved.get(&(self.region, slot)).cloned());
-        let known = known.and_then(|name| self.names().find(|there| **there == *name));
+        let known = MOVED.with_borrow(|moved| {
+            let here = |(region, there, _): &&(Region, u16, String)| (*region, *there) == (self.region, slot);
+            let (_, _, name) = moved.iter().find(here)?;
+            self.names().find(|there| there == name)
+        });
         let begun = || self.names().nth(begins_at(slot, self.names().count()));
         known.or_else(begun).ok_or_else(|| Problem::misconfigured("a region in REGIONS has no stores"))
     }
 
     /// Remembers where a slot was found.
     pub fn found_at(&self, slot: u16, database: &str) {
-        MOVED.with_borrow_mut(|moved| moved.insert((self.region, slot), database.to_owned()));
+        MOVED.with_borrow_mut(|moved| {
+            moved.retain(|(region, there, _)| (*region, *there) != (self.region, slot));
+            moved.push((self.region, slot, database.to_owned()));
+        });
     }
 
     /// Gives every slot of a region that is new to the databases configured now; afterwards only a move

@@ -1,8 +1,6 @@
 //! The hourly sweep: carts that nobody has touched for a day give up the storage of their replicas, since the
 //! stores hold all of it. A replica decides by itself whether it may; the next request brings it back.
 
-use std::collections::BTreeMap;
-
 use cart_core::id::{CartId, Region};
 use cart_core::replica::{Caller, IDLE_MS, Input, ReplyKind};
 use cart_core::time::Millis;
@@ -12,8 +10,8 @@ use super::{RegionStore, Row, Write, home_of, open};
 use crate::call::Call;
 use crate::config::Config;
 use crate::error::Problem;
-use crate::objects::cart::send;
 use crate::sys;
+use crate::transport::send;
 
 /// How many carts a run visits in each region.
 const CARTS_MAX: usize = 200;
@@ -22,9 +20,9 @@ const CARTS_MAX: usize = 200;
 pub async fn sweep(env: &Env, config: &Config) -> Result<(), Problem> {
     for place in config.regions.places.iter().filter(|place| !place.stores.is_empty()) {
         let store = open(env, config, place.region)?;
-        let since = sys::now(0).less(IDLE_MS);
+        let since = sys::now(config.skew_ms).less(IDLE_MS);
         let idle = store.idle(since, CARTS_MAX).await?;
-        let (visited, left) = visit(env, &store, idle).await?;
+        let (visited, left) = visit(env, config, &store, idle).await?;
         if visited > 0 {
             worker::console_log!(
                 "sweep of {}: {visited} idle carts, {left} gave up their storage",
@@ -37,8 +35,9 @@ pub async fn sweep(env: &Env, config: &Config) -> Result<(), Problem> {
 
 async fn visit(
     env: &Env,
+    config: &Config,
     store: &impl RegionStore,
-    idle: BTreeMap<CartId, Row>,
+    idle: Vec<(CartId, Row)>,
 ) -> Result<(usize, usize), Problem> {
     let visited = idle.len();
     let mut left = Vec::new();
@@ -57,9 +56,11 @@ async fn visit(
                 region,
                 caller: Caller::Service,
                 input: Input::Retire,
-                skew_ms: 0,
+                fresh: false,
+                shown_by: None,
+                skew_ms: config.skew_ms,
             };
-            match send(env, &call).await {
+            match send(env, config, &call).await {
                 Ok((reply, _)) => gone &= matches!(reply.kind, ReplyKind::Answer(true)),
                 Err(problem) => {
                     worker::console_error!("sweep: {}", problem.detail);
