@@ -21,6 +21,8 @@ use crate::sys;
 
 /// Where a process takes the calls of others.
 pub const PATH: &str = "/peer";
+/// Where it takes what is for its stores.
+pub const STORE_PATH: &str = "/peer/store";
 /// The header that authenticates them.
 const TAG: &str = "Evercart-Peer";
 /// The largest call, in bytes: a frame and what goes with it.
@@ -93,7 +95,7 @@ pub async fn send_within(
 /// The bytes of the answer.
 async fn deliver(env: &Env, config: &Config, call: &Call, body: &[u8]) -> Result<Vec<u8>, Problem> {
     match config.peer(call.region) {
-        Some(url) => post(config, url, body).await.map_err(|error| Problem::object(&error)),
+        Some(url) => post(config, url, PATH, body).await.map_err(|error| Problem::object(&error)),
         None => stub(env, call, body).await,
     }
 }
@@ -120,8 +122,8 @@ async fn attempt(env: &Env, name: &str, call: &Call, body: &[u8]) -> Result<Vec<
 }
 
 /// To the process that serves the region.
-async fn post(config: &Config, url: &str, body: &[u8]) -> Result<Vec<u8>> {
-    let request = Request::new_with_init(&format!("{url}{PATH}"), &post_of(body))?;
+pub async fn post(config: &Config, url: &str, path: &str, body: &[u8]) -> Result<Vec<u8>> {
+    let request = Request::new_with_init(&format!("{url}{path}"), &post_of(body))?;
     request.headers().set(TAG, &config.signer.peer_tag(body, sys::now(0)))?;
     bytes_of(Fetch::Request(request).send().await?).await
 }
@@ -141,6 +143,18 @@ async fn bytes_of(mut response: Response) -> Result<Vec<u8>> {
 
 /// A call of another process, for a region that is served here.
 pub async fn receive(request: &mut Request, env: &Env, config: &Config) -> Result<Response, Problem> {
+    let body = verified(request, config).await?;
+    let call: Call = unpack(&body)?;
+    if config.peer(call.region).is_some() || config.regions.place(call.region).is_none() {
+        return Err(Problem::new(421, "misdirected", "the region is not served here: see PEERS"));
+    }
+    let call = Call { skew_ms: config.skew_ms, ..call };
+    let bytes = stub(env, &call, &pack(&call)).await?;
+    Response::from_bytes(bytes).map_err(|error| Problem::object(&error))
+}
+
+/// The body of a request of another process of this service.
+pub async fn verified(request: &mut Request, config: &Config) -> Result<Vec<u8>, Problem> {
     let refused = |detail| Problem::new(401, "peer_refused", detail);
     let tag = request.headers().get(TAG).ok().flatten().ok_or_else(|| refused("this path is for regions"))?;
     let too_large = || Problem::new(413, "frame_too_large", "a call between regions is at most 2 MiB");
@@ -155,13 +169,7 @@ pub async fn receive(request: &mut Request, env: &Env, config: &Config) -> Resul
     if !config.signer.is_peer(&tag, &body, sys::now(0)) {
         return Err(refused("the call is not one of this service, or its time is over: see both clocks"));
     }
-    let call: Call = unpack(&body)?;
-    if config.peer(call.region).is_some() || config.regions.place(call.region).is_none() {
-        return Err(Problem::new(421, "misdirected", "the region is not served here: see PEERS"));
-    }
-    let call = Call { skew_ms: config.skew_ms, ..call };
-    let bytes = stub(env, &call, &pack(&call)).await?;
-    Response::from_bytes(bytes).map_err(|error| Problem::object(&error))
+    Ok(body)
 }
 
 /// What a future gives, if it does in time.

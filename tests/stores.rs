@@ -199,7 +199,8 @@ async fn a_slot_moves_while_it_is_written_and_nothing_is_lost() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn carts_are_listed_by_owner_and_by_time() {
-    let operator = Operator::new(Runtime::shared().await).await;
+    let elsewhere = Operator::new(Runtime::shared().await).await;
+    let operator = Operator { near: Some("apac"), ..elsewhere.clone() };
     let mut dice = fastrand::Rng::with_seed(12);
     let (owner, other) = (session(&mut dice), session(&mut dice));
     let (mut mine, mut theirs) = (Maker::new(&owner), Maker::new(&other));
@@ -235,6 +236,8 @@ async fn carts_are_listed_by_owner_and_by_time() {
     assert_eq!(pages[0]["digest"], mine.digest());
     assert_eq!((&first["region"], &first["store"]), (&"apac".into(), &"apac".into()));
     assert_eq!(first["within_tolerance"], true);
+    let there = elsewhere.get(&ask).await.expect(200).json();
+    assert_eq!(there["store"], "weur", "the other store of these carts is nearer to western Europe");
 
     let since = operator.get(&format!("/carts?region=apac&updated_since={since}")).await.expect(200).json();
     assert!(since["carts"].as_array().is_some_and(|carts| !carts.is_empty()));
@@ -317,23 +320,79 @@ async fn only_the_operator_gets_in() {
     assert!(stores["stores"].as_array().expect("stores").iter().all(|store| store["available"] == true));
 }
 
+/// The way of a real cart: edited, stored in two regions, its object lost, given up when idle, back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cart_outlives_its_object_and_gives_up_its_storage_when_idle() {
+    const TWO_DAYS_MS: u64 = 2 * Millis::DAY;
+    let mut runtime = Runtime::start(Options::default()).await;
+    let operator = Operator::new(&runtime).await;
+    let shop = runtime.shop();
+    let session = shop.open().await;
+    let cart = CartId::try_from(session.cart_id.clone()).expect("an id");
+    shop.add(&session, "1095275", 2).await.expect(200);
+    let quantity = async || {
+        // Not so new that nobody else would be asked for it.
+        let call = shop.call(&session, Method::GET, "/v1/carts/current");
+        let view = Answer::of(call.header("Evercart-Clock-Skew-Ms", "120000")).await.expect(200).json();
+        (view["totals"]["quantity"].clone(), view["partial"].clone())
+    };
+    operator.arrived_any(Region::Weur, &cart).await;
+    shop.add(&session, "1095275", 1).await.expect(200);
+    let settled = async || {
+        let began = Instant::now();
+        loop {
+            let (here, there) =
+                (operator.row(Region::Weur, &cart).await, operator.row(Region::Enam, &cart).await);
+            if let (Some(here), Some(there)) = (&here, &there)
+                && here["digest"] == there["digest"]
+                && here["sequence"].as_u64() >= Some(2)
+            {
+                break;
+            }
+            assert!(began.elapsed() < ARRIVES_MAX, "{here:?} and {there:?}");
+            tokio::time::sleep(Duration::from_millis(150)).await;
+        }
+    };
+    settled().await;
+    runtime.wipe().await;
+    assert_eq!(quantity().await, (3.into(), false.into()), "from the store");
+    shop.add(&session, "1095275", 1).await.expect(200);
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    settled().await;
+
+    runtime.set("CLOCK_SKEW_MS", &TWO_DAYS_MS.to_string());
+    runtime.restart().await;
+    assert_eq!(operator.row(Region::Weur, &cart).await.expect("a row")["resident"], true);
+    Answer::of(shop.request(Method::GET, "/cdn-cgi/local/scheduled")).await.expect(200);
+    assert_eq!(operator.row(Region::Weur, &cart).await.expect("a row")["resident"], false);
+    runtime.set("CLOCK_SKEW_MS", "0");
+    runtime.restart().await;
+    assert_eq!(quantity().await, (4.into(), false.into()), "it is back");
+}
+
 // The operator.
 
 #[derive(Clone)]
 struct Operator {
     shop: Shop,
     token: String,
+    /// The region that requests are for.
+    near: Option<&'static str>,
 }
 
 impl Operator {
     async fn new(runtime: &Runtime) -> Self {
         let secrets = std::fs::read_to_string(harness::root().join(".dev.vars")).expect(".dev.vars");
         let token = secrets.lines().find_map(|line| line.strip_prefix("ADMIN_TOKEN=")).expect("tools/setup");
-        Self { shop: runtime.shop(), token: token.to_owned() }
+        Self { shop: runtime.shop(), token: token.to_owned(), near: None }
     }
 
     fn call(&self, method: Method, path: &str) -> RequestBuilder {
-        self.shop.request(method, &format!("/v1/admin{path}")).bearer_auth(&self.token)
+        let call = self.shop.request(method, &format!("/v1/admin{path}")).bearer_auth(&self.token);
+        match self.near {
+            Some(region) => call.header("Evercart-Region", region),
+            None => call,
+        }
     }
 
     async fn get(&self, path: &str) -> Answer {
@@ -398,7 +457,17 @@ impl Operator {
     }
 
     async fn rows_written(&self) -> u64 {
-        self.get("/stores").await.expect(200).json()["rows_written"].as_u64().expect("a number")
+        let mut before = None;
+        loop {
+            let all = self.get("/stores").await.expect(200).json();
+            // What was written is counted a moment after it can be read.
+            let now = all["rows_written"].as_u64().expect("a number");
+            if before == Some(now) {
+                return now;
+            }
+            before = Some(now);
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
     }
 }
 

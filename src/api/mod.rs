@@ -24,6 +24,7 @@ use crate::catalog;
 use crate::config::Config;
 use crate::error::Problem;
 use crate::guard::{self, Visitor};
+use crate::region_store;
 use crate::respond::{self, Setter};
 use crate::route::{Endpoint, Route};
 use crate::transport;
@@ -71,6 +72,9 @@ async fn handle(
     }
     if path == transport::PATH && method == "POST" {
         return transport::receive(request, env, config).await;
+    }
+    if path == transport::STORE_PATH && method == "POST" {
+        return region_store::queue::receive(request, env, config).await;
     }
     let route = Route::find(&method, path)?;
     if path.starts_with("/v1/admin/") {

@@ -18,9 +18,10 @@ use crate::call::{Call, Head, Rows};
 use crate::commit::commit;
 use crate::config::Config;
 use crate::error::Problem;
+use crate::region_store;
 use crate::rows;
 use crate::sys;
-use crate::transport::{self, CALL_MS, PULL_MS};
+use crate::transport::{self, CALL_MS, PULL_MS, within};
 
 /// When an alarm that failed goes off again.
 const ALARM_RETRY: Duration = Duration::from_secs(5);
@@ -180,10 +181,29 @@ impl CartObject {
         if call.region != home && self.pull(call, config, Holder::Replica(home)).await.is_ok() {
             return;
         }
+        let known = self.ask_stores(call, config, home).await;
         self.asked.set(transport::now());
-        if call.region == home {
+        // The home of a cart of which its store knows nothing is the first to hold it.
+        if call.region == home && known == Some(false) {
             self.tell(call, Input::Fresh);
         }
+    }
+
+    /// Asks the stores of a home, the nearest first, until one answers: whether it has the cart.
+    async fn ask_stores(&self, call: &Call, config: &Config, home: Region) -> Option<bool> {
+        for store in config.regions.stores_of(home) {
+            let read = region_store::read(&self.env, config, store, &call.cart_id);
+            match within(PULL_MS, read).await {
+                Some(Ok(frame)) => {
+                    let known = frame.is_some();
+                    frame.map(|frame| self.tell(call, Input::Frame { bytes: frame.to_bytes() }));
+                    return Some(known);
+                }
+                Some(Err(problem)) => worker::console_error!("asking store {store}: {}", problem.detail),
+                None => worker::console_error!("asking store {store}: no answer in time"),
+            }
+        }
+        None
     }
 
     /// A step of the service's own, whose reply nobody waits for.
@@ -292,15 +312,19 @@ impl CartObject {
             }
         }
         let here = call(Input::Tick);
-        let sent = join_all(
-            frames
-                .into_iter()
-                .map(async |(to, frame)| (to, self.hand(&here, &config, to, frame, CALL_MS).await)),
-        );
+        let sent = join_all(frames.into_iter().map(async |(to, frame)| match to {
+            Holder::Replica(_) => (to, self.hand(&here, &config, to, frame, CALL_MS).await.map(Some)),
+            // A store answers later.
+            Holder::Store(store) => {
+                let put = region_store::queue::enqueue(&self.env, &config, store, &here.cart_id, &frame);
+                let put = within(CALL_MS, put).await.unwrap_or_else(|| Err(Problem::hung(store)));
+                (to, put.map(|()| None))
+            }
+        }));
         let mut answers = Vec::new();
         for (to, answer) in sent.await {
             match answer {
-                Ok(answer) => answers.push(answer),
+                Ok(answer) => answers.extend(answer),
                 Err(problem) => {
                     worker::console_error!("telling {to}: {}", problem.detail);
                     self.tell(&here, Input::Missed { to });

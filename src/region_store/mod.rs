@@ -10,6 +10,7 @@ pub mod queue;
 pub mod slots;
 pub mod sweep;
 
+use cart_core::frame::Frame;
 use cart_core::id::{CartId, Region};
 use cart_core::store::Stored;
 use cart_core::time::Millis;
@@ -150,14 +151,16 @@ pub fn open(env: &Env, config: &Config, region: Region) -> Result<D1Store, Probl
     D1Store::open(env, region, &place.stores)
 }
 
-/// What the store of a region has of a cart.
-#[allow(dead_code, reason = "a replica that starts without its storage asks this")]
+/// All that the store of a region has of a cart.
 pub async fn read(
     env: &Env,
     config: &Config,
     store: Region,
     cart_id: &CartId,
-) -> Result<Option<Stored>, Problem> {
+) -> Result<Option<Frame>, Problem> {
+    if let Some(url) = config.peer(store) {
+        return queue::ask_peer(config, url, store, cart_id).await;
+    }
     let rows = open(env, config, store)?.read(std::slice::from_ref(cart_id)).await?;
-    Ok(rows.into_iter().next().map(|(_, row)| row.stored))
+    Ok(rows.into_iter().next().map(|(_, row)| row.stored.frame(store)))
 }

@@ -9,7 +9,7 @@ use js_sys::Uint8Array;
 use wasm_bindgen::{JsCast as _, JsValue};
 use worker::{
     Env, MessageBatch, MessageExt as _, QueueContentType, QueueRetryOptions, QueueRetryOptionsBuilder,
-    RawMessage, RawMessageBuilder,
+    RawMessage, RawMessageBuilder, Request, Response,
 };
 
 use super::intake::{Arrival, take_in, tell};
@@ -17,6 +17,7 @@ use super::{dead, open, push};
 use crate::config::Config;
 use crate::error::Problem;
 use crate::sys;
+use crate::transport::{STORE_PATH, post, verified};
 
 /// The binding of the queue.
 pub const QUEUE: &str = "STORE_QUEUE";
@@ -82,6 +83,10 @@ pub async fn enqueue(
 ) -> Result<(), Problem> {
     let letter = Letter { store, cart_id: cart_id.clone(), sent: sys::now(0), frame: frame.to_vec() };
     let bytes = letter.to_bytes();
+    if let Some(url) = config.peer(store) {
+        post(config, url, STORE_PATH, &bytes).await.map_err(|error| Problem::store(&error))?;
+        return Ok(());
+    }
     if bytes.len() <= MESSAGE_BYTES_MAX {
         return send_bytes(env, &bytes).await;
     }
@@ -90,6 +95,38 @@ pub async fn enqueue(
     let told = outcomes.into_iter().map(|(_, told)| told).collect::<Result<Vec<_>, _>>()?;
     tell(env, config, told).await;
     Ok(())
+}
+
+/// What the store of a region that another process serves has of a cart. A letter without a frame asks.
+pub async fn ask_peer(
+    config: &Config,
+    url: &str,
+    store: Region,
+    cart_id: &CartId,
+) -> Result<Option<Frame>, Problem> {
+    let letter = Letter { store, cart_id: cart_id.clone(), sent: sys::now(0), frame: Vec::new() };
+    let answer = post(config, url, STORE_PATH, &letter.to_bytes()).await;
+    let answer = answer.map_err(|error| Problem::store(&error))?;
+    let frame = (!answer.is_empty()).then(|| Frame::from_bytes(&answer)).transpose()?;
+    Ok(frame)
+}
+
+/// A letter of another process for a store that is served here.
+pub async fn receive(request: &mut Request, env: &Env, config: &Config) -> Result<Response, Problem> {
+    let body = verified(request, config).await?;
+    let malformed = || Problem::new(422, "malformed", "the body is no letter for a store");
+    let letter = Letter::from_bytes(&body).ok_or_else(malformed)?;
+    if config.peer(letter.store).is_some() {
+        return Err(Problem::new(421, "misdirected", "the region is not served here: see PEERS"));
+    }
+    let mut answer = Vec::new();
+    if letter.frame.is_empty() {
+        let frame = super::read(env, config, letter.store, &letter.cart_id).await?;
+        answer = frame.map(|frame| frame.to_bytes()).unwrap_or_default();
+    } else {
+        enqueue(env, config, letter.store, &letter.cart_id, &letter.frame).await?;
+    }
+    Response::from_bytes(answer).map_err(|error| Problem::store(&error))
 }
 
 /// Puts the bytes of a message into the queue.
