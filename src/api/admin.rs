@@ -134,7 +134,8 @@ impl Admin<'_> {
 
         let holders = self.config.regions.stores_of(home);
         let mut near = self.config.regions.nearest_to(self.here);
-        near.retain(|region| holders.contains(region));
+        // Those that other processes serve are asked there.
+        near.retain(|region| holders.contains(region) && self.config.peer(*region).is_none());
         let mut best: Option<Page> = None;
         for region in near {
             let store = open(self.env, self.config, region)?;

@@ -121,12 +121,26 @@ fn told(cart_id: &CartId, frames: &[Frame], receipts: Vec<Receipt>, answer: Opti
     Told { cart_id: cart_id.clone(), receipts: by_region, answer: answer.map(|frame| (asked, frame)) }
 }
 
-/// Tells the senders. One that cannot be told sends again.
+/// Tells the senders, each once of all that concerns a cart: to know it costs the sender a row. One that
+/// cannot be told sends again.
 pub async fn tell(env: &Env, config: &Config, told: impl IntoIterator<Item = Told>) {
-    let mut calls = Vec::new();
-    for Told { cart_id, receipts, answer } in told {
-        let call = |region, input| Call {
-            cart_id: cart_id.clone(),
+    let (mut receipts, mut inputs) = (Vec::new(), Vec::new());
+    for told in told {
+        for (region, some) in told.receipts {
+            some.into_iter().for_each(|receipt| push(&mut receipts, (told.cart_id.clone(), region), receipt));
+        }
+        if let Some((regions, frame)) = told.answer {
+            let frame = |region| (told.cart_id.clone(), region, Input::Frame { bytes: frame.to_bytes() });
+            inputs.extend(regions.into_iter().map(frame));
+        }
+    }
+    let receipts = receipts.into_iter();
+    inputs.extend(
+        receipts.map(|((cart_id, region), receipts)| (cart_id, region, Input::Receipts { receipts })),
+    );
+    let call = async |(cart_id, region, input)| {
+        let call = Call {
+            cart_id,
             region,
             caller: Caller::Service,
             input,
@@ -134,18 +148,9 @@ pub async fn tell(env: &Env, config: &Config, told: impl IntoIterator<Item = Tol
             shown_by: None,
             skew_ms: config.skew_ms,
         };
-        for (region, receipts) in receipts {
-            calls.push(call(region, Input::Receipts { receipts }));
-        }
-        if let Some((regions, frame)) = answer {
-            let bytes = frame.to_bytes();
-            calls.extend(
-                regions.into_iter().map(|region| call(region, Input::Frame { bytes: bytes.clone() })),
-            );
-        }
-    }
-    let outcomes = join_all(calls.iter().map(|call| send(env, config, call))).await;
-    for problem in outcomes.into_iter().filter_map(Result::err) {
+        send(env, config, &call).await
+    };
+    for problem in join_all(inputs.into_iter().map(call)).await.into_iter().filter_map(Result::err) {
         worker::console_error!("a receipt of a store: {}", problem.detail);
     }
 }

@@ -12,7 +12,7 @@ use worker::{
     RawMessage, RawMessageBuilder, Request, Response,
 };
 
-use super::intake::{Arrival, take_in, tell};
+use super::intake::{Arrival, Told, take_in, tell};
 use super::{dead, open, push};
 use crate::config::Config;
 use crate::error::Problem;
@@ -171,12 +171,19 @@ pub async fn consume(batch: &MessageBatch<JsValue>, env: &Env) {
             (None, Ok(_)) => message.retry_with_options(&later()),
         }
     }
+    let mut told = Vec::new();
     for (store, mail) in mail {
-        take_mail(env, &config, store, mail).await;
+        told.extend(take_mail(env, &config, store, mail).await);
     }
+    tell(env, &config, told).await;
 }
 
-async fn take_mail(env: &Env, config: &Config, store: Region, mail: Vec<(CartId, RawMessage, Arrival)>) {
+async fn take_mail(
+    env: &Env,
+    config: &Config,
+    store: Region,
+    mail: Vec<(CartId, RawMessage, Arrival)>,
+) -> Vec<Told> {
     let outcomes = match open(env, config, store) {
         Ok(store) => {
             let mut arrivals = Vec::new();
@@ -193,7 +200,7 @@ async fn take_mail(env: &Env, config: &Config, store: Region, mail: Vec<(CartId,
         let taken = |(there, outcome): &(CartId, Result<_, _>)| there == cart_id && outcome.is_ok();
         if outcomes.iter().any(taken) { message.ack() } else { message.retry_with_options(&later()) }
     }
-    tell(env, config, outcomes.into_iter().filter_map(|(_, outcome)| outcome.ok())).await;
+    outcomes.into_iter().filter_map(|(_, outcome)| outcome.ok()).collect()
 }
 
 /// Acknowledges a message that was put aside.
