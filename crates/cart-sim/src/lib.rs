@@ -15,6 +15,7 @@ pub mod laws;
 pub mod network;
 pub mod oracle;
 pub mod postcondition;
+pub mod regional;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod runner;
 pub mod site;

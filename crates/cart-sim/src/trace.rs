@@ -37,14 +37,22 @@ pub fn announce_panics() {
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
         usual(info);
-        if let Some(seed) = RUNNING.get() {
-            eprintln!("this was in a trace: cargo run --release -p cart-sim -- replay {seed}");
+        if let Some((command, seed)) = RUNNING.get() {
+            eprintln!("this was in: cargo run --release -p cart-sim -- {command} {seed}");
         }
     }));
 }
 
 thread_local! {
-    static RUNNING: Cell<Option<u64>> = const { Cell::new(None) };
+    static RUNNING: Cell<Option<(&'static str, u64)>> = const { Cell::new(None) };
+}
+
+/// Runs what a seed makes, known by its command to whoever announces a panic.
+pub fn running<T>(seed: u64, command: &'static str, run: impl FnOnce() -> T) -> T {
+    RUNNING.set(Some((command, seed)));
+    let result = run();
+    RUNNING.set(None);
+    result
 }
 
 /// What can happen.
@@ -83,12 +91,9 @@ const EVENTS: [(Event, u32); 13] = [
 ];
 
 fn conclude(seed: u64, world: &mut World) -> Result<Outcome, Violation> {
-    RUNNING.set(Some(seed));
-    let result = play(world);
-    RUNNING.set(None);
-    match result {
+    match running(seed, "replay", || play(world)) {
         Ok(finals) => Ok(Outcome { finals, coverage: world.coverage().clone() }),
-        Err(Fault { invariant, text }) => Err(Violation { invariant, seed, event: world.event(), text }),
+        Err(Fault { invariant, text }) => Err(Violation { invariant, command: "replay", seed, event: world.event(), text }),
     }
 }
 

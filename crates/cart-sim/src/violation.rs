@@ -27,6 +27,14 @@ pub enum Invariant {
     Lacking,
     /// What an honest device sends is admitted, and admitting it changes nothing of what it does.
     Ingress,
+    /// All holders of a cart, its replicas and the stores of its home, end with the same bytes.
+    RegionsEqual,
+    /// They end with the same ties, and these lack nothing.
+    TiesEqual,
+    /// No edit counts twice, in whatever regions it was made again.
+    Doubled,
+    /// Without changes there is soon nothing to say.
+    Quiet,
 }
 
 impl fmt::Display for Invariant {
@@ -43,6 +51,10 @@ impl fmt::Display for Invariant {
             Self::Oracle => "the replica shows what the oracle shows",
             Self::Lacking => "what a device lacks does what the whole state does",
             Self::Ingress => "an honest device is admitted",
+            Self::RegionsEqual => "all holders end with the same cart",
+            Self::TiesEqual => "all holders end with the same ties",
+            Self::Doubled => "no edit counts twice",
+            Self::Quiet => "regions without changes are quiet",
         })
     }
 }
@@ -71,6 +83,8 @@ impl Fault {
 pub struct Violation {
     /// Which.
     pub invariant: Invariant,
+    /// The command that shows it again.
+    pub command: &'static str,
     /// The trace.
     pub seed: u64,
     /// The event after which it was found.
@@ -83,7 +97,7 @@ impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "violation: {}", self.invariant)?;
         writeln!(f, "  at event {} of seed {}: {}", self.event, self.seed, self.text)?;
-        write!(f, "  replay: cargo run --release -p cart-sim -- replay {}", self.seed)
+        write!(f, "  replay: cargo run --release -p cart-sim -- {} {}", self.command, self.seed)
     }
 }
 

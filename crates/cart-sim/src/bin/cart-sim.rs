@@ -3,6 +3,8 @@
 //! ```text
 //! cart-sim run --traces N [--seed S] [--seconds T]   from seed S on; ends with status 3 at a violation
 //! cart-sim replay SEED                               one trace, with its history
+//! cart-sim regions SEED                              one world of regions, with its history
+//! cart-sim regions --worlds N [--seed S] [--seconds T]   many of them
 //! cart-sim hash --seeds N                            one number for the traces of seeds 0 to N - 1
 //! ```
 
@@ -20,13 +22,14 @@ mod native {
     use std::time::Duration;
 
     use cart_sim::hash::TraceHash;
+    use cart_sim::regional;
     use cart_sim::runner::Run;
     use cart_sim::trace;
     use cart_sim::violation::Violation;
     use indicatif::{ProgressBar, ProgressStyle};
 
-    const USAGE: &str =
-        "usage: cart-sim run --traces N [--seed S] [--seconds T] | replay SEED | hash --seeds N";
+    const USAGE: &str = "usage: cart-sim run --traces N [--seed S] [--seconds T] | replay SEED | hash --seeds N \
+                         | regions SEED | regions --worlds N [--seed S] [--seconds T]";
     /// The status of a run that found a violation; others mean other failures.
     const VIOLATION: u8 = 3;
 
@@ -34,6 +37,8 @@ mod native {
         Run(Run),
         Replay { seed: u64 },
         Hash { seeds: u64 },
+        Worlds(regional::runner::Run),
+        World { seed: u64 },
     }
 
     pub fn main() -> ExitCode {
@@ -48,6 +53,8 @@ mod native {
                 }
                 Err(violation) => show(&violation),
             },
+            Ok(Command::Worlds(worlds)) => run_worlds(&worlds),
+            Ok(Command::World { seed }) => told(seed, regional::replay(seed)),
             Err(error) => {
                 eprintln!("cart-sim: {error}\n{USAGE}");
                 ExitCode::from(2)
@@ -64,7 +71,7 @@ mod native {
                 Value(word) if name.is_none() => name = Some(word.string()?),
                 Value(word) if seed.is_none() => seed = Some(word.parse()?),
                 Long("seed") => seed = Some(words.value()?.parse()?),
-                Long("traces" | "seeds") => count = Some(words.value()?.parse()?),
+                Long("traces" | "seeds" | "worlds") => count = Some(words.value()?.parse()?),
                 Long("seconds") => limit = Duration::from_secs(words.value()?.parse()?),
                 _ => return Err(word.unexpected()),
             }
@@ -74,6 +81,10 @@ mod native {
                 Ok(Command::Run(Run { first: first.unwrap_or(0), traces, limit }))
             }
             (Some("replay"), None, Some(seed)) => Ok(Command::Replay { seed }),
+            (Some("regions"), Some(worlds), first) => {
+                Ok(Command::Worlds(regional::runner::Run { first: first.unwrap_or(0), worlds, limit }))
+            }
+            (Some("regions"), None, Some(seed)) => Ok(Command::World { seed }),
             (Some("hash"), Some(seeds), None) => Ok(Command::Hash { seeds }),
             _ => Err("this is no command".into()),
         }
@@ -96,8 +107,28 @@ mod native {
         ExitCode::SUCCESS
     }
 
+    fn run_worlds(run: &regional::runner::Run) -> ExitCode {
+        let report = run.run(|_| {});
+        if let Some(violation) = &report.violation {
+            told(violation.seed, regional::replay(violation.seed));
+            println!("caught after {} by: {}", report.summary(), violation.invariant);
+            return ExitCode::from(VIOLATION);
+        }
+        report.faults.iter().for_each(|(kind, count)| println!("{count:>12}  {kind:?}"));
+        println!("{}: no violation", report.summary());
+        let rare = report.rare();
+        if !rare.is_empty() {
+            println!("fired too rarely: {rare:?}");
+            return ExitCode::FAILURE;
+        }
+        ExitCode::SUCCESS
+    }
+
     fn replay(seed: u64) -> ExitCode {
-        let (history, result) = trace::replay(seed);
+        told(seed, trace::replay(seed))
+    }
+
+    fn told<T>(seed: u64, (history, result): (Vec<String>, Result<T, Violation>)) -> ExitCode {
         history.iter().for_each(|line| println!("{line}"));
         match result {
             Ok(_) => {

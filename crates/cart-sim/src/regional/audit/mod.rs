@@ -1,0 +1,50 @@
+//! What must hold when a world has come to rest: each auditor looks at the disks alone, in a file of its own.
+
+mod adds;
+mod equality;
+mod quiet;
+mod removals;
+mod ties;
+
+use super::world::World;
+use crate::violation::Check;
+
+/// All auditors.
+///
+/// # Errors
+/// The first promise that is broken.
+pub fn all(world: &mut World) -> Check {
+    equality::check(world)?;
+    ties::check(world)?;
+    adds::check(world)?;
+    removals::check(world)?;
+    quiet::check(world)
+}
+
+/// What each object takes for known elsewhere, for the history of a world that failed.
+pub fn holders(world: &mut World) -> String {
+    let mut text = String::from("at the end:");
+    for at in 0..world.sites.len() {
+        let stored = world.sites[at].disk.row.is_some();
+        let replica = world.load(at);
+        let (book, home) = (replica.book(), replica.home());
+        text += &format!(
+            "\n  {} stored {stored} joined {} incarnation {:x} sequence {} home {} of term {} horizon {}",
+            book.region,
+            book.joined,
+            book.incarnation,
+            book.sequence,
+            home.region,
+            home.term,
+            replica.cart().context().horizon().0,
+        );
+        for (holder, link) in &book.links {
+            text += &format!("\n    {holder}: {link:x?}");
+        }
+    }
+    for store in &world.stores {
+        let rev = store.row.as_ref().map(|row| (row.incarnation, row.rev));
+        text += &format!("\n  store {}: {rev:x?}", store.region);
+    }
+    text
+}

@@ -1,0 +1,27 @@
+//! The ties are equal everywhere, the stores of the home among it, and hold all that any disk had: what was
+//! struck stays struck, who signed out is out.
+
+use crate::regional::world::World;
+use crate::violation::{Check, Fault, Invariant};
+
+pub(super) fn check(world: &mut World) -> Check {
+    let Some(at) = (0..world.sites.len()).find(|at| world.sites[*at].disk.row.is_some()) else {
+        return Ok(());
+    };
+    let now = world.now;
+    let replica = world.load(at);
+    let (ties, home) = (replica.book().ties.clone(), replica.home().region);
+    for store in &world.stores {
+        let Some(row) = store.row.as_ref().filter(|_| world.regions.stores_of(home).contains(&store.region)) else {
+            continue;
+        };
+        Fault::unless(row.ties == ties, Invariant::TiesEqual, || {
+            format!("the store of {} has {:?}, the replicas {ties:?}", store.region, row.ties)
+        })?;
+    }
+    let Some(mut known) = world.facts.ties.clone() else { return Ok(()) };
+    known.forget_ended(now);
+    let mut both = ties.clone();
+    both.join(&known);
+    Fault::unless(both == ties, Invariant::TiesEqual, || format!("{ties:?} lack some of {known:?}"))
+}

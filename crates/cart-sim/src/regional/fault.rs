@@ -1,0 +1,116 @@
+//! Which faults and turns of fate there are in a world of regions, and how often each fired. A long run in
+//! which one of them hardly fired has not tested it, and fails.
+
+/// Declares the kinds and the list of all of them.
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// A kind of fault.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+        pub enum Kind { $($(#[$doc])* $name,)* }
+
+        impl Kind {
+            /// Every kind.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+        }
+    };
+}
+
+kinds! {
+    /// A message lost.
+    Lost,
+    /// A message that comes twice.
+    Repeated,
+    /// A message that overtook an earlier one.
+    Reordered,
+    /// A message that took long.
+    Delayed,
+    /// A message lost to a partition.
+    Cut,
+    /// Regions divided in two.
+    Divided,
+    /// Regions divided in one direction only.
+    DividedOneWay,
+    /// A region that reaches nobody.
+    Isolated,
+    /// An object lost before its commit.
+    CrashBeforeCommit,
+    /// An object lost after its commit, before anything is sent.
+    CrashBeforeSends,
+    /// An object lost when a part was sent.
+    CrashBetweenSends,
+    /// An object lost before its reply.
+    CrashBeforeReply,
+    /// An alarm whose handler was cut off, and which is tried again.
+    AlarmAgain,
+    /// An object put out of memory.
+    Restart,
+    /// A region's disk lost.
+    Wipe,
+    /// An alarm lost.
+    AlarmLost,
+    /// A region's clock wrong by minutes.
+    Skew,
+    /// A store's message that comes several times.
+    QueueRepeated,
+    /// A store's message that overtook an earlier one.
+    QueueReordered,
+    /// A store's message that waits for long.
+    QueueDelayed,
+    /// A store's receipt lost.
+    ReceiptLost,
+    /// A store's row that another consumer wrote meanwhile.
+    StoreRace,
+    /// A store that takes nothing and tells nothing.
+    StoreDown,
+    /// A store's row lost.
+    StoreLost,
+    /// A frame cut off, or of another version.
+    Damaged,
+    /// An edit made again under its key in another region.
+    RetriedElsewhere,
+    /// An edit made again with the key's actors of the next day.
+    RetriedNextDay,
+    /// The home handed over.
+    HandOver,
+    /// The home taken over.
+    TakeOver,
+    /// An idle replica that deleted its storage.
+    Retired,
+    /// A replica that came back after it had deleted its storage.
+    Returned,
+    /// A day passed.
+    Day,
+    /// Actors retired.
+    Horizon,
+    /// The cart erased.
+    Erased,
+    /// A further cart of the session struck.
+    Struck,
+}
+
+/// How often each kind fired.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Faults([u64; Kind::ALL.len()]);
+
+impl Default for Faults {
+    fn default() -> Self {
+        Self([0; Kind::ALL.len()])
+    }
+}
+
+impl Faults {
+    /// One fired.
+    pub fn fire(&mut self, kind: Kind) {
+        self.0[kind as usize] += 1;
+    }
+
+    /// Adds those of another world.
+    pub fn add(&mut self, other: &Self) {
+        self.0.iter_mut().zip(other.0).for_each(|(mine, theirs)| *mine += theirs);
+    }
+
+    /// Each kind with how often it fired.
+    pub fn iter(&self) -> impl Iterator<Item = (Kind, u64)> + '_ {
+        Kind::ALL.iter().map(|kind| (*kind, self.0[*kind as usize]))
+    }
+}

@@ -1,0 +1,82 @@
+//! A simulated world of regions: one cart, a replica and a store in each region, all of production's decisions
+//! ([`cart_core::replica::Replica::step`], [`cart_core::store::take`]) in a shell that is simulated, over a
+//! network, disks, clocks and alarms that fail. From one seed one world, the same on every machine.
+//!
+//! Read [`schedule`] for what happens, [`shell`] for what is done in which order, [`audit`] for what must hold.
+
+pub mod audit;
+pub mod facts;
+pub mod fault;
+pub mod network;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod runner;
+pub mod schedule;
+pub mod shell;
+pub mod shopper;
+pub mod site;
+pub mod store;
+pub mod world;
+
+use crate::hash::TraceHash;
+use crate::trace;
+use crate::violation::{Fault, Violation};
+use fault::Faults;
+use world::World;
+
+/// How a world ended that broke no promise.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Outcome {
+    /// A hash of all disks at the end.
+    pub hash: u64,
+    /// What fired.
+    pub faults: Faults,
+    /// How many events there were.
+    pub events: usize,
+    /// How many edits were acknowledged.
+    pub acknowledged: usize,
+    /// How many frames were sent.
+    pub frames: u64,
+}
+
+/// Runs the world of a seed.
+///
+/// # Errors
+/// The promise that was broken.
+pub fn run(seed: u64) -> Result<Outcome, Violation> {
+    conclude(seed, &mut World::new(seed, false))
+}
+
+/// Runs the world of a seed and tells its history.
+pub fn replay(seed: u64) -> (Vec<String>, Result<Outcome, Violation>) {
+    let mut world = World::new(seed, true);
+    let result = conclude(seed, &mut world);
+    if result.is_err() {
+        let holders = audit::holders(&mut world);
+        world.history.iter_mut().for_each(|history| history.push(holders.clone()));
+    }
+    (world.history.unwrap_or_default(), result)
+}
+
+fn conclude(seed: u64, world: &mut World) -> Result<Outcome, Violation> {
+    let result = trace::running(seed, "regions", || world.play().and_then(|()| audit::all(world)));
+    result.map(|()| outcome(world)).map_err(|Fault { invariant, text }| {
+        Violation { invariant, command: "regions", seed, event: world.event, text }
+    })
+}
+
+fn outcome(world: &World) -> Outcome {
+    let mut hash = TraceHash::default();
+    for site in &world.sites {
+        hash.add(&site.disk.row.iter().flat_map(|row| [row.cart.clone(), row.book.clone()]).collect::<Vec<_>>());
+    }
+    for store in &world.stores {
+        hash.add(&store.row.iter().map(|row| row.frame(store.region).to_bytes()).collect::<Vec<_>>());
+    }
+    Outcome {
+        hash: hash.finish(),
+        faults: world.faults.clone(),
+        events: world.event,
+        acknowledged: world.facts.known.values().filter(|known| known.acknowledged).count(),
+        frames: world.frames,
+    }
+}

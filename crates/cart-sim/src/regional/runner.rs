@@ -1,0 +1,108 @@
+//! Runs many worlds over the cores of this machine, until one breaks a promise or time is up.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use super::fault::Faults;
+use crate::violation::Violation;
+
+/// How many worlds a thread takes at a time.
+const BATCH: u64 = 32;
+const THREADS: usize = 2;
+/// In a run of so many worlds each kind of fault must have fired so often.
+const FIRED: (u64, u64) = (100_000, 1_000);
+
+/// Which worlds to run.
+#[derive(Clone, Copy, Debug)]
+pub struct Run {
+    /// The first seed.
+    pub first: u64,
+    /// How many.
+    pub worlds: u64,
+    /// After how long to stop.
+    pub limit: Duration,
+}
+
+/// What a run has seen.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// How many worlds were run.
+    pub worlds: u64,
+    /// How long it took.
+    pub took: Duration,
+    /// What fired.
+    pub faults: Faults,
+    /// Events, acknowledged edits and frames.
+    pub counts: [u64; 3],
+    /// A broken promise, of several the one with the lowest seed.
+    pub violation: Option<Violation>,
+}
+
+impl Run {
+    /// Runs them. `progress` is told now and then how many are done.
+    pub fn run(&self, progress: impl Fn(u64) + Sync) -> Report {
+        let (next, done, stop) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
+        let total = Mutex::new(Report::default());
+        let began = Instant::now();
+        let work = || {
+            let mut mine = Report::default();
+            while !stop.load(Ordering::Relaxed) && began.elapsed() < self.limit {
+                let from = next.fetch_add(BATCH, Ordering::Relaxed).min(self.worlds);
+                for at in from..self.worlds.min(from + BATCH) {
+                    mine.worlds += 1;
+                    match super::run(self.first + at) {
+                        Ok(outcome) => mine.add(&outcome),
+                        Err(violation) => {
+                            stop.store(true, Ordering::Relaxed);
+                            mine.violation = Some(violation);
+                            break;
+                        }
+                    }
+                }
+                progress(done.fetch_add(BATCH, Ordering::Relaxed));
+                if from >= self.worlds {
+                    break;
+                }
+            }
+            total.lock().expect("no thread panics with it").join(mine);
+        };
+        std::thread::scope(|scope| (0..THREADS).for_each(|_| drop(scope.spawn(work))));
+        Report { took: began.elapsed(), ..total.into_inner().expect("no thread panicked with it") }
+    }
+}
+
+impl Report {
+    fn add(&mut self, outcome: &super::Outcome) {
+        self.faults.add(&outcome.faults);
+        let counts = [outcome.events as u64, outcome.acknowledged as u64, outcome.frames];
+        self.counts.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+    }
+
+    fn join(&mut self, other: Self) {
+        self.worlds += other.worlds;
+        self.faults.add(&other.faults);
+        self.counts.iter_mut().zip(other.counts).for_each(|(sum, count)| *sum += count);
+        let seed = |violation: &Option<Violation>| violation.as_ref().map_or(u64::MAX, |there| there.seed);
+        if seed(&other.violation) < seed(&self.violation) {
+            self.violation = other.violation;
+        }
+    }
+
+    /// The kinds of fault that fired too rarely for a run so long, with how often they fired.
+    pub fn rare(&self) -> Vec<(super::fault::Kind, u64)> {
+        let (worlds, least) = FIRED;
+        self.faults.iter().filter(|(_, count)| self.worlds >= worlds && *count < least).collect()
+    }
+
+    /// In a line: how many, how fast.
+    pub fn summary(&self) -> String {
+        let ([events, edits, frames], seconds) = (self.counts, self.took.as_secs_f64());
+        format!(
+            "{} worlds of regions in {seconds:.1} s, {:.0} a second; {events} events, {edits} edits \
+             acknowledged, {frames} frames",
+            self.worlds,
+            self.worlds as f64 / seconds
+        )
+    }
+}

@@ -1,0 +1,311 @@
+//! What happens in a world: so many events drawn from the dice, between them time, and at last peace, in which
+//! nothing fails any more and all that is due comes.
+
+use cart_core::frame::Holder;
+use cart_core::id::{Actor, CartId, Dot, Region};
+use cart_core::replica::{Caller, Input, ReplyKind, actors_of_key};
+use cart_core::time::Millis;
+
+use super::fault::Kind;
+use super::network::Weather;
+use super::shopper::{self, Made};
+use super::world::World;
+use crate::violation::{Fault, Invariant};
+
+/// How much may still happen in peace before it counts as unrest, a region.
+const PEACE_MAX: usize = 600;
+
+impl World {
+    /// Lets time pass, and what is due in it come.
+    pub fn pass(&mut self, ms: u64) {
+        let until = self.now.plus(ms);
+        while self.come(until) {}
+        self.now = until;
+    }
+
+    /// What is due next comes, if it is due by then.
+    fn come(&mut self, until: Millis) -> bool {
+        let waits = |at: &usize| self.sites[*at].handler.is_none();
+        let alarms = (0..self.sites.len()).filter(waits);
+        let alarm = alarms.filter_map(|at| Some((self.sites[at].disk.alarm?, at))).min();
+        let post = self.network.due();
+        let first = alarm.map(|(due, _)| due).into_iter().chain(post).min();
+        let Some(due) = first.filter(|due| *due <= until) else { return false };
+        self.now = self.now.max(due);
+        match alarm {
+            Some((due, at)) if post.is_none_or(|post| due <= post) => self.ring(at),
+            _ => {
+                if let Some(post) = self.network.take(&mut self.faults) {
+                    self.deliver(post);
+                }
+            }
+        }
+        true
+    }
+
+    /// All events.
+    pub fn play(&mut self) -> Result<(), Fault> {
+        let events = 20 + self.dice.below(21);
+        for event in 0..events {
+            self.event = event;
+            self.happen();
+            let ms = *self.dice.pick(&[0, 50, 300, 300, 1_000, 1_000, 5_000, 20_000, 70_000]);
+            self.pass(ms);
+            self.facts.check()?;
+        }
+        self.event = events;
+        self.rest()
+    }
+
+    fn happen(&mut self) {
+        let at = self.dice.below(self.sites.len());
+        let habits = self.habits;
+        match self.dice.below(100) {
+            0..46 => self.shop(at),
+            46..54 => self.shop_again(at),
+            54..59 => self.read(at),
+            59..62 => self.restart(at),
+            62..68 if habits.cuts => self.divide(),
+            68..71 if habits.cuts => self.network.heal(),
+            71..74 if habits.wipes => self.lose(at),
+            74..76 if habits.moves => self.hand_over(at),
+            76..78 if habits.moves => self.take_over(at),
+            78..81 if habits.days => self.next_day(),
+            81..85 if habits.days => self.retire(),
+            85..87 if habits.decay => self.skew(at),
+            87..89 if habits.decay => self.lose_alarm(at),
+            89..91 if habits.decay => self.stores[at].down = !self.stores[at].down,
+            91..94 => self.damage(at),
+            94..98 => self.list(at),
+            98..100 if habits.erases && self.event > 10 => self.erase(at),
+            _ => self.shop(at),
+        }
+    }
+
+    fn shop(&mut self, at: usize) {
+        let key = format!("key {}", self.made.len());
+        let actors = actors_of_key(self.now.day(), &self.session, &key);
+        let made = shopper::edit(key, actors, self.now, &mut self.dice);
+        self.made.push(made.clone());
+        self.edit(at, made);
+    }
+
+    /// An edit whose answer did not come is made again, in whatever region, under the same key.
+    fn shop_again(&mut self, at: usize) {
+        let from = self.made.len().saturating_sub(5);
+        if self.made.len() == from {
+            return self.shop(at);
+        }
+        let mut made = self.made[from + self.dice.below(self.made.len() - from)].clone();
+        if made.at.plus(Millis::DAY / 2) < self.now {
+            return self.shop(at);
+        }
+        self.faults.fire(Kind::RetriedElsewhere);
+        let known = |actor: &Actor| {
+            let held = self.sites[at].held.as_ref();
+            held.is_some_and(|held| held.cart.context().contains(Dot::new(*actor, 1)))
+        };
+        if made.edit.actors.first().is_some_and(known) {
+            // Under a token that was renewed at midnight the key has other actors, this one among them.
+            self.faults.fire(Kind::RetriedNextDay);
+            let day = cart_core::time::Day(made.at.day().0 + 1);
+            made.edit.actors = actors_of_key(day, &self.session, &made.key);
+        }
+        self.edit(at, made);
+    }
+
+    fn edit(&mut self, at: usize, made: Made) {
+        self.tell(|world| format!("{} {:?} at {}", made.key, made.edit.commands, world.sites[at].region));
+        let crash = self.crash();
+        let fresh = self.made.len() == 1 && at == 0 && self.dice.chance(50);
+        self.prepare(at, false, fresh);
+        let caller = self.caller();
+        let turn = self.step(at, &caller, Input::Edit(made.edit.clone()), crash);
+        let told = matches!(&turn.reply, Some(Ok(_)));
+        let Some(held) = self.sites[at].held.as_ref() else {
+            if told {
+                self.facts.breaks(Invariant::I1NoLostAdd, format!("{} is acknowledged, not on disk", made.key));
+            }
+            return;
+        };
+        let horizon = held.cart.context().horizon();
+        let dots = made.edit.actors.iter().filter(|actor| actor.day() >= horizon);
+        let mut dots = dots.map(|actor| Dot::new(*actor, 1)).filter(|dot| held.knows(*dot));
+        match dots.next() {
+            Some(dot) => self.facts.note(dot, &made, held, told),
+            None if told && !held.cart.is_erased() => {
+                self.facts.breaks(Invariant::I1NoLostAdd, format!("{} is acknowledged, not on disk", made.key));
+            }
+            None => {}
+        }
+    }
+
+    /// A look at the cart; now and then by who has seen it in another region.
+    pub fn read(&mut self, at: usize) {
+        self.prepare(at, false, false);
+        if self.faulty && self.dice.chance(30) {
+            let other = self.dice.below(self.sites.len());
+            if other != at {
+                let from = Holder::Replica(self.sites[other].region);
+                self.pull(at, from);
+            }
+        }
+        let caller = self.caller();
+        self.step(at, &caller, Input::Read, None);
+    }
+
+    fn restart(&mut self, at: usize) {
+        self.faults.fire(Kind::Restart);
+        if self.sites[at].crash(self.now) {
+            self.faults.fire(Kind::AlarmAgain);
+        }
+    }
+
+    fn divide(&mut self) {
+        let count = self.sites.len();
+        let one = self.dice.below(count);
+        let (sides, both, kind) = match self.dice.below(3) {
+            0 => (1 + self.dice.below((1 << count) - 2), true, Kind::Divided),
+            1 => (1 + self.dice.below((1 << count) - 2), false, Kind::DividedOneWay),
+            _ => (1 << one, true, Kind::Isolated),
+        };
+        self.faults.fire(kind);
+        self.tell(|_| format!("regions are divided: {kind:?}, {sides:b}"));
+        for from in 0..count {
+            for to in 0..count {
+                if sides >> from & 1 != sides >> to & 1 && (both || sides >> from & 1 == 1) {
+                    self.network.cut(from, to);
+                }
+            }
+        }
+    }
+
+    fn lose(&mut self, at: usize) {
+        let store = self.dice.chance(30);
+        let there = if store { self.stores[at].row.is_some() } else { self.sites[at].disk.row.is_some() };
+        if there {
+            self.tell(|world| format!("{} loses its {}", world.sites[at].region, if store { "row" } else { "disk" }));
+            self.faults.fire(if store { Kind::StoreLost } else { Kind::Wipe });
+            self.wipe(at, store);
+        }
+    }
+
+    /// The operator calls the home, as far as it is known at some region.
+    fn hand_over(&mut self, to: usize) {
+        let from = self.dice.below(self.sites.len());
+        let home = self.load(from).home().region;
+        let at = self.place_of(Holder::Replica(home));
+        let to: Region = self.sites[to].region;
+        self.prepare(at, false, false);
+        let turn = self.step(at, &Caller::Service, Input::HandOver { to }, None);
+        if to != home && matches!(turn.reply, Some(Ok(reply)) if matches!(reply.kind, ReplyKind::State { .. })) {
+            self.faults.fire(Kind::HandOver);
+            self.tell(|_| format!("{home} hands the cart over to {to}"));
+        }
+    }
+
+    fn take_over(&mut self, at: usize) {
+        self.prepare(at, false, false);
+        let replica = self.load(at);
+        let (term, at_home) = (replica.home().term, replica.is_home());
+        let turn = self.step(at, &Caller::Service, Input::TakeOver { term }, None);
+        if !at_home && matches!(turn.reply, Some(Ok(_))) {
+            self.faults.fire(Kind::TakeOver);
+            self.tell(|world| format!("{} takes the cart over", world.sites[at].region));
+        }
+    }
+
+    fn next_day(&mut self) {
+        self.faults.fire(Kind::Day);
+        self.pass(Millis::DAY);
+    }
+
+    /// After a day or two without a shopper the sweep finds what is idle.
+    fn retire(&mut self) {
+        let days = 1 + self.dice.below(2) as u64;
+        self.pass(days * Millis::DAY + 700_000);
+        for at in 0..self.sites.len() {
+            if self.sites[at].disk.row.is_some() {
+                self.serve(at, Input::Retire);
+            }
+        }
+    }
+
+    fn skew(&mut self, at: usize) {
+        self.faults.fire(Kind::Skew);
+        self.sites[at].skew_ms = *self.dice.pick(&[0, 60_000, -60_000, 300_000, -300_000]);
+    }
+
+    fn lose_alarm(&mut self, at: usize) {
+        if self.sites[at].disk.alarm.take().is_some() {
+            self.faults.fire(Kind::AlarmLost);
+        }
+    }
+
+    /// Somebody sends what is no frame of ours.
+    fn damage(&mut self, at: usize) {
+        let Some(mut bytes) = self.network.some_frame() else { return };
+        match self.dice.below(3) {
+            0 => bytes.truncate(self.dice.below(bytes.len())),
+            1 => bytes.push(0),
+            _ => bytes[0] += 1,
+        }
+        self.faults.fire(Kind::Damaged);
+        self.prepare(at, true, false);
+        let turn = self.step(at, &Caller::Service, Input::Frame { bytes }, None);
+        if !matches!(turn.reply, Some(Err(_))) {
+            self.facts.breaks(Invariant::Ingress, "a damaged frame was taken in".into());
+        }
+    }
+
+    /// A further cart of the session is made, or one is struck; now and then the session ends for a while.
+    fn list(&mut self, at: usize) {
+        self.prepare(at, false, false);
+        let cart = CartId::mint(Region::Weur, [self.dice.below(4) as u8 + 100; 15]);
+        let actor = Actor::mint(self.now.day(), self.dice.bits());
+        let strike = self.dice.chance(40);
+        let input = if strike {
+            Input::Strike { cart, actor, erased: self.dice.chance(50) }
+        } else if self.dice.chance(90) {
+            Input::Enroll { cart }
+        } else {
+            Input::SignOut
+        };
+        let (crash, caller) = (self.crash(), self.caller());
+        let turn = self.step(at, &caller, input, crash);
+        if strike && matches!(turn.reply, Some(Ok(_))) {
+            self.faults.fire(Kind::Struck);
+        }
+    }
+
+    fn erase(&mut self, at: usize) {
+        self.prepare(at, false, false);
+        let caller = self.caller();
+        let turn = self.step(at, &caller, Input::Erase, None);
+        if matches!(turn.reply, Some(Ok(_))) {
+            self.faults.fire(Kind::Erased);
+            self.tell(|world| format!("the cart is erased at {}", world.sites[at].region));
+        }
+    }
+
+    /// From now on nothing fails: a shopper looks in at every region, and all that is due comes.
+    fn rest(&mut self) -> Result<(), Fault> {
+        self.faulty = false;
+        self.network.heal();
+        self.network.weather = Weather::FAIR;
+        self.stores.iter_mut().for_each(|store| store.down = false);
+        for site in &mut self.sites {
+            (site.skew_ms, site.asked) = (0, None);
+        }
+        self.tell(|_| "peace".into());
+        self.pass(400_000);
+        for at in 0..self.sites.len() {
+            self.sites[at].asked = None;
+            self.read(at);
+        }
+        let most = PEACE_MAX * self.sites.len();
+        let quiet = (0..most).any(|_| !self.come(Millis(u64::MAX)));
+        self.facts.check()?;
+        Fault::unless(quiet, Invariant::Quiet, || format!("no rest after {most} more messages and alarms"))
+    }
+}

@@ -1,0 +1,258 @@
+//! What the shell around a replica does, and in which order, as the production shell does it: an object
+//! without storage asks who may hold the cart; an alarm sends, waits for answers, takes them in; what comes
+//! is answered once it is on disk.
+
+use cart_core::frame::{Frame, Holder};
+use cart_core::replica::{Caller, Input, ReplyKind};
+
+use super::fault::Kind;
+use super::network::{Call, Post};
+use super::site::{Answer, Handler, Turn};
+use super::world::World;
+
+/// How long an answer is waited for, in milliseconds.
+const CALL_MS: u64 = 3_000;
+/// How long others are not asked again in vain, in milliseconds.
+const ASK_AGAIN_MS: u64 = 2_000;
+/// When a store that is down is given a frame again, in milliseconds.
+const QUEUE_RETRY_MS: u64 = 10_000;
+
+impl World {
+    /// A call of the service: its turn, cut off now and then.
+    pub fn serve(&mut self, at: usize, input: Input) -> Turn {
+        let crash = self.crash();
+        self.step(at, &Caller::Service, input, crash)
+    }
+
+    /// Makes sure that an object knows what it must before it answers. `tells` says that the call brings
+    /// something, `fresh` that nobody can know of the cart yet.
+    pub fn prepare(&mut self, at: usize, tells: bool, fresh: bool) {
+        let replica = self.load(at);
+        let (home, joined) = (replica.home().region, replica.book().joined);
+        if joined || self.sites[at].disk.row.is_some() {
+            return;
+        }
+        let at_home = self.sites[at].region == home;
+        if fresh {
+            self.step(at, &Caller::Service, Input::Fresh, None);
+        } else if at_home || !tells {
+            self.ask_all(at, home);
+        }
+    }
+
+    /// Asks those who may hold the cart, until one answers.
+    fn ask_all(&mut self, at: usize, home: cart_core::id::Region) {
+        if self.sites[at].asked.is_some_and(|asked| self.now < asked.plus(ASK_AGAIN_MS)) {
+            return;
+        }
+        let at_home = self.sites[at].region == home;
+        if !at_home && self.pull(at, Holder::Replica(home)) {
+            return;
+        }
+        let known = self.ask_stores(at, home);
+        self.sites[at].asked = Some(self.now);
+        if at_home && known == Some(false) {
+            self.step(at, &Caller::Service, Input::Fresh, None);
+        }
+    }
+
+    /// Asks the stores of a home until one answers: whether it has the cart.
+    fn ask_stores(&mut self, at: usize, home: cart_core::id::Region) -> Option<bool> {
+        for store in self.regions.stores_of(home) {
+            let there = self.place_of(Holder::Store(store));
+            let passes = self.network.passes(at, there, &mut self.dice, &mut self.faults);
+            if !passes || self.stores[there].down {
+                continue;
+            }
+            let Some(row) = &self.stores[there].row else { return Some(false) };
+            let bytes = row.frame(store).to_bytes();
+            self.step(at, &Caller::Service, Input::Frame { bytes }, None);
+            return Some(true);
+        }
+        None
+    }
+
+    /// Asks a holder for what is lacking here and takes it in, all in a moment. Whether it answered.
+    pub fn pull(&mut self, at: usize, from: Holder) -> bool {
+        let there = self.place_of(from);
+        let turn = self.step(at, &Caller::Service, Input::Pull { from }, None);
+        let Some((_, bytes)) = turn.sends.into_iter().next() else { return false };
+        self.frames += 1;
+        if !self.network.passes(at, there, &mut self.dice, &mut self.faults) {
+            return false;
+        }
+        let Some(answer) = self.answer(there, from, bytes) else { return false };
+        if !self.network.passes(there, at, &mut self.dice, &mut self.faults) {
+            return false;
+        }
+        self.take(at, vec![answer]);
+        true
+    }
+
+    /// A frame has come to a replica: its answer, once that is on disk.
+    fn answer(&mut self, at: usize, from: Holder, bytes: Vec<u8>) -> Option<Answer> {
+        self.prepare(at, true, false);
+        let turn = self.serve(at, Input::Frame { bytes });
+        match turn.reply?.ok()?.kind {
+            ReplyKind::Taken { receipt, frame } => Some(Answer { from, receipt, frame }),
+            _ => None,
+        }
+    }
+
+    /// Takes in what holders have answered, and acknowledges the frames among it.
+    fn take(&mut self, at: usize, answers: Vec<Answer>) {
+        let receipts: Vec<_> = answers.iter().map(|answer| answer.receipt.clone()).collect();
+        if !receipts.is_empty() {
+            self.serve(at, Input::Receipts { receipts });
+        }
+        for Answer { from, frame, .. } in answers {
+            let Some(bytes) = frame else { continue };
+            let Some(Ok(reply)) = self.serve(at, Input::Frame { bytes }).reply else { continue };
+            if let ReplyKind::Taken { receipt, .. } = reply.kind {
+                let there = self.place_of(from);
+                self.post((at, there), Post::Receipt(there, receipt));
+            }
+        }
+    }
+
+    /// The alarm goes off: sends, then waits for the answers.
+    pub fn ring(&mut self, at: usize) {
+        self.sites[at].disk.alarm = None;
+        if self.sites[at].disk.row.is_none() {
+            return;
+        }
+        self.sites[at].handler = Some(Handler::default());
+        let turn = self.serve(at, Input::Tick);
+        let life = self.sites[at].life;
+        for (to, bytes) in turn.sends {
+            self.send(at, life, to, bytes);
+        }
+        self.finish(at);
+    }
+
+    fn send(&mut self, at: usize, life: u32, to: Holder, bytes: Vec<u8>) {
+        (self.frames, self.idle_frames) = (self.frames + 1, self.idle_frames + 1);
+        self.tell(|world| {
+            let frame = Frame::from_bytes(&bytes).expect("its own frame");
+            format!("{} tells {to} {}..{}", world.sites[at].region, frame.base, frame.sequence)
+        });
+        let there = self.place_of(to);
+        if let Holder::Store(_) = to {
+            let put = self.network.passes(at, there, &mut self.dice, &mut self.faults);
+            if put {
+                self.network.enqueue(there, self.now, &bytes, &mut self.dice, &mut self.faults);
+            } else if let Some(handler) = &mut self.sites[at].handler {
+                handler.missed.push(to);
+            }
+            return;
+        }
+        self.calls += 1;
+        let call = Call { id: self.calls, at, life, to };
+        if let Some(handler) = &mut self.sites[at].handler {
+            handler.open.push(call.id);
+            self.network.put(self.now.plus(CALL_MS), Post::Deadline(call));
+        }
+        self.post((at, there), Post::Frame(call, bytes));
+    }
+
+    fn post(&mut self, way: (usize, usize), post: Post) {
+        self.network.send(way, self.now, post, &mut self.dice, &mut self.faults);
+    }
+
+    /// Once all calls are answered or missed, the handler goes on.
+    fn finish(&mut self, at: usize) {
+        if !self.sites[at].handler.as_ref().is_some_and(|handler| handler.open.is_empty()) {
+            return;
+        }
+        let life = self.sites[at].life;
+        let Handler { answers, missed, .. } = self.sites[at].handler.clone().unwrap_or_default();
+        for to in missed {
+            self.serve(at, Input::Missed { to });
+        }
+        // A handler that was cut off has nothing more to do; its alarm is tried again.
+        if self.sites[at].life == life {
+            self.take(at, answers);
+        }
+        if self.sites[at].life == life {
+            self.sites[at].handler = None;
+        }
+    }
+
+    fn close(&mut self, call: Call, answer: Option<Answer>) {
+        let site = &mut self.sites[call.at];
+        let Some(handler) = site.handler.as_mut().filter(|_| site.life == call.life) else { return };
+        let Some(open) = handler.open.iter().position(|id| *id == call.id) else { return };
+        handler.open.swap_remove(open);
+        match answer {
+            Some(answer) => handler.answers.push(answer),
+            None => handler.missed.push(call.to),
+        }
+        self.finish(call.at);
+    }
+
+    /// A message comes.
+    pub fn deliver(&mut self, post: Post) {
+        match post {
+            Post::Frame(call, bytes) => {
+                let there = self.place_of(call.to);
+                if let Some(answer) = self.answer(there, call.to, bytes) {
+                    self.post((there, call.at), Post::Answer(call, answer));
+                }
+            }
+            Post::Answer(call, answer) => self.close(call, Some(answer)),
+            Post::Deadline(call) => self.close(call, None),
+            Post::Receipt(at, receipt) => {
+                self.prepare(at, true, false);
+                self.serve(at, Input::Receipts { receipts: vec![receipt] });
+            }
+            Post::Tell(at, bytes) => {
+                self.prepare(at, true, false);
+                self.serve(at, Input::Frame { bytes });
+            }
+            Post::Queue(store, bytes) => self.store(store, bytes),
+        }
+    }
+
+    /// A store's consumers take what is in the queue.
+    fn store(&mut self, at: usize, bytes: Vec<u8>) {
+        if self.stores[at].down {
+            self.faults.fire(Kind::StoreDown);
+            self.network.put(self.now.plus(QUEUE_RETRY_MS), Post::Queue(at, bytes));
+            return;
+        }
+        let more = if self.faulty { self.dice.below(4) } else { 0 };
+        let until = self.now.plus(1_000);
+        let mut batches = vec![vec![Frame::from_bytes(&bytes).expect("its own frame")]];
+        for bytes in self.network.take_queued(at, until, more) {
+            let frame = Frame::from_bytes(&bytes).expect("its own frame");
+            match batches.get_mut(1) {
+                Some(second) => second.push(frame),
+                None if self.dice.chance(60) => batches.push(vec![frame]),
+                None => batches[0].push(frame),
+            }
+        }
+        let before = self.stores[at].row.as_ref().map(|row| row.rev);
+        let held = self.stores[at].held.clone();
+        let taken = self.stores[at].take(&batches, &mut self.dice, &mut self.faults);
+        if before != self.stores[at].row.as_ref().map(|row| row.rev) {
+            self.idle_frames = 0;
+            let name = format!("the store of {}", self.stores[at].region);
+            self.facts.follow(held.as_ref(), self.stores[at].held.as_ref(), false, &name);
+        }
+        for (frame, (receipt, answer)) in batches.iter().zip(taken).flat_map(|(frames, taken)| {
+            let answer = taken.answer;
+            frames.iter().zip(taken.receipts.into_iter().map(move |receipt| (receipt, answer.clone())))
+        }) {
+            let there = self.place_of(frame.from);
+            let told = self.network.passes(at, there, &mut self.dice, &mut self.faults);
+            if !told {
+                self.faults.fire(Kind::ReceiptLost);
+                continue;
+            }
+            self.post((at, there), Post::Receipt(there, receipt.to_bytes()));
+            if let Some(answer) = answer.filter(|_| frame.pull) {
+                self.post((at, there), Post::Tell(there, answer.to_bytes()));
+            }
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The store of a region: a row that changes by compare-and-set on its `rev`, written by two consumers of a
+//! queue that race each other.
+
+use cart_core::frame::Frame;
+use cart_core::id::Region;
+use cart_core::store::{self, Stored, Taken};
+
+use super::fault::{Faults, Kind};
+use super::site::Held;
+use crate::dice::Dice;
+
+/// A store.
+pub struct Store {
+    /// Where it is.
+    pub region: Region,
+    /// It takes nothing and tells nothing.
+    pub down: bool,
+    /// The cart's row.
+    pub row: Option<Stored>,
+    /// What it holds.
+    pub held: Option<Held>,
+}
+
+impl Store {
+    /// A store without the cart.
+    pub fn new(region: Region) -> Self {
+        Self { region, down: false, row: None, held: None }
+    }
+
+    /// Two consumers take what has come: both read, one writes, the other finds another `rev` and reads again.
+    /// What is to be told to the senders of each consumer's frames.
+    pub fn take(&mut self, batches: &[Vec<Frame>], dice: &mut Dice, faults: &mut Faults) -> Vec<Taken> {
+        let read = self.row.clone();
+        let mut all = Vec::new();
+        for batch in batches {
+            let first = store::take(read.as_ref(), batch, self.region, dice.bits());
+            let taken = match first {
+                Ok(taken) if self.sets(read.as_ref(), &taken) => taken,
+                _ => {
+                    faults.fire(Kind::StoreRace);
+                    let again = self.row.clone();
+                    let taken = store::take(again.as_ref(), batch, self.region, dice.bits());
+                    let taken = taken.expect("frames that were read before");
+                    self.sets(again.as_ref(), &taken);
+                    taken
+                }
+            };
+            all.push(taken);
+        }
+        all
+    }
+
+    /// Writes only if the row is as it was read. What needs no write needs no look either.
+    fn sets(&mut self, read: Option<&Stored>, taken: &Taken) -> bool {
+        let rev = |row: Option<&Stored>| row.map(|row| (row.incarnation, row.rev));
+        match &taken.write {
+            None => true,
+            Some(row) if rev(read) == rev(self.row.as_ref()) => {
+                self.held = Some(Held::of(&row.cart));
+                self.row = Some(row.clone());
+                true
+            }
+            Some(_) => false,
+        }
+    }
+
+    /// The row is lost.
+    pub fn lose(&mut self) {
+        self.row = None;
+        self.held = None;
+    }
+}

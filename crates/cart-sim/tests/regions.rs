@@ -1,0 +1,34 @@
+//! Random worlds of regions keep every promise. How many: `EVERCART_SCHEDULES`, 20,000 unless said. In a run
+//! of 100,000 each kind of fault must have fired a thousand times.
+
+#![cfg(not(target_arch = "wasm32"))]
+
+use std::time::Duration;
+
+use cart_sim::regional::{self, runner::Run};
+use cart_sim::trace;
+
+#[test]
+fn every_promise_is_kept_in_random_worlds_of_regions() {
+    trace::announce_panics();
+    let worlds = std::env::var("EVERCART_SCHEDULES").ok();
+    let worlds = worlds.map_or(20_000, |count| count.parse().expect("EVERCART_SCHEDULES is a number"));
+    let report = Run { first: 0, worlds, limit: Duration::MAX }.run(|_| {});
+    if let Some(violation) = report.violation {
+        let (history, _) = regional::replay(violation.seed);
+        panic!("{}\n{violation}", history.join("\n"));
+    }
+    println!("{}", report.summary());
+    report.faults.iter().for_each(|(kind, count)| println!("{count:>12}  {kind:?}"));
+    assert_eq!(report.worlds, worlds);
+    assert_eq!(report.rare(), [], "each kind of fault must be met");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_world_twice() {
+    for seed in 0..300 {
+        let (history, told) = regional::replay(seed);
+        assert_eq!(told, regional::run(seed), "telling the history changes nothing, seed {seed}");
+        assert_eq!((history, told), regional::replay(seed), "seed {seed}");
+    }
+}
