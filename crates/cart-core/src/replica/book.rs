@@ -76,10 +76,14 @@ pub struct Link {
     pub incarnation: u64,
     /// Up to which of this replica's sequence numbers it has everything.
     pub acknowledged: u64,
+    /// At which of this replica's sequence numbers both held the same.
+    pub agreed: u64,
     /// Up to which of its sequence numbers everything is here.
     pub received: u64,
     /// Since when it lacks something; `None` if it lacks nothing.
     pub behind: Option<Millis>,
+    /// When it was last heard of, to half of [`super::ASK_MS`].
+    pub heard: Millis,
     /// When this replica sent that to which it answered with an equal digest.
     pub equal: Millis,
 }

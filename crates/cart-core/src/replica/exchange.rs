@@ -2,7 +2,7 @@
 //! from it means. There is no row an event: what is not acknowledged is the outbox. Deltas that are still in
 //! memory are sent joined, else the whole state, which is small.
 
-use super::{Book, Effect, Link, Replica, ReplyKind};
+use super::{Book, Effect, Hold, LEASE_MS, Link, Replica, ReplyKind};
 use crate::cart::{Cart, Presence};
 use crate::frame::{Frame, Holder, Receipt, digest};
 use crate::id::Region;
@@ -17,6 +17,9 @@ pub const STORE_MS: u64 = 500;
 pub const RELAY_MS: u64 = 3_000;
 /// How long a receipt may take before the frame is sent again, in milliseconds. A store has queues before it.
 pub const RECEIPT_MS: u64 = 60_000;
+/// How long a replica away from home lives on what it knows before it asks its home whether that is all, in
+/// milliseconds: what it told there may have been lost since.
+pub const ASK_MS: u64 = 3_600_000;
 /// How much the clocks of two regions may differ before a horizon that follows them could pass what one of
 /// them still accepts, in milliseconds.
 pub const SKEW_MS: u64 = 3_600_000;
@@ -35,6 +38,8 @@ pub struct Pace {
     tries: u32,
     /// Up to which sequence number it was told, and when; its receipt is awaited until `due`.
     told: Option<(u64, Millis)>,
+    /// It is to be asked for what is lacking here: a store, which tells nothing by itself, has another digest.
+    asks: Option<[u8; 16]>,
 }
 
 impl Replica {
@@ -47,8 +52,22 @@ impl Replica {
         regions.sort_unstable();
         regions.dedup();
         let replicas = regions.into_iter().filter(|region| *region != own).map(Holder::Replica);
-        let stores = if own == home { self.regions.stores_of(home) } else { Vec::new() };
+        let stores = if own == home { self.stores() } else { Vec::new() };
         replicas.chain(stores.into_iter().map(Holder::Store)).collect()
+    }
+
+    /// The stores that hold the cart: two of its home, and that of the region named by its id, from which
+    /// who knows nothing of the cart finds the home.
+    pub fn stores(&self) -> Vec<Region> {
+        let mut stores = self.regions.stores_of(self.home().region);
+        let first = self.regions.stores_of(self.book.cart_id.first_home()).into_iter().next();
+        stores.extend(first.filter(|first| !stores.contains(first)));
+        stores
+    }
+
+    /// The replicas of the cart, by the state: each with its epoch and whether it has left.
+    pub fn replicas(&self) -> impl Iterator<Item = (Region, Presence)> {
+        self.cart.replicas.iter().map(|(region, presence)| (*region, *presence))
     }
 
     /// Whether a replica of the cart is in the region, by the state.
@@ -156,26 +175,35 @@ impl Replica {
         }
         self.note_ties(&before);
         let whole = frame.base == 0;
-        self.book.joined |= whole && frame.joined;
+        if !self.book.joined && whole && frame.joined {
+            self.book.joined = true;
+            // Replicas that only the lost storage knew of may still have edits of the days since.
+            let day = self.cart.context().horizon();
+            self.book.hold = Some(Hold { day, until: now.plus(LEASE_MS) });
+        }
         let knows = whole || frame.to == self.book.incarnation;
         let (own, sequence) = (self.digest(), self.book.sequence);
-        let mut answer = None;
-        if self.holders().contains(&frame.from) {
+        let listed = self.holders().contains(&frame.from);
+        if listed {
             let link = self.link_of(frame.from, frame.incarnation);
+            link.hear(now);
             if knows {
                 link.received = link.received.max(frame.sequence);
             }
             if frame.digest == own {
                 link.acknowledged = sequence;
+                link.agreed = sequence;
                 link.behind = None;
             }
             if link.acknowledged >= sequence {
                 self.pace.remove(&frame.from);
             }
         }
-        if frame.pull && self.book.joined && frame.digest != own {
-            answer = Some(self.frame(frame.from, false).to_bytes());
-        }
+        // Who is not told here by itself, since it is taken to have left, is told so.
+        let asks = frame.pull || !listed;
+        let answers =
+            asks && self.book.joined && frame.digest != own && matches!(frame.from, Holder::Replica(_));
+        let answer = answers.then(|| self.frame(frame.from, false).to_bytes());
         self.heard = Some(frame.from);
         let receipt = Receipt {
             from: Holder::Replica(self.book.region),
@@ -203,24 +231,45 @@ impl Replica {
     pub(super) fn take_receipts(
         &mut self,
         receipts: &[Vec<u8>],
+        now: Millis,
         effects: &mut Vec<Effect>,
     ) -> Result<ReplyKind, Reject> {
         let receipts = receipts.iter().map(|bytes| Receipt::from_bytes(bytes));
         let receipts = receipts.collect::<Result<Vec<_>, _>>()?;
         let (holders, own, sequence) = (self.holders(), self.digest(), self.book.sequence);
         for receipt in receipts {
-            if receipt.echo != self.book.incarnation || !holders.contains(&receipt.from) {
+            if !holders.contains(&receipt.from) {
                 continue;
             }
-            let told = self.pace.remove(&receipt.from).and_then(|pace| pace.told);
+            let store = matches!(receipt.from, Holder::Store(_));
+            let asks = Some(receipt.digest).filter(|digest| store && *digest != own);
+            let ask = Pace { due: now.plus(COALESCE_MS), tries: 0, told: None, asks };
+            if receipt.echo != self.book.incarnation {
+                // Of what an earlier incarnation sent; only now the store has it, and this one may lack it.
+                if asks.is_some() {
+                    self.pace.entry(receipt.from).or_insert(ask);
+                }
+                continue;
+            }
+            let pace = self.pace.remove(&receipt.from);
+            let told = pace.and_then(|pace| pace.told);
             let link = self.link_of(receipt.from, receipt.incarnation);
+            link.hear(now);
             link.acknowledged = link.acknowledged.max(receipt.acknowledged.min(sequence));
             if receipt.digest == own {
                 link.acknowledged = sequence;
+                link.agreed = sequence;
                 link.equal = link.equal.max(told.map_or(Millis(0), |(_, at)| at));
             }
-            if link.acknowledged >= sequence {
-                link.behind = None;
+            if link.acknowledged < sequence {
+                continue;
+            }
+            link.behind = None;
+            let asked = pace.and_then(|pace| pace.asks) == Some(receipt.digest);
+            if matches!(receipt.from, Holder::Store(_)) && receipt.digest != own && !asked {
+                let asks = Some(receipt.digest);
+                self.pace
+                    .insert(receipt.from, Pace { due: now.plus(COALESCE_MS), tries: 0, told: None, asks });
             }
         }
         self.forget_if_left(effects);
@@ -234,6 +283,26 @@ impl Replica {
             *link = Link { incarnation, behind: link.behind, ..Link::default() };
         }
         link
+    }
+
+    /// A shopper has come: who has not been heard of for long is asked. Away from home that is the home; a
+    /// home that others had before asks the stores, where one of those may have written since.
+    pub(super) fn ask(&mut self, now: Millis) {
+        let home = Holder::Replica(self.home().region);
+        let asks = |holder: &Holder| match holder {
+            Holder::Replica(_) => *holder == home,
+            Holder::Store(_) => self.cart.home.is_some(),
+        };
+        if self.cart.is_erased() {
+            return;
+        }
+        for holder in self.holders().into_iter().filter(asks) {
+            let heard = self.book.links.get(&holder).map_or(Millis(0), |link| link.heard);
+            if heard.plus(ASK_MS) <= now {
+                let pace = Pace { due: now.plus(COALESCE_MS), tries: 0, told: None, asks: Some([0; 16]) };
+                self.pace.entry(holder).or_insert(pace);
+            }
+        }
     }
 
     pub(super) fn missed(&mut self, to: Holder, now: Millis) {
@@ -254,7 +323,9 @@ impl Replica {
         for holder in holders {
             let link = self.book.links.get(&holder).copied().unwrap_or_default();
             if link.acknowledged >= sequence {
-                self.pace.remove(&holder);
+                if self.pace.get(&holder).is_some_and(|pace| pace.asks.is_none()) {
+                    self.pace.remove(&holder);
+                }
                 continue;
             }
             if link.behind.is_none() {
@@ -267,10 +338,10 @@ impl Replica {
                 Holder::Replica(_) => RELAY_MS + 250 * u64::from(self.book.region as u8),
             };
             let due = now.plus(wait_ms);
-            let pace = self.pace.entry(holder).or_insert(Pace { due, tries: 0, told: None });
+            let pace = self.pace.entry(holder).or_insert(Pace { due, tries: 0, told: None, asks: None });
             match pace.told {
                 Some((told, _)) if told < sequence || pace.due <= now => {
-                    *pace = Pace { due, tries: pace.tries, told: None };
+                    *pace = Pace { due, told: None, ..*pace };
                 }
                 None if pace.tries == 0 && changed => pace.due = pace.due.min(due),
                 _ => {}
@@ -288,15 +359,24 @@ impl Replica {
         let sequence = self.book.sequence;
         for holder in self.holders() {
             let acknowledged = self.book.links.get(&holder).map_or(0, |link| link.acknowledged);
-            let tries = match self.pace.get(&holder) {
+            let (tries, asks) = match self.pace.get(&holder) {
                 Some(pace) if pace.told.is_some() || pace.due > now => continue,
-                pace => pace.map_or(0, |pace| pace.tries),
+                pace => pace.map_or((0, None), |pace| (pace.tries, pace.asks)),
             };
-            if acknowledged < sequence {
-                effects.push(Effect::Send { to: holder, frame: self.frame(holder, false).to_bytes() });
+            if acknowledged < sequence || asks.is_some() {
+                let frame = self.frame(holder, asks.is_some());
+                effects.push(Effect::Send { to: holder, frame: frame.to_bytes() });
                 let told = Some((sequence, now));
-                self.pace.insert(holder, Pace { due: now.plus(RECEIPT_MS), tries, told });
+                self.pace.insert(holder, Pace { due: now.plus(RECEIPT_MS), tries, told, asks });
             }
+        }
+    }
+}
+
+impl Link {
+    fn hear(&mut self, now: Millis) {
+        if self.heard.plus(ASK_MS / 2) <= now {
+            self.heard = now;
         }
     }
 }

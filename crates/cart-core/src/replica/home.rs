@@ -55,9 +55,11 @@ impl Replica {
     fn grant(&mut self, to: Region, now: Millis) {
         let before = self.home();
         let mut delta = Cart { home: Some(Home { term: before.term + 1, region: to }), ..Cart::default() };
-        // The old home stays a replica, which the new one tells.
-        let epoch = self.cart.replicas.get(&before.region).map_or(0, |presence| presence.epoch) + 1;
-        delta.replicas.insert(before.region, Presence { epoch, left: false });
+        // The old home stays a replica, which the new one tells; and the new one is there.
+        for region in [before.region, to] {
+            let epoch = self.cart.replicas.get(&region).map_or(0, |presence| presence.epoch) + 1;
+            delta.replicas.insert(region, Presence { epoch, left: false });
+        }
         let mut after = self.cart.clone();
         after.join(&delta);
         self.change(after, &delta, now);
@@ -68,8 +70,8 @@ impl Replica {
         known.then_some(()).ok_or_else(|| Reject::invalid("region", "use a region of GET /v1/admin/regions"))
     }
 
-    /// An idle replica goes: the home once both stores have acknowledged all of it, another once it has
-    /// marked itself as left and the home has acknowledged that.
+    /// An idle replica goes: the home once its stores hold the same, another once it has marked itself as left
+    /// and the home holds the same.
     pub(super) fn retire(&mut self, now: Millis, effects: &mut Vec<Effect>) -> Result<ReplyKind, Reject> {
         let idle = self.stored && self.book.updated.plus(IDLE_MS.max(self.key_ms)) <= now;
         let owes = self.book.forwarding.as_ref().is_some_and(|there| there.outbox != Cart::default());
@@ -97,13 +99,14 @@ impl Replica {
     fn forget(&mut self, effects: &mut Vec<Effect>) -> bool {
         let home = self.home().region;
         let keepers = match self.is_home() {
-            true => self.regions.stores_of(home).into_iter().map(Holder::Store).collect(),
+            true => self.stores().into_iter().map(Holder::Store).collect(),
             false => vec![Holder::Replica(home)],
         };
-        let acknowledged = |holder: &Holder| {
-            self.book.links.get(holder).is_some_and(|link| link.acknowledged >= self.book.sequence)
+        // Who holds more may know of another home, which then has to be told first.
+        let agrees = |holder: &Holder| {
+            self.book.links.get(holder).is_some_and(|link| link.agreed >= self.book.sequence)
         };
-        let kept = !keepers.is_empty() && keepers.iter().all(acknowledged);
+        let kept = !keepers.is_empty() && keepers.iter().all(agrees);
         if kept {
             effects.push(Effect::Forget);
         }

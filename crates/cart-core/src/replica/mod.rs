@@ -14,7 +14,7 @@ pub use book::{
     RETRY_CARTS_MAX, Row, SESSION_CARTS_MAX,
 };
 pub use call::{Caller, Edit, Effect, Input, RETRY_DAYS, Reply, ReplyKind, actors_of_key};
-pub use exchange::{COALESCE_MS, RECEIPT_MS, RELAY_MS, STORE_MS};
+pub use exchange::{ASK_MS, COALESCE_MS, RECEIPT_MS, RELAY_MS, STORE_MS};
 pub use home::IDLE_MS;
 
 use std::collections::BTreeMap;
@@ -149,6 +149,7 @@ impl Replica {
         } else {
             if matches!(caller, Caller::Session { .. }) {
                 self.enter(now);
+                self.ask(now);
             }
             self.note_ties(&before);
             let heard = self.heard.take();
@@ -224,7 +225,7 @@ impl Replica {
                 Ok(ReplyKind::Done)
             }
             Input::Frame { bytes } => self.take_frame(&bytes, now),
-            Input::Receipts { receipts } => self.take_receipts(&receipts, effects),
+            Input::Receipts { receipts } => self.take_receipts(&receipts, now, effects),
             Input::Missed { to } => {
                 self.missed(to, now);
                 Ok(ReplyKind::Done)
