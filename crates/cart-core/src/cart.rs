@@ -60,7 +60,7 @@ pub struct Cart {
 pub type Delta = Cart;
 
 impl Cart {
-    /// The state after which nothing is: joins to itself with anything.
+    /// The state after which nothing is: of what it is joined with it keeps only where the replicas are.
     pub fn erased() -> Self {
         Self { erased: true, ..Self::default() }
     }
@@ -118,7 +118,12 @@ impl Cart {
     /// Joins another state or a delta: commutative, associative, idempotent.
     pub fn join(&mut self, other: &Self) {
         if self.erased || other.erased {
-            *self = Self::erased();
+            // Where replicas are is still to be known: they all have to hear of it, and of the ties after it.
+            let mut erased = Self::erased();
+            erased.replicas = std::mem::take(&mut self.replicas);
+            join_by_max(&mut erased.replicas, &other.replicas);
+            erased.home = self.home.max(other.home);
+            *self = erased;
             return;
         }
         self.join_lines(other);

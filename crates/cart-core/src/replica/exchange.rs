@@ -83,7 +83,7 @@ impl Replica {
     /// Enters this replica in the state, so that others tell it.
     pub(super) fn enter(&mut self, now: Millis) {
         let region = self.book.region;
-        if self.is_home() || self.is_active(region) || self.cart.is_erased() {
+        if self.is_home() || self.is_active(region) {
             return;
         }
         let epoch = self.cart.replicas.get(&region).map_or(0, |presence| presence.epoch) + 1;

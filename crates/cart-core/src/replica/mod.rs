@@ -210,7 +210,7 @@ impl Replica {
                 Ok(ReplyKind::Done)
             }
             Input::Erase => {
-                self.cart = Cart::erased();
+                self.cart.join(&Cart::erased());
                 self.ledger = Ledger::default();
                 self.book.ties.leases.clear();
                 if let Some(forwarding) = &mut self.book.forwarding {

@@ -116,7 +116,7 @@ impl<'a> Reader<'a> {
             return Err(Reject::Malformed("bytes follow its end"));
         }
         let erased = has(ERASED);
-        if erased && sections != ERASED {
+        if erased && sections & !(REPLICAS | HOME) != ERASED {
             return Err(Reject::Malformed("an erased cart has a content"));
         }
         let context = Context::default();

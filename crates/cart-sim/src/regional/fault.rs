@@ -104,6 +104,11 @@ impl Faults {
         self.0[kind as usize] += 1;
     }
 
+    /// How often a kind fired.
+    pub fn count(&self, kind: Kind) -> u64 {
+        self.0[kind as usize]
+    }
+
     /// Adds those of another world.
     pub fn add(&mut self, other: &Self) {
         self.0.iter_mut().zip(other.0).for_each(|(mine, theirs)| *mine += theirs);

@@ -158,6 +158,9 @@ impl World {
         let tied = matches!(input, Input::Enroll { .. } | Input::Strike { .. } | Input::SignOut);
         self.load(at);
         let sequence = self.load(at).book().sequence;
+        // What was asked for is in memory until the first edit writes it.
+        let unstored = by_edit && self.sites[at].held.is_none();
+        let unstored = unstored.then(|| Held::of(self.load(at).cart()));
         let (handled, alarm) = (self.sites[at].handler.is_some(), self.sites[at].disk.alarm);
         let turn = self.sites[at].turn(caller, input, self.now, crash);
         if crash.is_some() && handled && self.sites[at].disk.alarm != alarm {
@@ -174,7 +177,7 @@ impl World {
                 self.faults.fire(Kind::Returned);
             }
             let (site, facts) = (&self.sites[at], &mut self.facts);
-            facts.follow(before.as_ref(), site.held.as_ref(), by_edit, site.region.name());
+            facts.follow(before.as_ref().or(unstored.as_ref()), site.held.as_ref(), by_edit, site.region.name());
         }
         if turn.wrote && (turn.before.is_some() || self.load(at).book().sequence != sequence) {
             self.idle_frames = 0;
