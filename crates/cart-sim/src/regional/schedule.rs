@@ -3,7 +3,7 @@
 
 use cart_core::frame::Holder;
 use cart_core::id::{Actor, CartId, Dot, Region};
-use cart_core::replica::{Caller, Input, ReplyKind, actors_of_key};
+use cart_core::replica::{ASK_MS, Caller, Input, ReplyKind, actors_of_key};
 use cart_core::time::Millis;
 
 use super::fault::Kind;
@@ -313,6 +313,8 @@ impl World {
         }
         self.tell(|_| "peace".into());
         self.pass(400_000);
+        // So much later a replica does not rely on what its home once acknowledged.
+        self.leap(ASK_MS * 2);
         for at in 0..self.sites.len() {
             self.sites[at].asked = None;
             self.read(at);
@@ -323,6 +325,15 @@ impl World {
             let home = self.load(0).home().region;
             self.shop(self.place_of(Holder::Replica(home)));
             self.drain()?;
+        }
+        // One that others took to have left, and that has been told so, comes in again with its next shopper.
+        for at in 0..self.sites.len() {
+            let region = self.sites[at].region;
+            let replica = self.load(at);
+            if !replica.is_home() && !replica.is_active(region) {
+                self.read(at);
+                self.drain()?;
+            }
         }
         self.facts.check()
     }
