@@ -52,7 +52,13 @@ impl Replica {
         regions.sort_unstable();
         regions.dedup();
         let replicas = regions.into_iter().filter(|region| *region != own).map(Holder::Replica);
-        let stores = if own == home { self.stores() } else { Vec::new() };
+        let first = self.book.cart_id.first_home();
+        let stores = match own {
+            own if own == home => self.stores(),
+            // Before the region named by the cart's id leaves, its store has to know where the home is.
+            own if own == first => self.first_store().into_iter().collect(),
+            _ => Vec::new(),
+        };
         replicas.chain(stores.into_iter().map(Holder::Store)).collect()
     }
 
@@ -60,9 +66,12 @@ impl Replica {
     /// who knows nothing of the cart finds the home.
     pub fn stores(&self) -> Vec<Region> {
         let mut stores = self.regions.stores_of(self.home().region);
-        let first = self.regions.stores_of(self.book.cart_id.first_home()).into_iter().next();
-        stores.extend(first.filter(|first| !stores.contains(first)));
+        stores.extend(self.first_store().filter(|first| !stores.contains(first)));
         stores
+    }
+
+    fn first_store(&self) -> Option<Region> {
+        self.regions.stores_of(self.book.cart_id.first_home()).into_iter().next()
     }
 
     /// The replicas of the cart, by the state: each with its epoch and whether it has left.

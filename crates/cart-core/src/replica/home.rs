@@ -98,10 +98,8 @@ impl Replica {
 
     fn forget(&mut self, effects: &mut Vec<Effect>) -> bool {
         let home = self.home().region;
-        let keepers = match self.is_home() {
-            true => self.stores().into_iter().map(Holder::Store).collect(),
-            false => vec![Holder::Replica(home)],
-        };
+        let keeps = |holder: &Holder| matches!(holder, Holder::Store(_)) || *holder == Holder::Replica(home);
+        let keepers: Vec<Holder> = self.holders().into_iter().filter(keeps).collect();
         // Who holds more may know of another home, which then has to be told first.
         let agrees = |holder: &Holder| {
             self.book.links.get(holder).is_some_and(|link| link.agreed >= self.book.sequence)

@@ -100,6 +100,15 @@ impl World {
         self.edit(at, made);
     }
 
+    /// An edit that no state of the cart makes impossible.
+    fn add(&mut self, at: usize) {
+        let key = format!("key {}", self.made.len());
+        let actors = actors_of_key(self.now.day(), &self.session, &key);
+        let made = shopper::add(key, actors, self.now);
+        self.made.push(made.clone());
+        self.edit(at, made);
+    }
+
     /// An edit whose answer did not come is made again, in whatever region, under the same key.
     fn shop_again(&mut self, at: usize) {
         let from = self.made.len().saturating_sub(5);
@@ -323,7 +332,7 @@ impl World {
         if self.faults.count(Kind::StoreLost) > 0 {
             // Of a store that lost its row a home that has nothing to say to it hears with its next change.
             let home = self.load(0).home().region;
-            self.shop(self.place_of(Holder::Replica(home)));
+            self.add(self.place_of(Holder::Replica(home)));
             self.drain()?;
         }
         // One that others took to have left, and that has been told so, comes in again with its next shopper.

@@ -27,17 +27,20 @@ pub struct Made {
     pub at: Millis,
 }
 
+fn more(sku: &str, quantity: i64) -> Command {
+    Command::Add { sku: sku.into(), quantity, variant: None, customization: None }
+}
+
+/// One more of a product.
+pub fn add(key: String, actors: Vec<Actor>, at: Millis) -> Made {
+    Made { edit: Edit::of(actors, vec![more(ADDED[0], 1)]), key, quantity: 1, at }
+}
+
 /// The commands of an edit, and if it only adds one product, how many.
 pub fn commands(dice: &mut Dice) -> (Vec<Command>, u64) {
-    let add = |sku: &str, quantity: i64| Command::Add {
-        sku: sku.into(),
-        quantity,
-        variant: None,
-        customization: None,
-    };
     if dice.chance(50) {
         let (sku, quantity) = (*dice.pick(&ADDED), 1 + dice.below(3));
-        return (vec![add(sku, quantity as i64)], quantity as u64);
+        return (vec![more(sku, quantity as i64)], quantity as u64);
     }
     let sku = *dice.pick(&ANY);
     let line_id = LineKey::new(sku, None, None).expect("a key").line_id();
@@ -45,7 +48,7 @@ pub fn commands(dice: &mut Dice) -> (Vec<Command>, u64) {
     let command = match dice.below(20) {
         0..9 => {
             let quantity = 1 + dice.below(3);
-            return (vec![add(sku, quantity as i64)], quantity as u64);
+            return (vec![more(sku, quantity as i64)], quantity as u64);
         }
         9..12 => Command::Set { line_id, quantity: dice.below(4) as i64, at },
         12..14 => Command::Decrement { line_id, quantity: 1 + dice.below(2) as i64, at },

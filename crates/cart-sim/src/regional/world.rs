@@ -239,12 +239,21 @@ impl World {
         } else {
             self.sites[at].wipe();
         }
+        // The stores of a home of old hold what they hold, but nobody looks there any more.
+        let mut homes = vec![self.cart.first_home()];
+        for there in 0..self.sites.len() {
+            if self.sites[there].disk.row.is_some() {
+                homes.push(self.load(there).home().region);
+            }
+        }
+        let asked: Vec<Region> = homes.into_iter().flat_map(|home| self.regions.stores_of(home)).collect();
+        let stores = self.stores.iter().filter(|store| asked.contains(&store.region));
         let sites = self.sites.iter().filter_map(|site| site.held.as_ref());
-        let left: Vec<&Held> = sites.chain(self.stores.iter().filter_map(|store| store.held.as_ref())).collect();
+        let left: Vec<&Held> = sites.chain(stores.clone().filter_map(|store| store.held.as_ref())).collect();
         let rows = self.sites.iter().filter_map(|site| site.disk.row.as_ref());
         let books = rows.map(|row| unpack::<Book>(&row.book).expect("a book that was written").ties);
         let ties: Vec<Ties> =
-            books.chain(self.stores.iter().filter_map(|store| store.row.as_ref().map(|row| row.ties.clone()))).collect();
+            books.chain(stores.filter_map(|store| store.row.as_ref().map(|row| row.ties.clone()))).collect();
         self.facts.lose(&left, ties);
     }
 
