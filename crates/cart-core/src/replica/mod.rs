@@ -152,12 +152,15 @@ impl Replica {
                 self.ask(now);
             }
             self.note_ties(&before);
-            let heard = self.heard.take();
-            self.follow_links(heard, &before, now);
-            self.arm(now, &mut effects);
+            let teller = self.heard.take();
+            self.follow_links(teller, &before, now);
         }
         let here = self.is_home() || self.is_active(self.book.region);
         let kept = self.stored || (!fresh && (!heard || here));
+        // The alarm of what has no row would go off for nothing, and then count as still to come.
+        if reply.is_ok() && kept {
+            self.arm(now, &mut effects);
+        }
         if self.book != before && kept {
             effects.insert(0, Effect::Put(self.row()));
             self.stored = true;

@@ -332,7 +332,13 @@ impl World {
         if self.faults.count(Kind::StoreLost) > 0 {
             // Of a store that lost its row a home that has nothing to say to it hears with its next change.
             let home = self.load(0).home().region;
-            self.add(self.place_of(Holder::Replica(home)));
+            let at = self.place_of(Holder::Replica(home));
+            if self.facts.ever_erased {
+                let (cart, caller) = (CartId::mint(Region::Weur, [99; 15]), self.caller());
+                self.step(at, &caller, Input::Enroll { cart }, None);
+            } else {
+                self.add(at);
+            }
             self.drain()?;
         }
         // One that others took to have left, and that has been told so, comes in again with its next shopper.
