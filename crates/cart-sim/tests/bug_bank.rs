@@ -1,6 +1,7 @@
 //! The bug bank: `bugs/` holds faults of the core as patches, some invented, some once real. The traces must
 //! find each of them within a minute, or they would not find the next one either; and they must find
-//! nothing in the core as it is. Runs with `-- --ignored`; `EVERCART_BUGS=05,17` picks some.
+//! nothing in the core as it is. Those of `bugs/regions` are for the worlds of regions to find.
+//! Runs with `-- --ignored`; `EVERCART_BUGS=05,17` picks some of both.
 //!
 //! Works on a copy of the two crates under `target/tmp`, with a target folder of its own for all bugs.
 
@@ -13,8 +14,27 @@ use std::time::Instant;
 
 const SECONDS_MAX: u64 = 60;
 const TRACES_MAX: u64 = 50_000;
+const WORLDS_MAX: u64 = 50_000;
+/// How many worlds the core as it is must stand.
+const WORLDS: u64 = 1_000;
 /// The status with which the command says that it has found a violation.
 const VIOLATION: i32 = 3;
+
+/// What finds a bug.
+#[derive(Clone, Copy)]
+enum Finder {
+    Traces,
+    Worlds,
+}
+
+impl Finder {
+    fn folder(self) -> &'static str {
+        match self {
+            Self::Traces => "bugs",
+            Self::Worlds => "bugs/regions",
+        }
+    }
+}
 
 #[test]
 #[ignore = "builds the core once a bug, in minutes: make test runs it"]
@@ -22,34 +42,38 @@ fn every_seeded_bug_is_caught() {
     let began = Instant::now();
     let bank = Bank::lay();
     bank.build().unwrap_or_else(|error| panic!("the core as it is does not build:\n{error}"));
-    let mut missed = Vec::new();
-    let bugs = patches();
-    for patch in &bugs {
-        let name = patch.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        match bank.try_bug(patch) {
-            Ok(caught) => println!("{name:<46} {caught}"),
-            Err(problem) => {
-                println!("{name:<46} {problem}");
-                missed.push(name);
+    let (mut missed, mut count) = (Vec::new(), 0);
+    for finder in [Finder::Traces, Finder::Worlds] {
+        for patch in patches(finder) {
+            let name = patch.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            count += 1;
+            match bank.try_bug(&patch, finder) {
+                Ok(caught) => println!("{name:<46} {caught}"),
+                Err(problem) => {
+                    println!("{name:<46} {problem}");
+                    missed.push(name);
+                }
             }
         }
     }
     bank.build().unwrap_or_else(|error| panic!("the core does not build again:\n{error}"));
-    let (status, text) = bank.run();
-    assert_eq!(status, Some(0), "the core as it is does not pass:\n{text}");
-    println!("the core as it is: {}", text.lines().last().unwrap_or_default());
-    println!("{} bugs in {:.0?}", bugs.len(), began.elapsed());
+    for (finder, most) in [(Finder::Traces, TRACES_MAX), (Finder::Worlds, WORLDS)] {
+        let (status, text) = bank.run(finder, most);
+        assert_eq!(status, Some(0), "the core as it is does not pass:\n{text}");
+        println!("the core as it is: {}", text.lines().last().unwrap_or_default());
+    }
+    println!("{count} bugs in {:.0?}", began.elapsed());
     assert!(missed.is_empty(), "not caught: {}", missed.join(", "));
 }
 
 /// The patches, in the order of their numbers.
-fn patches() -> Vec<PathBuf> {
+fn patches(finder: Finder) -> Vec<PathBuf> {
     let wanted = std::env::var("EVERCART_BUGS").unwrap_or_default();
     let picked = |path: &PathBuf| {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         name.ends_with(".patch") && (wanted.is_empty() || wanted.split(',').any(|bug| name.starts_with(bug)))
     };
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("bugs");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(finder.folder());
     let entries = fs::read_dir(folder).expect("the folder of bugs is there");
     let mut patches: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(picked).collect();
     patches.sort();
@@ -77,12 +101,16 @@ impl Bank {
         bank
     }
 
-    fn try_bug(&self, patch: &Path) -> Result<String, String> {
+    fn try_bug(&self, patch: &Path, finder: Finder) -> Result<String, String> {
         let text = fs::read_to_string(patch).map_err(|error| error.to_string())?;
         let began = Instant::now();
         let result = self.apply(patch).and_then(|()| self.build());
         let built = began.elapsed();
-        let result = result.map(|()| self.run());
+        let most = match finder {
+            Finder::Traces => TRACES_MAX,
+            Finder::Worlds => WORLDS_MAX,
+        };
+        let result = result.map(|()| self.run(finder, most));
         for file in text.lines().filter_map(|line| line.strip_prefix("+++ b/")) {
             let text = fs::read(self.root.join(file)).map_err(|error| format!("{file}: {error}"))?;
             fs::write(self.copy.join(file), text).map_err(|error| format!("{file}: {error}"))?;
@@ -112,10 +140,14 @@ impl Bank {
         done(cargo)
     }
 
-    /// Runs traces until one breaks a promise: the status of the command and what it said.
-    fn run(&self) -> (Option<i32>, String) {
+    /// Runs traces or worlds until one breaks a promise: the status of the command and what it said.
+    fn run(&self, finder: Finder, most: u64) -> (Option<i32>, String) {
         let mut command = Command::new(self.copy.join("target/release/cart-sim"));
-        command.args(["run", "--traces", &TRACES_MAX.to_string(), "--seconds", &SECONDS_MAX.to_string()]);
+        match finder {
+            Finder::Traces => command.args(["run", "--traces"]),
+            Finder::Worlds => command.args(["regions", "--worlds"]),
+        };
+        command.arg(most.to_string()).args(["--seconds", &SECONDS_MAX.to_string()]);
         let output = command.output().expect("the command was built");
         (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
     }

@@ -302,9 +302,6 @@ impl Replica {
             Holder::Replica(_) => *holder == home,
             Holder::Store(_) => self.cart.home.is_some(),
         };
-        if self.cart.is_erased() {
-            return;
-        }
         for holder in self.holders().into_iter().filter(asks) {
             let heard = self.book.links.get(&holder).map_or(Millis(0), |link| link.heard);
             if heard.plus(ASK_MS) <= now {

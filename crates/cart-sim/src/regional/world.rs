@@ -240,13 +240,14 @@ impl World {
             self.sites[at].wipe();
         }
         // The stores of a home of old hold what they hold, but nobody looks there any more.
-        let mut homes = vec![self.cart.first_home()];
+        let mut homes = Vec::new();
         for there in 0..self.sites.len() {
             if self.sites[there].disk.row.is_some() {
                 homes.push(self.load(there).home().region);
             }
         }
-        let asked: Vec<Region> = homes.into_iter().flat_map(|home| self.regions.stores_of(home)).collect();
+        let mut asked: Vec<Region> = homes.into_iter().flat_map(|home| self.regions.stores_of(home)).collect();
+        asked.extend(self.regions.stores_of(self.cart.first_home()).first());
         let stores = self.stores.iter().filter(|store| asked.contains(&store.region));
         let sites = self.sites.iter().filter_map(|site| site.held.as_ref());
         let left: Vec<&Held> = sites.chain(stores.clone().filter_map(|store| store.held.as_ref())).collect();
