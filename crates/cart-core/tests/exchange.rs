@@ -368,3 +368,62 @@ fn a_malicious_region_does_not_keep_good_ones_apart() {
     assert_eq!((home.quantity(), away.quantity()), (3, 3));
     assert_eq!(home.replica.cart().to_bytes(), away.replica.cart().to_bytes());
 }
+
+#[test]
+fn a_sign_out_is_not_taken_back_by_a_slower_clock() {
+    let (mut home, mut away) = pair();
+    let (now, frames) = away.ring();
+    home.take(frames[0].1.clone(), now);
+    home.step(&home.session.shopper(), Input::SignOut, now.plus(300_000));
+    let (_, frames) = home.ring();
+    away.take(frames[0].1.clone(), now);
+    let late = home.replica.book().ties.signed_out;
+    away.service(Input::SignOut, now.plus(1_000));
+    assert_eq!(away.replica.book().ties.signed_out, late);
+}
+
+#[test]
+fn an_erased_cart_knows_whom_to_tell() {
+    let (mut home, mut away) = pair();
+    let (now, frames) = away.ring();
+    let (receipt, _) = home.take(frames[0].1.clone(), now);
+    away.receipt(receipt, now);
+    home.step(&home.session.shopper(), Input::Erase, now);
+    assert!(home.replica.holders().contains(&ENAM));
+    let (now, frames) = home.ring();
+    away.take(frames[0].1.clone(), now);
+    assert!(away.replica.cart().is_erased());
+    assert_eq!(away.replica.cart().to_bytes(), home.replica.cart().to_bytes());
+    let read = cart_core::cart::Cart::from_bytes(&home.replica.cart().to_bytes()).expect("what was written");
+    assert_eq!(&read, home.replica.cart());
+}
+
+#[test]
+fn a_replica_without_a_row_arms_no_alarm() {
+    let (mut home, mut away) = (Site::new(Region::Weur, 1, false), Site::new(Region::Enam, 2, false));
+    home.service(Input::Fresh, BEGIN);
+    home.add("a", "X", BEGIN);
+    let (effects, _) = home.service(Input::Pull { from: ENAM }, BEGIN);
+    let [Effect::Send { frame, .. }] = <[Effect; 1]>::try_from(effects).expect("one") else { panic!() };
+    away.take(frame, BEGIN);
+    assert_eq!((away.alarm, away.replica.book().wake), (None, None));
+    // Else the shopper's arrival would take the alarm for still to come.
+    away.step(&away.session.shopper(), Input::Read, BEGIN.plus(5_000));
+    assert!(away.alarm.is_some_and(|alarm| alarm > BEGIN.plus(5_000)));
+}
+
+#[test]
+fn the_region_a_cart_is_named_by_tells_its_store_where_the_home_went() {
+    let mut home = Site::new(Region::Weur, 1, true);
+    home.service(Input::Fresh, BEGIN);
+    home.add("a", "X", BEGIN);
+    home.service(Input::HandOver { to: Region::Apac }, BEGIN);
+    let stores = home.replica.holders().into_iter().filter(|holder| matches!(holder, Holder::Store(_)));
+    assert_eq!(stores.collect::<Vec<_>>(), [Holder::Store(Region::Weur)]);
+    let (_, frames) = home.ring();
+    let told = frames.iter().any(|(to, _)| *to == Holder::Store(Region::Weur));
+    assert!(told || home.alarm.is_some(), "{frames:?}");
+    let later = BEGIN.plus(3 * IDLE_MS);
+    let (effects, _) = home.service(Input::Retire, later);
+    assert!(!effects.contains(&Effect::Forget), "its store does not know yet");
+}

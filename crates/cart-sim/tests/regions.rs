@@ -32,3 +32,12 @@ fn the_same_seed_gives_the_same_world_twice() {
         assert_eq!((history, told), regional::replay(seed), "seed {seed}");
     }
 }
+
+#[test]
+#[ignore = "walks through some millions of states, in minutes: run it by its name"]
+fn every_interleaving_of_a_tiny_scope_ends_with_the_same() {
+    let found = regional::breadth::walk(3_000_000);
+    println!("{found:?}");
+    assert_eq!(found.broken, None);
+    assert!(found.states >= 1_500_000, "{found:?}");
+}

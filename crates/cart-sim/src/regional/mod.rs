@@ -5,6 +5,7 @@
 //! Read [`schedule`] for what happens, [`shell`] for what is done in which order, [`audit`] for what must hold.
 
 pub mod audit;
+pub mod breadth;
 pub mod facts;
 pub mod fault;
 pub mod network;

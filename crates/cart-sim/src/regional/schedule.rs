@@ -314,6 +314,7 @@ impl World {
     /// From now on nothing fails: a shopper looks in at every region, and all that is due comes.
     fn rest(&mut self) -> Result<(), Fault> {
         self.faulty = false;
+        self.idle_frames = 0;
         self.network.heal();
         self.network.weather = Weather::FAIR;
         self.stores.iter_mut().for_each(|store| store.down = false);

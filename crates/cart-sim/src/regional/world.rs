@@ -59,7 +59,7 @@ pub struct World {
     pub history: Option<Vec<String>>,
     /// Frames sent.
     pub frames: u64,
-    /// Frames sent since something was last changed anywhere.
+    /// Frames sent since something was last changed anywhere, or since nothing fails any more.
     pub idle_frames: u64,
     /// What has been written.
     pub facts: Facts,
@@ -240,13 +240,13 @@ impl World {
             self.sites[at].wipe();
         }
         // The stores of a home of old hold what they hold, but nobody looks there any more.
-        let mut homes = Vec::new();
+        let mut newest = None;
         for there in 0..self.sites.len() {
             if self.sites[there].disk.row.is_some() {
-                homes.push(self.load(there).home().region);
+                newest = newest.max(Some(self.load(there).home()));
             }
         }
-        let mut asked: Vec<Region> = homes.into_iter().flat_map(|home| self.regions.stores_of(home)).collect();
+        let mut asked = newest.map_or(Vec::new(), |home| self.regions.stores_of(home.region));
         asked.extend(self.regions.stores_of(self.cart.first_home()).first());
         let stores = self.stores.iter().filter(|store| asked.contains(&store.region));
         let sites = self.sites.iter().filter_map(|site| site.held.as_ref());

@@ -38,6 +38,7 @@ pub fn holders(world: &mut World) -> String {
             home.term,
             replica.cart().context().horizon().0,
         );
+        text += &format!("\n    told of ties at {}: {:?}", book.tied, book.ties);
         for (holder, link) in &book.links {
             text += &format!("\n    {holder}: {link:x?}");
         }
