@@ -93,7 +93,9 @@ const EVENTS: [(Event, u32); 13] = [
 fn conclude(seed: u64, world: &mut World) -> Result<Outcome, Violation> {
     match running(seed, "replay", || play(world)) {
         Ok(finals) => Ok(Outcome { finals, coverage: world.coverage().clone() }),
-        Err(Fault { invariant, text }) => Err(Violation { invariant, command: "replay", seed, event: world.event(), text }),
+        Err(Fault { invariant, text }) => {
+            Err(Violation { invariant, command: "replay", seed, event: world.event(), text })
+        }
     }
 }
 

@@ -132,7 +132,8 @@ impl Walk {
     /// A home that has the cart, and a replica that has just asked it.
     fn first(&mut self) -> Place3 {
         let new = |region, incarnation| Object {
-            replica: Replica::new(self.cart.clone(), region, incarnation, NOW).among(Arc::clone(&self.regions)),
+            replica: Replica::new(self.cart.clone(), region, incarnation, NOW)
+                .among(Arc::clone(&self.regions)),
             row: None,
             alarm: false,
         };
@@ -170,7 +171,12 @@ impl Walk {
         self.step(object, &caller, Input::Edit(Edit::of(actors, vec![command])), now).1
     }
 
-    fn run(&self, object: &mut Object, input: Input, now: Millis) -> (Option<ReplyKind>, Vec<(Holder, Vec<u8>)>) {
+    fn run(
+        &self,
+        object: &mut Object,
+        input: Input,
+        now: Millis,
+    ) -> (Option<ReplyKind>, Vec<(Holder, Vec<u8>)>) {
         self.step(object, &Caller::Service, input, now)
     }
 
@@ -231,7 +237,12 @@ impl Walk {
     }
 
     /// What an object does with what: an edit, its alarm, a restart, a letter, or that one was lost.
-    fn act(&mut self, object: u32, what: u32, act: impl FnOnce(&Self, &mut Object) -> Vec<Letter>) -> (u32, Vec<u32>) {
+    fn act(
+        &mut self,
+        object: u32,
+        what: u32,
+        act: impl FnOnce(&Self, &mut Object) -> Vec<Letter>,
+    ) -> (u32, Vec<u32>) {
         if let Some(done) = self.taken.get(&(object, what)) {
             return done.clone();
         }
@@ -321,34 +332,40 @@ impl Walk {
             next.store = store;
             return next;
         }
-        let (Letter::Frame { to, .. } | Letter::Answer { to, .. } | Letter::Receipt { to, .. } | Letter::Tell { to, .. }) = letter
+        let (Letter::Frame { to, .. }
+        | Letter::Answer { to, .. }
+        | Letter::Receipt { to, .. }
+        | Letter::Tell { to, .. }) = letter
         else {
             return place.clone();
         };
-        let (after, letters) = self.act(place.objects[to], 1_000 + number, |walk, object| walk.read(object, to, letter));
+        let (after, letters) =
+            self.act(place.objects[to], 1_000 + number, |walk, object| walk.read(object, to, letter, NOW));
         moved(place, to, after, &letters, Some(number))
     }
 
-    fn read(&self, object: &mut Object, to: usize, letter: Letter) -> Vec<Letter> {
+    fn read(&self, object: &mut Object, to: usize, letter: Letter, now: Millis) -> Vec<Letter> {
         match letter {
-            Letter::Frame { bytes, .. } => match self.run(object, Input::Frame { bytes }, NOW).0 {
-                Some(ReplyKind::Taken { receipt, frame }) => vec![Letter::Answer { to: 1 - to, receipt, frame }],
+            Letter::Frame { bytes, .. } => match self.run(object, Input::Frame { bytes }, now).0 {
+                Some(ReplyKind::Taken { receipt, frame }) => {
+                    vec![Letter::Answer { to: 1 - to, receipt, frame }]
+                }
                 _ => Vec::new(),
             },
             Letter::Answer { receipt, frame, .. } => {
-                self.run(object, Input::Receipts { receipts: vec![receipt] }, NOW);
-                let taken = frame.map(|bytes| self.run(object, Input::Frame { bytes }, NOW).0);
+                self.run(object, Input::Receipts { receipts: vec![receipt] }, now);
+                let taken = frame.map(|bytes| self.run(object, Input::Frame { bytes }, now).0);
                 match taken.flatten() {
                     Some(ReplyKind::Taken { receipt, .. }) => vec![Letter::Receipt { to: 1 - to, receipt }],
                     _ => Vec::new(),
                 }
             }
             Letter::Receipt { receipt, .. } => {
-                self.run(object, Input::Receipts { receipts: vec![receipt] }, NOW);
+                self.run(object, Input::Receipts { receipts: vec![receipt] }, now);
                 Vec::new()
             }
             Letter::Tell { bytes, .. } => {
-                self.run(object, Input::Frame { bytes }, NOW);
+                self.run(object, Input::Frame { bytes }, now);
                 Vec::new()
             }
             Letter::Queue { .. } => Vec::new(),
@@ -425,7 +442,7 @@ impl Walk {
                     | Letter::Receipt { to, .. }
                     | Letter::Tell { to, .. } => {
                         let to = *to;
-                        let more = self.read(&mut objects[to], to, letter);
+                        let more = self.read(&mut objects[to], to, letter, now);
                         more.into_iter().map(|letter| self.letter(letter)).collect()
                     }
                 };

@@ -60,15 +60,21 @@ pub fn replay(seed: u64) -> (Vec<String>, Result<Outcome, Violation>) {
 
 fn conclude(seed: u64, world: &mut World) -> Result<Outcome, Violation> {
     let result = trace::running(seed, "regions", || world.play().and_then(|()| audit::all(world)));
-    result.map(|()| outcome(world)).map_err(|Fault { invariant, text }| {
-        Violation { invariant, command: "regions", seed, event: world.event, text }
+    result.map(|()| outcome(world)).map_err(|Fault { invariant, text }| Violation {
+        invariant,
+        command: "regions",
+        seed,
+        event: world.event,
+        text,
     })
 }
 
 fn outcome(world: &World) -> Outcome {
     let mut hash = TraceHash::default();
     for site in &world.sites {
-        hash.add(&site.disk.row.iter().flat_map(|row| [row.cart.clone(), row.book.clone()]).collect::<Vec<_>>());
+        hash.add(
+            &site.disk.row.iter().flat_map(|row| [row.cart.clone(), row.book.clone()]).collect::<Vec<_>>(),
+        );
     }
     for store in &world.stores {
         hash.add(&store.row.iter().map(|row| row.frame(store.region).to_bytes()).collect::<Vec<_>>());

@@ -137,7 +137,14 @@ impl Network {
     }
 
     /// Sends a message from region to region.
-    pub fn send(&mut self, way: (usize, usize), now: Millis, post: Post, dice: &mut Dice, faults: &mut Faults) {
+    pub fn send(
+        &mut self,
+        way: (usize, usize),
+        now: Millis,
+        post: Post,
+        dice: &mut Dice,
+        faults: &mut Faults,
+    ) {
         if !self.passes(way.0, way.1, dice, faults) {
             return;
         }

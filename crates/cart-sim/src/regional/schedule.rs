@@ -143,7 +143,8 @@ impl World {
         let told = matches!(&turn.reply, Some(Ok(_)));
         let Some(held) = self.sites[at].held.as_ref() else {
             if told {
-                self.facts.breaks(Invariant::I1NoLostAdd, format!("{} is acknowledged, not on disk", made.key));
+                self.facts
+                    .breaks(Invariant::I1NoLostAdd, format!("{} is acknowledged, not on disk", made.key));
             }
             return;
         };
@@ -153,7 +154,8 @@ impl World {
         match dots.next() {
             Some(dot) => self.facts.note(dot, &made, held, told),
             None if told && !held.cart.is_erased() => {
-                self.facts.breaks(Invariant::I1NoLostAdd, format!("{} is acknowledged, not on disk", made.key));
+                self.facts
+                    .breaks(Invariant::I1NoLostAdd, format!("{} is acknowledged, not on disk", made.key));
             }
             None => {}
         }
@@ -207,7 +209,9 @@ impl World {
         let store = self.dice.chance(30);
         let there = if store { self.stores[at].row.is_some() } else { self.sites[at].disk.row.is_some() };
         if there {
-            self.tell(|world| format!("{} loses its {}", world.sites[at].region, if store { "row" } else { "disk" }));
+            self.tell(|world| {
+                format!("{} loses its {}", world.sites[at].region, if store { "row" } else { "disk" })
+            });
             self.faults.fire(if store { Kind::StoreLost } else { Kind::Wipe });
             self.wipe(at, store);
         }
@@ -221,7 +225,9 @@ impl World {
         let to: Region = self.sites[to].region;
         self.prepare(at, false, false);
         let turn = self.step(at, &Caller::Service, Input::HandOver { to }, None);
-        if to != home && matches!(turn.reply, Some(Ok(reply)) if matches!(reply.kind, ReplyKind::State { .. })) {
+        if to != home
+            && matches!(turn.reply, Some(Ok(reply)) if matches!(reply.kind, ReplyKind::State { .. }))
+        {
             self.faults.fire(Kind::HandOver);
             self.tell(|_| format!("{home} hands the cart over to {to}"));
         }

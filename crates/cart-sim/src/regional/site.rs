@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use cart_core::cart::Cart;
+use cart_core::frame::Holder;
 use cart_core::id::{CartId, Dot, Region};
 use cart_core::idem::Ledger;
-use cart_core::frame::Holder;
 use cart_core::regions::Regions;
 use cart_core::reject::Reject;
 use cart_core::replica::{Caller, Effect, Input, Replica, Reply, Row};

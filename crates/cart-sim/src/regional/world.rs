@@ -177,7 +177,12 @@ impl World {
                 self.faults.fire(Kind::Returned);
             }
             let (site, facts) = (&self.sites[at], &mut self.facts);
-            facts.follow(before.as_ref().or(unstored.as_ref()), site.held.as_ref(), by_edit, site.region.name());
+            facts.follow(
+                before.as_ref().or(unstored.as_ref()),
+                site.held.as_ref(),
+                by_edit,
+                site.region.name(),
+            );
         }
         if turn.wrote && (turn.before.is_some() || self.load(at).book().sequence != sequence) {
             self.idle_frames = 0;
@@ -205,9 +210,12 @@ impl World {
         let passed: Vec<Dot> = self.facts.known.keys().filter(passed).copied().collect();
         for dot in passed {
             let holders: Vec<usize> = (0..self.sites.len())
-                .filter(|there| *there != at && self.sites[*there].held.as_ref().is_some_and(|held| held.knows(dot)))
+                .filter(|there| {
+                    *there != at && self.sites[*there].held.as_ref().is_some_and(|held| held.knows(dot))
+                })
                 .collect();
-            let stored = self.stores.iter().any(|store| store.held.as_ref().is_some_and(|held| held.knows(dot)));
+            let stored =
+                self.stores.iter().any(|store| store.held.as_ref().is_some_and(|held| held.knows(dot)));
             let regions: Vec<Region> = holders.iter().map(|there| self.sites[*there].region).collect();
             let replica = self.load(at);
             let heard = |region: &Region| replica.is_active(*region) || replica.home().region == *region;

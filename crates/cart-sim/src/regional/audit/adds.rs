@@ -14,7 +14,8 @@ pub(super) fn check(world: &mut World) -> Check {
         let Some(held) = site.held.as_ref().filter(|held| !held.cart.is_erased()) else { continue };
         let facts = &world.facts;
         for (dot, known) in facts.known.iter().filter(|(dot, _)| !facts.excused.contains(dot)) {
-            let kept = held.knows(*dot) && (!known.contributes || held.shows(*dot) || facts.removed.contains(dot));
+            let kept =
+                held.knows(*dot) && (!known.contributes || held.shows(*dot) || facts.removed.contains(dot));
             Fault::unless(kept, Invariant::I1NoLostAdd, || {
                 format!("{} ({dot:?}, {known:?}) is not in {}", known.key, site.region)
             })?;

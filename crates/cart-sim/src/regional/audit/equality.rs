@@ -34,10 +34,16 @@ pub(super) fn check(world: &mut World) -> Check {
             "no region holds the cart".into()
         });
     };
-    for store in world.stores.iter().filter(|store| world.regions.stores_of(home.region).contains(&store.region)) {
+    for store in
+        world.stores.iter().filter(|store| world.regions.stores_of(home.region).contains(&store.region))
+    {
         let there = store.row.as_ref().map(|row| row.cart.to_bytes());
         Fault::unless(there.as_ref() == Some(&cart), Invariant::RegionsEqual, || {
-            format!("the store of {} holds {} than the replicas", store.region, if there.is_some() { "another cart" } else { "less" })
+            format!(
+                "the store of {} holds {} than the replicas",
+                store.region,
+                if there.is_some() { "another cart" } else { "less" }
+            )
         })?;
     }
     Ok(())

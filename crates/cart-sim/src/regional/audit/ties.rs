@@ -12,7 +12,8 @@ pub(super) fn check(world: &mut World) -> Check {
     let replica = world.load(at);
     let (ties, home) = (replica.book().ties.clone(), replica.home().region);
     for store in &world.stores {
-        let Some(row) = store.row.as_ref().filter(|_| world.regions.stores_of(home).contains(&store.region)) else {
+        let Some(row) = store.row.as_ref().filter(|_| world.regions.stores_of(home).contains(&store.region))
+        else {
             continue;
         };
         Fault::unless(row.ties == ties, Invariant::TiesEqual, || {
