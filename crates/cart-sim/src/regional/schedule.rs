@@ -328,6 +328,10 @@ impl World {
             (site.skew_ms, site.asked) = (0, None);
         }
         self.tell(|_| "peace".into());
+        if self.faults.count(Kind::Wipe) > 0 && self.faults.count(Kind::TakeOver) > 0 {
+            // What a home wrote to its store, before it was taken over and lost its disk, nobody asks for.
+            self.forget_what_is_nowhere();
+        }
         self.pass(400_000);
         // So much later a replica does not rely on what its home once acknowledged.
         self.leap(ASK_MS * 2);

@@ -247,6 +247,11 @@ impl World {
         } else {
             self.sites[at].wipe();
         }
+        self.forget_what_is_nowhere();
+    }
+
+    /// What is on no disk that anybody looks at is lost.
+    pub fn forget_what_is_nowhere(&mut self) {
         // The stores of a home of old hold what they hold, but nobody looks there any more.
         let mut newest = None;
         for there in 0..self.sites.len() {
