@@ -18,6 +18,8 @@ pub mod site;
 pub mod store;
 pub mod world;
 
+use std::collections::BTreeSet;
+
 use crate::hash::TraceHash;
 use crate::trace;
 use crate::violation::{Fault, Violation};
@@ -47,9 +49,10 @@ pub fn run(seed: u64) -> Result<Outcome, Violation> {
     conclude(seed, &mut World::new(seed, false))
 }
 
-/// Runs the world of a seed and tells its history.
-pub fn replay(seed: u64) -> (Vec<String>, Result<Outcome, Violation>) {
+/// Runs the world of a seed, but for some of its events, and tells its history.
+pub fn replay(seed: u64, without: &BTreeSet<usize>) -> (Vec<String>, Result<Outcome, Violation>) {
     let mut world = World::new(seed, true);
+    world.without.clone_from(without);
     let result = conclude(seed, &mut world);
     if result.is_err() {
         let holders = audit::holders(&mut world);
@@ -58,11 +61,35 @@ pub fn replay(seed: u64) -> (Vec<String>, Result<Outcome, Violation>) {
     (world.history.unwrap_or_default(), result)
 }
 
+/// Which events of a world can be left out, one after another, so that the rest still breaks the promise.
+pub fn shrink(violation: &Violation) -> BTreeSet<usize> {
+    let breaks = |without: &BTreeSet<usize>| {
+        let mut world = World::new(violation.seed, false);
+        world.without.clone_from(without);
+        conclude(violation.seed, &mut world).is_err_and(|other| other.invariant == violation.invariant)
+    };
+    let mut without = BTreeSet::new();
+    // Leaving one out may make others needless that were needed before it: until nothing more goes.
+    loop {
+        let before = without.len();
+        for event in (0..=violation.event).rev().filter(|event| !without.contains(event)).collect::<Vec<_>>()
+        {
+            without.insert(event);
+            if !breaks(&without) {
+                without.remove(&event);
+            }
+        }
+        if without.len() == before {
+            return without;
+        }
+    }
+}
+
 fn conclude(seed: u64, world: &mut World) -> Result<Outcome, Violation> {
-    let result = trace::running(seed, "regions", || world.play().and_then(|()| audit::all(world)));
+    let result = trace::running(seed, "regions replay", || world.play().and_then(|()| audit::all(world)));
     result.map(|()| outcome(world)).map_err(|Fault { invariant, text }| Violation {
         invariant,
-        command: "regions",
+        command: "regions replay",
         seed,
         event: world.event,
         text,

@@ -56,14 +56,16 @@ impl World {
     /// All events.
     pub fn play(&mut self) -> Result<(), Fault> {
         let events = 20 + self.dice.below(21);
-        for event in 0..events {
+        for event in (0..events).filter(|event| !self.without.contains(event)).collect::<Vec<_>>() {
             self.event = event;
+            self.dice = Self::dice_of(self.seed, event + 1);
             self.happen();
             let ms = *self.dice.pick(&[0, 50, 300, 300, 1_000, 1_000, 5_000, 20_000, 70_000]);
             self.pass(ms);
             self.facts.check()?;
         }
         self.event = events;
+        self.dice = Self::dice_of(self.seed, events + 1);
         self.rest()
     }
 

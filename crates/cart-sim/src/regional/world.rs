@@ -1,6 +1,7 @@
 //! The world of a seed: one cart of one session, its regions with their disks and stores, the network, the
 //! clock. Time goes from one moment at which something is due to the next.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use cart_core::frame::Holder;
@@ -49,7 +50,11 @@ pub struct Habits {
 
 /// The world.
 pub struct World {
-    /// Its chance.
+    /// What it is made of.
+    pub seed: u64,
+    /// Its events that do not happen, in a history that is being shrunk.
+    pub without: BTreeSet<usize>,
+    /// The chance of the event that is happening: each has its own, whatever happened before.
     pub dice: Dice,
     /// Which event it is.
     pub event: usize,
@@ -90,7 +95,7 @@ pub struct World {
 impl World {
     /// The world of a seed; `tells` if its history is wanted.
     pub fn new(seed: u64, tells: bool) -> Self {
-        let mut dice = Dice::new(seed ^ 0x7265_6769_6f6e_7300);
+        let mut dice = Self::dice_of(seed, 0);
         let count = *dice.pick(&[3, 3, 3, 3, 4, 5]);
         let place = |(region, latitude, longitude)| {
             let stores = vec!["STORE".into()];
@@ -113,6 +118,8 @@ impl World {
             erases: dice.chance(6),
         };
         Self {
+            seed,
+            without: BTreeSet::new(),
             event: 0,
             faults: Faults::default(),
             history: tells.then(Vec::new),
@@ -132,6 +139,11 @@ impl World {
             calls: 0,
             dice,
         }
+    }
+
+    /// The dice of the world itself, then of its events from 1 on.
+    pub fn dice_of(seed: u64, part: usize) -> Dice {
+        Dice::new(seed ^ 0x7265_6769_6f6e_7300 ^ (part as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15))
     }
 
     /// The shopper, with a token just issued.
