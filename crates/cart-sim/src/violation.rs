@@ -33,8 +33,12 @@ pub enum Invariant {
     TiesEqual,
     /// No edit counts twice, in whatever regions it was made again.
     Doubled,
+    /// Tabs show what the replicas show.
+    TabsEqual,
     /// Without changes there is soon nothing to say.
     Quiet,
+    /// An edit costs few frames and rows.
+    Costs,
 }
 
 impl fmt::Display for Invariant {
@@ -54,7 +58,9 @@ impl fmt::Display for Invariant {
             Self::RegionsEqual => "all holders end with the same cart",
             Self::TiesEqual => "all holders end with the same ties",
             Self::Doubled => "no edit counts twice",
+            Self::TabsEqual => "tabs end with what the replicas have",
             Self::Quiet => "regions without changes are quiet",
+            Self::Costs => "an edit costs few frames and rows",
         })
     }
 }

@@ -1,4 +1,5 @@
-//! A simulated world of regions: one cart, a replica and a store in each region, all of production's decisions
+//! A simulated world of regions: a user's and a guest's cart, a replica
+//! and a store of each in each region, all of production's decisions
 //! ([`cart_core::replica::Replica::step`], [`cart_core::store::take`]) in a shell that is simulated, over a
 //! network, disks, clocks and alarms that fail. From one seed one world, the same on every machine.
 //!
@@ -8,7 +9,9 @@ pub mod audit;
 pub mod breadth;
 pub mod facts;
 pub mod fault;
+pub mod merging;
 pub mod network;
+pub mod orders;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod runner;
 pub mod schedule;
@@ -16,6 +19,7 @@ pub mod shell;
 pub mod shopper;
 pub mod site;
 pub mod store;
+pub mod tab;
 pub mod world;
 
 use std::collections::BTreeSet;
@@ -110,7 +114,12 @@ fn outcome(world: &World) -> Outcome {
         hash: hash.finish(),
         faults: world.faults.clone(),
         events: world.event,
-        acknowledged: world.facts.known.values().filter(|known| known.acknowledged).count(),
+        acknowledged: world
+            .facts
+            .iter()
+            .flat_map(|facts| facts.known.values())
+            .filter(|known| known.acknowledged)
+            .count(),
         frames: world.frames,
     }
 }

@@ -11,6 +11,8 @@ use crate::dice::Dice;
 
 /// A store.
 pub struct Store {
+    /// Of which cart the row is.
+    pub cart: usize,
     /// Where it is.
     pub region: Region,
     /// It takes nothing and tells nothing.
@@ -23,8 +25,13 @@ pub struct Store {
 
 impl Store {
     /// A store without the cart.
-    pub fn new(region: Region) -> Self {
-        Self { region, down: false, row: None, held: None }
+    pub fn new(cart: usize, region: Region) -> Self {
+        Self { cart, region, down: false, row: None, held: None }
+    }
+
+    /// The first of some frames that no consumer can read, by its place.
+    pub fn poison(&self, frames: &[Frame]) -> Option<usize> {
+        store::take(self.row.as_ref(), frames, self.region, 0).err().map(|(at, _)| at)
     }
 
     /// Two consumers take what has come: both read, one writes, the other finds another `rev` and reads again.
