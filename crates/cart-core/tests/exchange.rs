@@ -427,3 +427,46 @@ fn the_region_a_cart_is_named_by_tells_its_store_where_the_home_went() {
     let (effects, _) = home.service(Input::Retire, later);
     assert!(!effects.contains(&Effect::Forget), "its store does not know yet");
 }
+
+#[test]
+fn a_home_that_was_taken_over_fetches_what_only_a_store_of_the_lost_one_has() {
+    let mut lost = Site::new(Region::Weur, 1, true);
+    lost.service(Input::Fresh, BEGIN);
+    lost.add("a", "X", BEGIN);
+    let (now, frames) = lost.ring();
+    let (_, told) =
+        frames.into_iter().find(|(to, _)| *to == Holder::Store(Region::Enam)).expect("its second store");
+    let frame = Frame::from_bytes(&told).expect("a frame");
+    let row = store::take(None, &[frame], Region::Enam, 77).expect("a frame").write.expect("a row");
+
+    // Of the lost home's stores and the new one's, none is the same.
+    let mut home = Site::new(Region::Apac, 3, true);
+    home.replica = home.replica.among(Arc::new(Regions {
+        places: [(Region::Weur, 8.0), (Region::Enam, -17.0), (Region::Apac, 139.0), (Region::Oc, 151.0)]
+            .map(|(region, longitude)| Place {
+                region,
+                latitude: 0.0,
+                longitude,
+                share: None,
+                stores: vec!["STORE".into()],
+            })
+            .into(),
+    }));
+    home.service(Input::TakeOver { term: 0 }, now);
+    let mut asked = None;
+    for _ in 0..3 {
+        let (now, frames) = home.ring();
+        let Some((_, frame)) = frames.into_iter().find(|(to, _)| *to == Holder::Store(Region::Enam)) else {
+            continue;
+        };
+        let frame = Frame::from_bytes(&frame).expect("a frame");
+        let taken = store::take(Some(&row), &[frame], Region::Enam, 78).expect("a frame");
+        home.receipt(taken.receipts[0].to_bytes(), now);
+        asked = taken.answer;
+        if asked.is_some() {
+            break;
+        }
+    }
+    home.take(asked.expect("the home asks").to_bytes(), now.plus(60_000));
+    assert_eq!(home.quantity(), 1);
+}

@@ -62,11 +62,17 @@ impl Replica {
         replicas.chain(stores.into_iter().map(Holder::Store)).collect()
     }
 
-    /// The stores that hold the cart: two of its home, and that of the region named by its id, from which
-    /// who knows nothing of the cart finds the home.
+    /// The stores that hold the cart: two of its home. Once its home has moved, all there are: those of a home
+    /// that was lost may have what no replica has, and from that of the region named by the cart's id who knows
+    /// nothing of it finds the home.
     pub fn stores(&self) -> Vec<Region> {
         let mut stores = self.regions.stores_of(self.home().region);
-        stores.extend(self.first_store().filter(|first| !stores.contains(first)));
+        if self.cart.home.is_some() {
+            let there = self.regions.places.iter().filter(|place| !place.stores.is_empty());
+            let others: Vec<Region> =
+                there.map(|place| place.region).filter(|region| !stores.contains(region)).collect();
+            stores.extend(others);
+        }
         stores
     }
 
