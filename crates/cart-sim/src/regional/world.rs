@@ -331,6 +331,8 @@ impl World {
 
     /// A cart's object loses its disk, or its store the row.
     pub fn wipe(&mut self, at: usize, store: bool) {
+        // What the guest's cart has handed over may be lost with the user's.
+        self.follow_guest();
         let lost = if store { self.stores[at].held.take() } else { self.sites[at].held.take() };
         if store {
             self.stores[at].lose();
@@ -338,17 +340,8 @@ impl World {
             self.sites[at].wipe();
         }
         let cart = self.sites[at].cart;
-        // The stores of a home of old hold what they hold, but nobody looks there any more.
-        let mut newest = None;
-        for there in self.sites_of(cart) {
-            if self.sites[there].disk.row.is_some() {
-                newest = newest.max(Some(self.load(there).home()));
-            }
-        }
-        let mut asked = newest.map_or(Vec::new(), |home| self.regions.stores_of(home.region));
-        asked.extend(self.regions.stores_of(self.carts[cart].first_home()).first());
         let of_cart = self.sites_of(cart);
-        let stores = self.stores[of_cart.clone()].iter().filter(|store| asked.contains(&store.region));
+        let stores = self.stores[of_cart.clone()].iter();
         let sites = self.sites[of_cart.clone()].iter().filter_map(|site| site.held.as_ref());
         let left: Vec<&Held> = sites.chain(stores.clone().filter_map(|store| store.held.as_ref())).collect();
         let rows = self.sites[of_cart].iter().filter_map(|site| site.disk.row.as_ref());
