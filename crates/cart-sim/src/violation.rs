@@ -33,6 +33,8 @@ pub enum Invariant {
     TiesEqual,
     /// No edit counts twice, in whatever regions it was made again.
     Doubled,
+    /// A home that moves is where it moved to.
+    HomeMoves,
     /// Tabs show what the replicas show.
     TabsEqual,
     /// Without changes there is soon nothing to say.
@@ -58,6 +60,7 @@ impl fmt::Display for Invariant {
             Self::RegionsEqual => "all holders end with the same cart",
             Self::TiesEqual => "all holders end with the same ties",
             Self::Doubled => "no edit counts twice",
+            Self::HomeMoves => "a home that moves is where it moved to",
             Self::TabsEqual => "tabs end with what the replicas have",
             Self::Quiet => "regions without changes are quiet",
             Self::Costs => "an edit costs few frames and rows",

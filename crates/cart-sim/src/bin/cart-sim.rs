@@ -4,6 +4,7 @@
 //! cart-sim run --traces N [--seed S] [--seconds T]   from seed S on; ends with status 3 at a violation
 //! cart-sim replay SEED                               one trace, with its history
 //! cart-sim regions --worlds N [--seed S] [--seconds T] [--threads K]   the same of worlds of regions
+//! cart-sim regions hash --seeds N                    one number for the worlds of seeds 0 to N - 1
 //! cart-sim regions replay SEED                       one world, with its history; a violation is shrunk
 //! cart-sim hash --seeds N                            one number for the traces of seeds 0 to N - 1
 //! ```
@@ -30,7 +31,7 @@ mod native {
     use indicatif::{ProgressBar, ProgressStyle};
 
     const USAGE: &str = "usage: cart-sim run --traces N [--seed S] [--seconds T] | replay SEED | hash --seeds N \
-                         | regions replay SEED | regions --worlds N [--seed S] [--seconds T] [--threads K]";
+                         | regions replay SEED | regions hash --seeds N | regions --worlds N [--seed S] [--seconds T] [--threads K]";
     /// The status of a run that found a violation; others mean other failures.
     const VIOLATION: u8 = 3;
 
@@ -40,6 +41,7 @@ mod native {
         Hash { seeds: u64 },
         Worlds(regional::runner::Run),
         World { seed: u64 },
+        HashWorlds { seeds: u64 },
     }
 
     pub fn main() -> ExitCode {
@@ -47,13 +49,8 @@ mod native {
         match command() {
             Ok(Command::Run(traces)) => run(&traces),
             Ok(Command::Replay { seed }) => replay(seed),
-            Ok(Command::Hash { seeds }) => match TraceHash::of_seeds(seeds) {
-                Ok(hash) => {
-                    println!("{hash:016x}");
-                    ExitCode::SUCCESS
-                }
-                Err(violation) => show(&violation),
-            },
+            Ok(Command::Hash { seeds }) => hash(TraceHash::of_seeds(seeds)),
+            Ok(Command::HashWorlds { seeds }) => hash(regional::hash_of(seeds)),
             Ok(Command::Worlds(worlds)) => run_worlds(&worlds),
             Ok(Command::World { seed }) => world(seed),
             Err(error) => {
@@ -71,8 +68,8 @@ mod native {
         while let Some(word) = words.next()? {
             match word {
                 Value(word) if name.is_none() => name = Some(word.string()?),
-                Value(word) if name.as_deref() == Some("regions") && word == "replay" => {
-                    name = Some("regions replay".into());
+                Value(word) if name.as_deref() == Some("regions") && (word == "replay" || word == "hash") => {
+                    name = Some(format!("regions {}", word.string()?));
                 }
                 Value(word) if seed.is_none() => seed = Some(word.parse()?),
                 Long("seed") => seed = Some(words.value()?.parse()?),
@@ -94,8 +91,19 @@ mod native {
                 threads,
             })),
             (Some("regions replay"), None, Some(seed)) => Ok(Command::World { seed }),
+            (Some("regions hash"), Some(seeds), None) => Ok(Command::HashWorlds { seeds }),
             (Some("hash"), Some(seeds), None) => Ok(Command::Hash { seeds }),
             _ => Err("this is no command".into()),
+        }
+    }
+
+    fn hash(hash: Result<u64, Violation>) -> ExitCode {
+        match hash {
+            Ok(hash) => {
+                println!("{hash:016x}");
+                ExitCode::SUCCESS
+            }
+            Err(violation) => show(&violation),
         }
     }
 

@@ -119,6 +119,11 @@ impl Kind {
             self,
             Self::Reordered
                 | Self::QueueReordered
+                | Self::Restart
+                | Self::Horizon
+                | Self::AlarmAgain
+                | Self::Merged
+                | Self::Forwarded
                 | Self::Damaged
                 | Self::RetriedElsewhere
                 | Self::RetriedNextDay

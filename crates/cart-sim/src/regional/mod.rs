@@ -53,6 +53,18 @@ pub fn run(seed: u64) -> Result<Outcome, Violation> {
     conclude(seed, &mut World::new(seed, false))
 }
 
+/// One number for the worlds of seeds 0 to `seeds - 1`, equal on every machine.
+///
+/// # Errors
+/// The first violation.
+pub fn hash_of(seeds: u64) -> Result<u64, Violation> {
+    let mut hash = TraceHash::default();
+    for seed in 0..seeds {
+        hash.add(&[run(seed)?.hash.to_be_bytes().to_vec()]);
+    }
+    Ok(hash.finish())
+}
+
 /// Runs the world of a seed, but for some of its events, and tells its history.
 pub fn replay(seed: u64, without: &BTreeSet<usize>) -> (Vec<String>, Result<Outcome, Violation>) {
     let mut world = World::new(seed, true);

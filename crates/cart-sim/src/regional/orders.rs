@@ -52,7 +52,7 @@ impl World {
         let order = Order { id, sold, delta: delta.to_bytes() };
         let order = self.orders.entry((cart, fence)).or_insert(order).clone();
         // The order is there, and its home may not live to write so.
-        if self.faulty && self.dice.chance(40) {
+        if self.faulty && self.dice.chance(60) {
             return;
         }
         let frame = Frame {

@@ -1,6 +1,7 @@
 //! What happens in a world: so many events drawn from the dice, between them time, and at last peace, in which
 //! nothing fails any more and all that is due comes.
 
+use cart_core::cart::Home;
 use cart_core::frame::{Frame, Holder};
 use cart_core::id::{Actor, CartId, Dot, Region};
 use cart_core::replica::{ASK_MS, Caller, Input, ReplyKind, actors_of_key};
@@ -302,12 +303,14 @@ impl World {
         let at = self.at(cart, home);
         let to: Region = self.sites[to].region;
         self.prepare(at, false, false);
+        let term = self.load(at).home().term;
         let turn = self.step(at, &Caller::Service, Input::HandOver { to }, None);
         if to != home
             && matches!(turn.reply, Some(Ok(reply)) if matches!(reply.kind, ReplyKind::State { .. }))
         {
             self.faults.fire(Kind::HandOver);
             self.tell(|_| format!("{home} hands the cart over to {to}"));
+            self.check_moved(at, Home { term: term + 1, region: to });
         }
     }
 
@@ -319,6 +322,17 @@ impl World {
         if !at_home && matches!(turn.reply, Some(Ok(_))) {
             self.faults.fire(Kind::TakeOver);
             self.tell(|world| format!("{} takes the cart over", world.sites[at].region));
+            self.check_moved(at, Home { term: term + 1, region: self.sites[at].region });
+        }
+    }
+
+    /// A home that moves is where it moved to, under the next term.
+    fn check_moved(&mut self, at: usize, home: Home) {
+        let there = self.load(at).home();
+        if there != home {
+            let text =
+                format!("{} takes {there:?} for the home that moved to {home:?}", self.sites[at].region);
+            self.facts_at(at).breaks(Invariant::HomeMoves, text);
         }
     }
 

@@ -252,10 +252,8 @@ impl World {
         let queued = self.network.take_queued(at, until, more);
         let mut batches: Vec<Vec<Frame>> = vec![Vec::new()];
         for bytes in [bytes].into_iter().chain(queued) {
-            let frame = Frame::from_bytes(&bytes).ok();
-            let Some(frame) =
-                frame.filter(|frame| self.stores[at].poison(std::slice::from_ref(frame)).is_none())
-            else {
+            let readable = |frame: &Frame| !self.habits.poison || !self.stores[at].is_poison(frame);
+            let Some(frame) = Frame::from_bytes(&bytes).ok().filter(readable) else {
                 self.faults.fire(Kind::Poison);
                 self.dead.push((at, bytes));
                 continue;

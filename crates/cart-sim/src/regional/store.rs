@@ -29,9 +29,9 @@ impl Store {
         Self { cart, region, down: false, row: None, held: None }
     }
 
-    /// The first of some frames that no consumer can read, by its place.
-    pub fn poison(&self, frames: &[Frame]) -> Option<usize> {
-        store::take(self.row.as_ref(), frames, self.region, 0).err().map(|(at, _)| at)
+    /// Whether it is a frame that no consumer can take.
+    pub fn is_poison(&self, frame: &Frame) -> bool {
+        store::take(self.row.as_ref(), std::slice::from_ref(frame), self.region, 0).is_err()
     }
 
     /// Two consumers take what has come: both read, one writes, the other finds another `rev` and reads again.

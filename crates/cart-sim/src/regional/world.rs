@@ -58,6 +58,22 @@ pub struct Habits {
     pub poison: bool,
 }
 
+impl Habits {
+    /// Nothing fails.
+    const NONE: Self = Self {
+        crash: 0,
+        wipes: false,
+        cuts: false,
+        days: false,
+        moves: false,
+        decay: false,
+        erases: false,
+        tabs: false,
+        orders: false,
+        poison: false,
+    };
+}
+
 /// The world.
 pub struct World {
     /// What it is made of.
@@ -144,6 +160,10 @@ impl World {
             orders: dice.chance(30),
             poison: dice.chance(20),
         };
+        // A few worlds in which nothing fails, to see what an edit costs.
+        let calm = dice.chance(4);
+        let weather = if calm { Weather::FAIR } else { weather };
+        let habits = if calm { Habits { tabs: habits.tabs, ..Habits::NONE } } else { habits };
         let guest = places[dice.below(count)].region;
         let mut carts = vec![CartId::mint(Region::Weur, [3; 15])];
         if !habits.erases && dice.chance(25) {

@@ -6,7 +6,7 @@ use crate::violation::{Check, Fault, Invariant};
 
 /// How many frames a holder, and rows a region, each change may cost. A change is told to each holder, and
 /// relayed to it by some before they know.
-const MOST: (u64, u64) = (4, 6);
+const MOST: (u64, u64) = (2, 4);
 
 pub(super) fn check(world: &mut World) -> Check {
     let fails = Kind::ALL.iter().filter(|kind| kind.makes_more()).any(|kind| world.faults.count(*kind) > 0);
