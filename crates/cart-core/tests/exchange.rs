@@ -470,3 +470,17 @@ fn a_home_that_was_taken_over_fetches_what_only_a_store_of_the_lost_one_has() {
     home.take(asked.expect("the home asks").to_bytes(), now.plus(60_000));
     assert_eq!(home.quantity(), 1);
 }
+
+#[test]
+fn a_replica_that_has_heard_of_nothing_tells_what_was_done_there() {
+    let (mut home, mut away) = (Site::new(Region::Weur, 1, false), Site::new(Region::Enam, 2, false));
+    home.service(Input::Fresh, BEGIN);
+    away.add("a", "X", BEGIN);
+    assert!(!away.replica.book().joined);
+    // Its session goes on at home, which asks for what it was shown.
+    let (effects, _) = home.service(Input::Pull { from: ENAM }, BEGIN);
+    let [Effect::Send { frame, .. }] = <[Effect; 1]>::try_from(effects).expect("one") else { panic!() };
+    let (_, answer) = away.take(frame, BEGIN);
+    home.take(answer.expect("it has something to tell"), BEGIN);
+    assert_eq!(home.quantity(), 1);
+}

@@ -216,8 +216,9 @@ impl Replica {
         }
         // Who is not told here by itself, since it is taken to have left, is told so.
         let asks = frame.pull || !listed;
-        let answers =
-            asks && self.book.joined && frame.digest != own && matches!(frame.from, Holder::Replica(_));
+        // One that has itself heard of nothing may have been edited meanwhile, and shown that.
+        let has = self.book.joined || self.stored;
+        let answers = asks && has && frame.digest != own && matches!(frame.from, Holder::Replica(_));
         let answer = answers.then(|| self.frame(frame.from, false).to_bytes());
         self.heard = Some(frame.from);
         let receipt = Receipt {
