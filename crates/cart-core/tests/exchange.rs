@@ -484,3 +484,27 @@ fn a_replica_that_has_heard_of_nothing_tells_what_was_done_there() {
     home.take(answer.expect("it has something to tell"), BEGIN);
     assert_eq!(home.quantity(), 1);
 }
+
+#[test]
+fn a_replica_that_has_left_does_not_go_while_a_shopper_asks() {
+    let (mut home, mut away) = pair();
+    let exchange = |home: &mut Site, away: &mut Site| {
+        let (now, frames) = away.ring();
+        let (receipt, _) = home.take(frames[0].1.clone(), now);
+        (receipt, now)
+    };
+    let (receipt, now) = exchange(&mut home, &mut away);
+    away.receipt(receipt, now);
+    let later = now.plus(2 * IDLE_MS);
+    away.service(Input::Retire, later);
+    // The home has heard that it leaves; the receipt of that was lost. Then somebody comes, and it asks.
+    let (_, now) = exchange(&mut home, &mut away);
+    away.service(Input::Missed { to: WEUR }, now);
+    let (effects, _) = away.service(Input::Pull { from: WEUR }, now);
+    let [Effect::Send { frame, .. }] = <[Effect; 1]>::try_from(effects).expect("one") else { panic!() };
+    let (receipt, _) = home.take(frame, now);
+    let (effects, _) = away.service(Input::Receipts { receipts: vec![receipt] }, now);
+    assert!(!effects.contains(&Effect::Forget), "the shopper would find an empty cart");
+    let (effects, _) = away.service(Input::Retire, later.plus(IDLE_MS));
+    assert!(effects.contains(&Effect::Forget));
+}

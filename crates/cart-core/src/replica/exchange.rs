@@ -253,6 +253,7 @@ impl Replica {
         let receipts = receipts.iter().map(|bytes| Receipt::from_bytes(bytes));
         let receipts = receipts.collect::<Result<Vec<_>, _>>()?;
         let (holders, own, sequence) = (self.holders(), self.digest(), self.book.sequence);
+        let mut awaited = false;
         for receipt in receipts {
             if !holders.contains(&receipt.from) {
                 continue;
@@ -269,6 +270,7 @@ impl Replica {
             }
             let pace = self.pace.remove(&receipt.from);
             let told = pace.and_then(|pace| pace.told);
+            awaited |= told.is_some();
             let link = self.link_of(receipt.from, receipt.incarnation);
             link.hear(now);
             link.acknowledged = link.acknowledged.max(receipt.acknowledged.min(sequence));
@@ -288,7 +290,10 @@ impl Replica {
                     .insert(receipt.from, Pace { due: now.plus(COALESCE_MS), tries: 0, told: None, asks });
             }
         }
-        self.forget_if_left(effects);
+        // Other receipts are of what was asked for a shopper, who must not find the storage gone.
+        if awaited {
+            self.forget_if_left(effects);
+        }
         Ok(ReplyKind::Done)
     }
 
