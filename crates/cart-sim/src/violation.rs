@@ -33,6 +33,8 @@ pub enum Invariant {
     TiesEqual,
     /// No edit counts twice, in whatever regions it was made again.
     Doubled,
+    /// A session is shown no less than it was shown elsewhere.
+    NoLessShown,
     /// A home that moves is where it moved to.
     HomeMoves,
     /// Tabs show what the replicas show.
@@ -60,6 +62,7 @@ impl fmt::Display for Invariant {
             Self::RegionsEqual => "all holders end with the same cart",
             Self::TiesEqual => "all holders end with the same ties",
             Self::Doubled => "no edit counts twice",
+            Self::NoLessShown => "a session is shown no less than before",
             Self::HomeMoves => "a home that moves is where it moved to",
             Self::TabsEqual => "tabs end with what the replicas have",
             Self::Quiet => "regions without changes are quiet",

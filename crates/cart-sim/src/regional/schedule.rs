@@ -1,7 +1,7 @@
 //! What happens in a world: so many events drawn from the dice, between them time, and at last peace, in which
 //! nothing fails any more and all that is due comes.
 
-use cart_core::cart::Home;
+use cart_core::cart::{Cart, Home};
 use cart_core::frame::{Frame, Holder};
 use cart_core::id::{Actor, CartId, Dot, Region};
 use cart_core::replica::{ASK_MS, Caller, Input, ReplyKind, actors_of_key};
@@ -181,8 +181,9 @@ impl World {
         if self.faulty && self.dice.chance(30) {
             let other = self.sites_of(self.sites[at].cart).start + self.dice.below(self.places());
             if other != at {
-                let from = Holder::Replica(self.sites[other].region);
-                self.pull(at, from);
+                self.read_after(at, other);
+                // If its storage went meanwhile, as it had left, it asks as one without storage does.
+                self.prepare(at, false, false);
             }
         }
         let caller = self.caller(self.sites[at].cart);
@@ -190,6 +191,26 @@ impl World {
         if !matches!(turn.reply, Some(Ok(_))) {
             // Of an erased root cart a session still sees which others it has.
             self.step(at, &caller, Input::Carts, None);
+        }
+    }
+
+    /// A look at the cart by who was shown it at another region: if that can be asked, no less is shown here.
+    fn read_after(&mut self, at: usize, other: usize) {
+        let from = Holder::Replica(self.sites[other].region);
+        let shown = self.sites[other].held.as_ref().map(|held| held.cart.clone());
+        // A turn that is cut off answers nobody.
+        let (life, there) = (self.sites[at].life, self.sites[other].life);
+        let stored = self.sites[at].disk.row.is_some();
+        let answered = self.pull(at, from);
+        let went = stored && self.sites[at].disk.row.is_none();
+        if !answered || went || self.sites[at].life != life || self.sites[other].life != there {
+            return;
+        }
+        let here = self.load(at).cart().clone();
+        let less = |shown: &Cart| !here.is_erased() && !here.context().covers(shown.context());
+        if shown.as_ref().is_some_and(less) {
+            let text = format!("{} shows less than {from} did", self.sites[at].region);
+            self.facts_at(at).breaks(Invariant::NoLessShown, text);
         }
     }
 
