@@ -508,3 +508,21 @@ fn a_replica_that_has_left_does_not_go_while_a_shopper_asks() {
     let (effects, _) = away.service(Input::Retire, later.plus(IDLE_MS));
     assert!(effects.contains(&Effect::Forget));
 }
+
+#[test]
+fn a_home_that_hears_of_the_seal_late_hands_over_what_it_took_in_before() {
+    let (mut lost, mut home) = pair();
+    lost.service(Input::Seal { into: cart_id(2) }, BEGIN);
+    home.service(Input::TakeOver { term: 0 }, BEGIN);
+    home.add("b", "Y", BEGIN);
+    let (now, frames) = home.ring();
+    let (receipt, _) = lost.take(frames[0].1.clone(), now);
+    home.receipt(receipt, now);
+    assert_eq!(lost.replica.cart(), home.replica.cart());
+    assert_eq!(home.replica.book().forwarding, None);
+    // What comes back changes the ties alone.
+    let told = (0..3).find_map(|_| lost.ring().1.into_iter().find(|(to, _)| *to == ENAM));
+    home.take(told.expect("it tells the new home").1, now);
+    let outbox = home.replica.book().forwarding.clone().expect("it forwards").outbox;
+    assert_eq!(outbox.shown(&shop::key("Y"), cart_core::line::Location::Cart), 1);
+}

@@ -188,6 +188,11 @@ impl Replica {
             let delta = (frame.base > 0).then_some(&state);
             self.take_in(after, &state, delta, now);
         }
+        if self.book.ties.seal != before.ties.seal && !self.cart.is_erased() {
+            // A home that has only now heard of the seal hands all over, also what it took in before.
+            self.book.forwarding = None;
+            self.keep_late(&state);
+        }
         self.note_ties(&before);
         let whole = frame.base == 0;
         if !self.book.joined && whole && frame.joined {
