@@ -35,6 +35,8 @@ pub enum Invariant {
     Doubled,
     /// A session is shown no less than it was shown elsewhere.
     NoLessShown,
+    /// The horizon waits for leases.
+    LeasesHold,
     /// A home that moves is where it moved to.
     HomeMoves,
     /// Tabs show what the replicas show.
@@ -63,6 +65,7 @@ impl fmt::Display for Invariant {
             Self::TiesEqual => "all holders end with the same ties",
             Self::Doubled => "no edit counts twice",
             Self::NoLessShown => "a session is shown no less than before",
+            Self::LeasesHold => "the horizon waits for leases",
             Self::HomeMoves => "a home that moves is where it moved to",
             Self::TabsEqual => "tabs end with what the replicas have",
             Self::Quiet => "regions without changes are quiet",

@@ -359,7 +359,8 @@ impl World {
 
     fn next_day(&mut self) {
         self.faults.fire(Kind::Day);
-        self.leap(Millis::DAY);
+        let days = 1 + self.dice.below(3) as u64;
+        self.leap(days * Millis::DAY);
     }
 
     /// After a day or two without a shopper the sweep finds what is idle.

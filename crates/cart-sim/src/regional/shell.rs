@@ -3,6 +3,7 @@
 //! is answered once it is on disk.
 
 use cart_core::frame::{Frame, Holder};
+use cart_core::id::Region;
 use cart_core::replica::{Caller, Input, ReplyKind};
 
 use super::fault::Kind;
@@ -42,30 +43,29 @@ impl World {
         }
     }
 
-    /// Asks those who may hold the cart, until one answers.
-    fn ask_all(&mut self, at: usize, home: cart_core::id::Region) {
+    /// Asks those who may hold the cart: away from home the home, then the stores. Where the home has answered,
+    /// of these only that of the region itself, which may have been the home in the meantime.
+    fn ask_all(&mut self, at: usize, home: Region) {
         if self.sites[at].asked.is_some_and(|asked| self.now < asked.plus(ASK_AGAIN_MS)) {
             return;
         }
-        let at_home = self.sites[at].region == home;
-        if !at_home && self.pull(at, Holder::Replica(home)) {
-            return;
+        let own = self.sites[at].region;
+        let answered = own != home && self.pull(at, Holder::Replica(home));
+        let mut stores = if answered { Vec::new() } else { self.load(at).stores() };
+        if !stores.contains(&own) {
+            stores.push(own);
         }
-        let known = self.ask_stores(at);
-        self.sites[at].asked = Some(self.now);
-        if at_home && known == Some(false) {
+        let known = self.ask_stores(at, stores);
+        if !answered {
+            self.sites[at].asked = Some(self.now);
+        }
+        if own == home && known == Some(false) {
             self.step(at, &Caller::Service, Input::Fresh, None);
         }
     }
 
-    /// Reads what the stores of the cart have, as far as is known where that is, and that of the region itself:
-    /// whether one has the cart, if that can be said.
-    fn ask_stores(&mut self, at: usize) -> Option<bool> {
-        let own = self.sites[at].region;
-        let mut stores = self.load(at).stores();
-        if !stores.contains(&own) {
-            stores.push(own);
-        }
+    /// Reads what stores have: whether one has the cart, if that can be said.
+    fn ask_stores(&mut self, at: usize, stores: Vec<Region>) -> Option<bool> {
         let (mut answered, mut found) = (true, false);
         for store in stores {
             let there = self.at(self.sites[at].cart, store);

@@ -23,6 +23,7 @@ use super::site::{Crash, Held, Site, Turn};
 use super::store::Store;
 use super::tab::Tab;
 use crate::dice::Dice;
+use crate::violation::Invariant;
 
 /// The regions there are.
 const PLACES: [(Region, f64, f64); 5] = [
@@ -312,6 +313,7 @@ impl World {
             return;
         }
         self.faults.fire(Kind::Horizon);
+        self.check_leases(at, now);
         let passed = |dot: &&Dot| dot.actor.day() < now && !before.is_some_and(|held| held.knows(**dot));
         let cart = self.sites[at].cart;
         let passed: Vec<Dot> = self.facts[cart].dots().filter(passed).copied().collect();
@@ -331,6 +333,21 @@ impl World {
             if !stored && !regions.iter().any(heard) {
                 self.facts[cart].excused.insert(dot);
             }
+        }
+    }
+
+    /// A home does not raise the horizon past the actors of tabs whose leases it knows, nor past what the tabs
+    /// of a guest's cart may still send to where it was merged. (No world lasts as long as a lease.)
+    fn check_leases(&mut self, at: usize, horizon: Day) {
+        let leases = &self.load(at).book().ties.leases;
+        let passed = leases.keys().find(|actor| actor.day() < horizon).copied();
+        let guests = self.seals.iter().find(|day| self.sites[at].cart == 0 && **day < horizon).copied();
+        if passed.is_some() || guests.is_some() {
+            let text = format!(
+                "the horizon {horizon:?} of {} passes the lease of {passed:?}, or a cart sealed on {guests:?}",
+                self.sites[at].region
+            );
+            self.facts_at(at).breaks(Invariant::LeasesHold, text);
         }
     }
 
@@ -368,6 +385,12 @@ impl World {
         let books = rows.map(|row| unpack::<Book>(&row.book).expect("a book that was written").ties);
         let ties: Vec<Ties> =
             books.chain(stores.filter_map(|store| store.row.as_ref().map(|row| row.ties.clone()))).collect();
+        // A seal that nobody had heard of is lost with what it owed to the user's cart; what has come there stays.
+        if cart == 1 && ties.iter().all(|ties| ties.seal.is_none()) {
+            self.seals.clear();
+            let user = &mut self.facts[0];
+            user.excused.extend(user.aliases.keys());
+        }
         self.facts[cart].lose(lost.as_ref(), &left, ties);
         if cart == 1 {
             self.follow_guest();

@@ -18,8 +18,9 @@ pub(super) fn check(world: &mut World) -> Check {
         }
         for site in &world.sites[world.sites_of(0)] {
             let Some(held) = &site.held else { continue };
-            let kept = held.knows(there)
-                && (!known.contributes || held.shows(there) || user.removed.contains(&there));
+            // What was removed before a horizon of the guest's cart is not known there any more.
+            let kept = user.removed.contains(&there)
+                || (held.knows(there) && (!known.contributes || held.shows(there)));
             Fault::unless(kept, Invariant::I1NoLostAdd, || {
                 format!("{} of the guest's cart is not in the user's in {}", known.key, site.region)
             })?;
