@@ -10,6 +10,7 @@ pub(super) fn check(world: &mut World) -> Check {
         return Ok(());
     };
     let Some(seal) = world.load(at).book().ties.seal.clone() else { return Ok(()) };
+    let horizon = world.load(at).cart().context().horizon();
     let [user, guest] = &world.facts[..] else { return Ok(()) };
     for (dot, known) in guest.known.iter().filter(|(dot, _)| !guest.excused.contains(dot)) {
         let there = renamed(&world.carts[1], seal.day, *dot);
@@ -18,8 +19,10 @@ pub(super) fn check(world: &mut World) -> Check {
         }
         for site in &world.sites[world.sites_of(0)] {
             let Some(held) = &site.held else { continue };
-            // What was removed before a horizon of the guest's cart is not known there any more.
-            let kept = user.removed.contains(&there)
+            // What left nothing, or was removed, before a horizon of the guest's cart is not known there any more.
+            let gone = !known.contributes && dot.actor.day() < horizon;
+            let kept = gone
+                || user.removed.contains(&there)
                 || (held.knows(there) && (!known.contributes || held.shows(there)));
             Fault::unless(kept, Invariant::I1NoLostAdd, || {
                 format!("{} of the guest's cart is not in the user's in {}", known.key, site.region)
