@@ -427,3 +427,102 @@ fn the_region_a_cart_is_named_by_tells_its_store_where_the_home_went() {
     let (effects, _) = home.service(Input::Retire, later);
     assert!(!effects.contains(&Effect::Forget), "its store does not know yet");
 }
+
+#[test]
+fn a_home_that_was_taken_over_fetches_what_only_a_store_of_the_lost_one_has() {
+    let mut lost = Site::new(Region::Weur, 1, true);
+    lost.service(Input::Fresh, BEGIN);
+    lost.add("a", "X", BEGIN);
+    let (now, frames) = lost.ring();
+    let (_, told) =
+        frames.into_iter().find(|(to, _)| *to == Holder::Store(Region::Enam)).expect("its second store");
+    let frame = Frame::from_bytes(&told).expect("a frame");
+    let row = store::take(None, &[frame], Region::Enam, 77).expect("a frame").write.expect("a row");
+
+    // Of the lost home's stores and the new one's, none is the same.
+    let mut home = Site::new(Region::Apac, 3, true);
+    home.replica = home.replica.among(Arc::new(Regions {
+        places: [(Region::Weur, 8.0), (Region::Enam, -17.0), (Region::Apac, 139.0), (Region::Oc, 151.0)]
+            .map(|(region, longitude)| Place {
+                region,
+                latitude: 0.0,
+                longitude,
+                share: None,
+                stores: vec!["STORE".into()],
+            })
+            .into(),
+    }));
+    home.service(Input::TakeOver { term: 0 }, now);
+    let mut asked = None;
+    for _ in 0..3 {
+        let (now, frames) = home.ring();
+        let Some((_, frame)) = frames.into_iter().find(|(to, _)| *to == Holder::Store(Region::Enam)) else {
+            continue;
+        };
+        let frame = Frame::from_bytes(&frame).expect("a frame");
+        let taken = store::take(Some(&row), &[frame], Region::Enam, 78).expect("a frame");
+        home.receipt(taken.receipts[0].to_bytes(), now);
+        asked = taken.answer;
+        if asked.is_some() {
+            break;
+        }
+    }
+    home.take(asked.expect("the home asks").to_bytes(), now.plus(60_000));
+    assert_eq!(home.quantity(), 1);
+}
+
+#[test]
+fn a_replica_that_has_heard_of_nothing_tells_what_was_done_there() {
+    let (mut home, mut away) = (Site::new(Region::Weur, 1, false), Site::new(Region::Enam, 2, false));
+    home.service(Input::Fresh, BEGIN);
+    away.add("a", "X", BEGIN);
+    assert!(!away.replica.book().joined);
+    // Its session goes on at home, which asks for what it was shown.
+    let (effects, _) = home.service(Input::Pull { from: ENAM }, BEGIN);
+    let [Effect::Send { frame, .. }] = <[Effect; 1]>::try_from(effects).expect("one") else { panic!() };
+    let (_, answer) = away.take(frame, BEGIN);
+    home.take(answer.expect("it has something to tell"), BEGIN);
+    assert_eq!(home.quantity(), 1);
+}
+
+#[test]
+fn a_replica_that_has_left_does_not_go_while_a_shopper_asks() {
+    let (mut home, mut away) = pair();
+    let exchange = |home: &mut Site, away: &mut Site| {
+        let (now, frames) = away.ring();
+        let (receipt, _) = home.take(frames[0].1.clone(), now);
+        (receipt, now)
+    };
+    let (receipt, now) = exchange(&mut home, &mut away);
+    away.receipt(receipt, now);
+    let later = now.plus(2 * IDLE_MS);
+    away.service(Input::Retire, later);
+    // The home has heard that it leaves; the receipt of that was lost. Then somebody comes, and it asks.
+    let (_, now) = exchange(&mut home, &mut away);
+    away.service(Input::Missed { to: WEUR }, now);
+    let (effects, _) = away.service(Input::Pull { from: WEUR }, now);
+    let [Effect::Send { frame, .. }] = <[Effect; 1]>::try_from(effects).expect("one") else { panic!() };
+    let (receipt, _) = home.take(frame, now);
+    let (effects, _) = away.service(Input::Receipts { receipts: vec![receipt] }, now);
+    assert!(!effects.contains(&Effect::Forget), "the shopper would find an empty cart");
+    let (effects, _) = away.service(Input::Retire, later.plus(IDLE_MS));
+    assert!(effects.contains(&Effect::Forget));
+}
+
+#[test]
+fn a_home_that_hears_of_the_seal_late_hands_over_what_it_took_in_before() {
+    let (mut lost, mut home) = pair();
+    lost.service(Input::Seal { into: cart_id(2) }, BEGIN);
+    home.service(Input::TakeOver { term: 0 }, BEGIN);
+    home.add("b", "Y", BEGIN);
+    let (now, frames) = home.ring();
+    let (receipt, _) = lost.take(frames[0].1.clone(), now);
+    home.receipt(receipt, now);
+    assert_eq!(lost.replica.cart(), home.replica.cart());
+    assert_eq!(home.replica.book().forwarding, None);
+    // What comes back changes the ties alone.
+    let told = (0..3).find_map(|_| lost.ring().1.into_iter().find(|(to, _)| *to == ENAM));
+    home.take(told.expect("it tells the new home").1, now);
+    let outbox = home.replica.book().forwarding.clone().expect("it forwards").outbox;
+    assert_eq!(outbox.shown(&shop::key("Y"), cart_core::line::Location::Cart), 1);
+}

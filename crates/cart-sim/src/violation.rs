@@ -33,8 +33,18 @@ pub enum Invariant {
     TiesEqual,
     /// No edit counts twice, in whatever regions it was made again.
     Doubled,
+    /// A session is shown no less than it was shown elsewhere.
+    NoLessShown,
+    /// The horizon waits for leases.
+    LeasesHold,
+    /// A home that moves is where it moved to.
+    HomeMoves,
+    /// Tabs show what the replicas show.
+    TabsEqual,
     /// Without changes there is soon nothing to say.
     Quiet,
+    /// An edit costs few frames and rows.
+    Costs,
 }
 
 impl fmt::Display for Invariant {
@@ -54,7 +64,12 @@ impl fmt::Display for Invariant {
             Self::RegionsEqual => "all holders end with the same cart",
             Self::TiesEqual => "all holders end with the same ties",
             Self::Doubled => "no edit counts twice",
+            Self::NoLessShown => "a session is shown no less than before",
+            Self::LeasesHold => "the horizon waits for leases",
+            Self::HomeMoves => "a home that moves is where it moved to",
+            Self::TabsEqual => "tabs end with what the replicas have",
             Self::Quiet => "regions without changes are quiet",
+            Self::Costs => "an edit costs few frames and rows",
         })
     }
 }

@@ -62,11 +62,17 @@ impl Replica {
         replicas.chain(stores.into_iter().map(Holder::Store)).collect()
     }
 
-    /// The stores that hold the cart: two of its home, and that of the region named by its id, from which
-    /// who knows nothing of the cart finds the home.
+    /// The stores that hold the cart: two of its home. Once its home has moved, all there are: those of a home
+    /// that was lost may have what no replica has, and from that of the region named by the cart's id who knows
+    /// nothing of it finds the home.
     pub fn stores(&self) -> Vec<Region> {
         let mut stores = self.regions.stores_of(self.home().region);
-        stores.extend(self.first_store().filter(|first| !stores.contains(first)));
+        if self.cart.home.is_some() {
+            let there = self.regions.places.iter().filter(|place| !place.stores.is_empty());
+            let others: Vec<Region> =
+                there.map(|place| place.region).filter(|region| !stores.contains(region)).collect();
+            stores.extend(others);
+        }
         stores
     }
 
@@ -182,6 +188,11 @@ impl Replica {
             let delta = (frame.base > 0).then_some(&state);
             self.take_in(after, &state, delta, now);
         }
+        if self.book.ties.seal != before.ties.seal && !self.cart.is_erased() {
+            // A home that has only now heard of the seal hands all over, also what it took in before.
+            self.book.forwarding = None;
+            self.keep_late(&state);
+        }
         self.note_ties(&before);
         let whole = frame.base == 0;
         if !self.book.joined && whole && frame.joined {
@@ -210,8 +221,9 @@ impl Replica {
         }
         // Who is not told here by itself, since it is taken to have left, is told so.
         let asks = frame.pull || !listed;
-        let answers =
-            asks && self.book.joined && frame.digest != own && matches!(frame.from, Holder::Replica(_));
+        // One that has itself heard of nothing may have been edited meanwhile, and shown that.
+        let has = self.book.joined || self.stored;
+        let answers = asks && has && frame.digest != own && matches!(frame.from, Holder::Replica(_));
         let answer = answers.then(|| self.frame(frame.from, false).to_bytes());
         self.heard = Some(frame.from);
         let receipt = Receipt {
@@ -246,6 +258,7 @@ impl Replica {
         let receipts = receipts.iter().map(|bytes| Receipt::from_bytes(bytes));
         let receipts = receipts.collect::<Result<Vec<_>, _>>()?;
         let (holders, own, sequence) = (self.holders(), self.digest(), self.book.sequence);
+        let mut awaited = false;
         for receipt in receipts {
             if !holders.contains(&receipt.from) {
                 continue;
@@ -262,6 +275,7 @@ impl Replica {
             }
             let pace = self.pace.remove(&receipt.from);
             let told = pace.and_then(|pace| pace.told);
+            awaited |= told.is_some();
             let link = self.link_of(receipt.from, receipt.incarnation);
             link.hear(now);
             link.acknowledged = link.acknowledged.max(receipt.acknowledged.min(sequence));
@@ -281,7 +295,10 @@ impl Replica {
                     .insert(receipt.from, Pace { due: now.plus(COALESCE_MS), tries: 0, told: None, asks });
             }
         }
-        self.forget_if_left(effects);
+        // Other receipts are of what was asked for a shopper, who must not find the storage gone.
+        if awaited {
+            self.forget_if_left(effects);
+        }
         Ok(ReplyKind::Done)
     }
 

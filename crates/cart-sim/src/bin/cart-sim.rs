@@ -3,8 +3,9 @@
 //! ```text
 //! cart-sim run --traces N [--seed S] [--seconds T]   from seed S on; ends with status 3 at a violation
 //! cart-sim replay SEED                               one trace, with its history
-//! cart-sim regions SEED                              one world of regions, with its history
-//! cart-sim regions --worlds N [--seed S] [--seconds T]   many of them
+//! cart-sim regions --worlds N [--seed S] [--seconds T] [--threads K]   the same of worlds of regions
+//! cart-sim regions hash --seeds N                    one number for the worlds of seeds 0 to N - 1
+//! cart-sim regions replay SEED                       one world, with its history; a violation is shrunk
 //! cart-sim hash --seeds N                            one number for the traces of seeds 0 to N - 1
 //! ```
 
@@ -18,6 +19,7 @@ fn main() -> std::process::ExitCode {
 
 #[cfg(not(target_arch = "wasm32"))]
 mod native {
+    use std::collections::BTreeSet;
     use std::process::ExitCode;
     use std::time::Duration;
 
@@ -29,7 +31,7 @@ mod native {
     use indicatif::{ProgressBar, ProgressStyle};
 
     const USAGE: &str = "usage: cart-sim run --traces N [--seed S] [--seconds T] | replay SEED | hash --seeds N \
-                         | regions SEED | regions --worlds N [--seed S] [--seconds T]";
+                         | regions replay SEED | regions hash --seeds N | regions --worlds N [--seed S] [--seconds T] [--threads K]";
     /// The status of a run that found a violation; others mean other failures.
     const VIOLATION: u8 = 3;
 
@@ -39,6 +41,7 @@ mod native {
         Hash { seeds: u64 },
         Worlds(regional::runner::Run),
         World { seed: u64 },
+        HashWorlds { seeds: u64 },
     }
 
     pub fn main() -> ExitCode {
@@ -46,15 +49,10 @@ mod native {
         match command() {
             Ok(Command::Run(traces)) => run(&traces),
             Ok(Command::Replay { seed }) => replay(seed),
-            Ok(Command::Hash { seeds }) => match TraceHash::of_seeds(seeds) {
-                Ok(hash) => {
-                    println!("{hash:016x}");
-                    ExitCode::SUCCESS
-                }
-                Err(violation) => show(&violation),
-            },
+            Ok(Command::Hash { seeds }) => hash(TraceHash::of_seeds(seeds)),
+            Ok(Command::HashWorlds { seeds }) => hash(regional::hash_of(seeds)),
             Ok(Command::Worlds(worlds)) => run_worlds(&worlds),
-            Ok(Command::World { seed }) => told(seed, regional::replay(seed)),
+            Ok(Command::World { seed }) => world(seed),
             Err(error) => {
                 eprintln!("cart-sim: {error}\n{USAGE}");
                 ExitCode::from(2)
@@ -66,13 +64,18 @@ mod native {
         use lexopt::prelude::*;
         let mut words = lexopt::Parser::from_env();
         let (mut name, mut seed, mut count, mut limit) = (None, None, None, Duration::MAX);
+        let mut threads = regional::runner::Run::default().threads;
         while let Some(word) = words.next()? {
             match word {
                 Value(word) if name.is_none() => name = Some(word.string()?),
+                Value(word) if name.as_deref() == Some("regions") && (word == "replay" || word == "hash") => {
+                    name = Some(format!("regions {}", word.string()?));
+                }
                 Value(word) if seed.is_none() => seed = Some(word.parse()?),
                 Long("seed") => seed = Some(words.value()?.parse()?),
                 Long("traces" | "seeds" | "worlds") => count = Some(words.value()?.parse()?),
                 Long("seconds") => limit = Duration::from_secs(words.value()?.parse()?),
+                Long("threads") => threads = words.value()?.parse()?,
                 _ => return Err(word.unexpected()),
             }
         }
@@ -81,19 +84,38 @@ mod native {
                 Ok(Command::Run(Run { first: first.unwrap_or(0), traces, limit }))
             }
             (Some("replay"), None, Some(seed)) => Ok(Command::Replay { seed }),
-            (Some("regions"), Some(worlds), first) => {
-                Ok(Command::Worlds(regional::runner::Run { first: first.unwrap_or(0), worlds, limit }))
-            }
-            (Some("regions"), None, Some(seed)) => Ok(Command::World { seed }),
+            (Some("regions"), Some(worlds), first) => Ok(Command::Worlds(regional::runner::Run {
+                first: first.unwrap_or(0),
+                worlds,
+                limit,
+                threads,
+            })),
+            (Some("regions replay"), None, Some(seed)) => Ok(Command::World { seed }),
+            (Some("regions hash"), Some(seeds), None) => Ok(Command::HashWorlds { seeds }),
             (Some("hash"), Some(seeds), None) => Ok(Command::Hash { seeds }),
             _ => Err("this is no command".into()),
         }
     }
 
-    fn run(run: &Run) -> ExitCode {
-        let bar = ProgressBar::new(run.traces);
-        let style = "{bar:40} {human_pos} of {human_len} traces, {per_sec}, {eta} to go";
+    fn hash(hash: Result<u64, Violation>) -> ExitCode {
+        match hash {
+            Ok(hash) => {
+                println!("{hash:016x}");
+                ExitCode::SUCCESS
+            }
+            Err(violation) => show(&violation),
+        }
+    }
+
+    fn bar(count: u64, what: &str) -> ProgressBar {
+        let bar = ProgressBar::new(count).with_message(what.to_owned());
+        let style = "{bar:40} {human_pos} of {human_len} {msg}, {per_sec}, {eta} to go";
         bar.set_style(ProgressStyle::with_template(style).expect("the template is valid"));
+        bar
+    }
+
+    fn run(run: &Run) -> ExitCode {
+        let bar = bar(run.traces, "traces");
         let report = run.run(|done| bar.set_position(done));
         bar.finish_and_clear();
         let (traces, seconds) = (report.traces, report.took.as_secs_f64());
@@ -108,9 +130,11 @@ mod native {
     }
 
     fn run_worlds(run: &regional::runner::Run) -> ExitCode {
-        let report = run.run(|_| {});
+        let bar = bar(run.worlds, "worlds of regions");
+        let report = run.run(|done| bar.set_position(done));
+        bar.finish_and_clear();
         if let Some(violation) = &report.violation {
-            told(violation.seed, regional::replay(violation.seed));
+            world(violation.seed);
             println!("caught after {} by: {}", report.summary(), violation.invariant);
             return ExitCode::from(VIOLATION);
         }
@@ -122,6 +146,15 @@ mod native {
             return ExitCode::FAILURE;
         }
         ExitCode::SUCCESS
+    }
+
+    /// A world with its history; one that breaks a promise with that of its events that are needed for it.
+    fn world(seed: u64) -> ExitCode {
+        let whole = regional::replay(seed, &BTreeSet::new());
+        let Err(violation) = &whole.1 else { return told(seed, whole) };
+        let without = regional::shrink(violation);
+        println!("of {} events {} are left out", violation.event, without.len());
+        told(seed, regional::replay(seed, &without))
     }
 
     fn replay(seed: u64) -> ExitCode {

@@ -1,5 +1,5 @@
 //! All interleavings in a tiny scope, breadth first: two replicas and a store, a few edits, messages that may
-//! be lost or come twice, one restart. A step is a function of the object's state and its input, so each is
+//! be lost or come twice, in any order, a restart. A step is a function of the object's state and its input, so each is
 //! taken once; what is walked through are combinations of object states and of what is on its way.
 //!
 //! Wherever nothing is on its way the rest is run without faults, and all three must end with the same.
@@ -20,10 +20,25 @@ use sha2::{Digest as _, Sha256};
 const HOME: Region = Region::Weur;
 const AWAY: Region = Region::Enam;
 const NOW: Millis = Millis(20_600 * Millis::DAY + 3_600_000);
-/// How many messages may be lost, and how many come twice.
-const FAULTS: [u8; 2] = [2, 1];
+/// How many different edits there are, the first of which is made before the walk.
+const EDITS: u8 = 5;
 /// How many steps the rest may take.
 const REST_MAX: usize = 400;
+
+/// How large the scope is that is walked through.
+#[derive(Clone, Copy, Debug)]
+pub struct Scope {
+    /// How many edits are made, in any order: up to four.
+    pub edits: u8,
+    /// How many messages may be lost.
+    pub lost: u8,
+    /// How many messages may come twice.
+    pub twice: u8,
+    /// How many objects may be put out of memory.
+    pub restarts: u8,
+    /// After how many states to stop.
+    pub states_max: usize,
+}
 
 /// An object: its replica in memory, its row, whether its alarm is armed.
 #[derive(Clone)]
@@ -64,12 +79,15 @@ pub struct Found {
     pub ends: usize,
     /// How many states of an object there are.
     pub objects: usize,
+    /// Whether these are all states that there are.
+    pub all: bool,
     /// What did not hold.
     pub broken: Option<String>,
 }
 
 /// The walk, with all it has met, numbered.
 struct Walk {
+    scope: Scope,
     regions: Arc<Regions>,
     session: SessionId,
     cart: CartId,
@@ -84,11 +102,11 @@ struct Walk {
 }
 
 /// Walks until so many states were seen, or all.
-pub fn walk(states_max: usize) -> Found {
-    let mut walk = Walk::new();
+pub fn walk(scope: Scope) -> Found {
+    let mut walk = Walk::new(scope);
     let first = walk.first();
     let (mut seen, mut next) = (BTreeSet::from([first.clone()]), VecDeque::from([first]));
-    let mut broken = None;
+    let (mut broken, mut all) = (None, true);
     while let Some(place) = next.pop_front() {
         if place.letters.is_empty()
             && let Some(text) = walk.end(&place)
@@ -97,16 +115,18 @@ pub fn walk(states_max: usize) -> Found {
             break;
         }
         for further in walk.further(&place) {
-            if seen.len() < states_max && seen.insert(further.clone()) {
+            if seen.len() >= scope.states_max {
+                all &= seen.contains(&further);
+            } else if seen.insert(further.clone()) {
                 next.push_back(further);
             }
         }
     }
-    Found { states: seen.len(), ends: walk.ends.len(), objects: walk.objects.len(), broken }
+    Found { states: seen.len(), ends: walk.ends.len(), objects: walk.objects.len(), all, broken }
 }
 
 impl Walk {
-    fn new() -> Self {
+    fn new(scope: Scope) -> Self {
         let place = |region, latitude, stores: &[&str]| Place {
             region,
             latitude,
@@ -116,6 +136,7 @@ impl Walk {
         };
         let places = vec![place(HOME, 50.0, &["STORE"]), place(AWAY, 10.0, &[])];
         Self {
+            scope,
             regions: Arc::new(Regions { places }),
             session: SessionId::mint([4; 15]),
             cart: CartId::mint(HOME, [3; 15]),
@@ -148,7 +169,8 @@ impl Walk {
             }
         }
         let objects = [self.object(home), self.object(away)];
-        Place3 { objects, store: 0, edits: 1, left: [FAULTS[0], FAULTS[1], 1], letters: Vec::new() }
+        let Scope { lost, twice, restarts, .. } = self.scope;
+        Place3 { objects, store: 0, edits: 1, left: [lost, twice, restarts], letters: Vec::new() }
     }
 
     fn commands(&self, edit: u8) -> (usize, &'static str, Command) {
@@ -259,7 +281,10 @@ impl Walk {
         let mut all = Vec::new();
         for at in 0..2 {
             let object = place.objects[at];
-            for edit in 1..5 {
+            for edit in 1..EDITS {
+                if place.edits.count_ones() > u32::from(self.scope.edits) {
+                    break;
+                }
                 if place.edits >> edit & 1 == 1 || self.commands(edit).0 != at {
                     continue;
                 }
@@ -471,7 +496,7 @@ impl Walk {
         if stored != Some(carts[0]) {
             return Some(format!("the store holds {stored:?}, the home {:?}", carts[0]));
         }
-        let made = (0..5u8).filter(|edit| edits >> edit & 1 == 1);
+        let made = (0..EDITS).filter(|edit| edits >> edit & 1 == 1);
         let lost = made.map(|edit| self.commands(edit).1).find(|key| {
             let actor = actors_of_key(NOW.day(), &self.session, key)[0];
             *key != "gone" && !carts[0].context().contains(Dot::new(actor, 1))

@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use cart_core::id::Dot;
 use cart_core::ties::Ties;
 
-use super::shopper::Made;
 use super::site::Held;
 use crate::violation::{Check, Fault, Invariant};
 
@@ -28,6 +27,8 @@ pub struct Known {
 pub struct Facts {
     /// The edits, by their dots.
     pub known: BTreeMap<Dot, Known>,
+    /// Edits of a guest's cart, by the dots that they have where it was merged.
+    pub aliases: BTreeMap<Dot, Known>,
     /// What edits have removed, having seen it.
     pub removed: BTreeSet<Dot>,
     /// Dots that no disk had any more at some moment, or whose removal none had: either may be seen.
@@ -44,11 +45,11 @@ pub struct Facts {
 
 impl Facts {
     /// An edit is on the disk of its replica.
-    pub fn note(&mut self, dot: Dot, made: &Made, held: &Held, acknowledged: bool) {
+    pub fn note(&mut self, dot: Dot, key: &str, quantity: u64, held: &Held, acknowledged: bool) {
         let contributes = held.shows(dot);
         let known = self.known.entry(dot).or_insert_with(|| Known {
-            key: made.key.clone(),
-            quantity: made.quantity,
+            key: key.to_owned(),
+            quantity,
             acknowledged,
             contributes,
         });
@@ -90,11 +91,24 @@ impl Facts {
         self.broken.clone().map_or(Ok(()), Err)
     }
 
-    /// A disk was lost; `left` are the others.
-    pub fn lose(&mut self, left: &[&Held], ties: Vec<Ties>) {
+    /// All dots that may be in the cart.
+    pub fn dots(&self) -> impl Iterator<Item = &Dot> {
+        self.known.keys().chain(self.aliases.keys())
+    }
+
+    /// The edit of a dot.
+    pub fn made(&self, dot: Dot) -> Option<&Known> {
+        self.known.get(&dot).or_else(|| self.aliases.get(&dot))
+    }
+
+    /// A disk was lost, which held `lost`; `left` are the others.
+    pub fn lose(&mut self, lost: Option<&Held>, left: &[&Held], ties: Vec<Ties>) {
         self.erased = left.iter().any(|held| held.cart.is_erased());
         let unknown = |dot: &&Dot| !left.iter().any(|held| held.knows(**dot));
         self.excused.extend(self.known.keys().filter(unknown));
+        // What the guest's cart has not handed over yet is still to come.
+        let came = |dot: &&Dot| lost.is_some_and(|lost| lost.knows(**dot));
+        self.excused.extend(self.aliases.keys().filter(|dot| came(dot) && unknown(dot)));
         let undone = |dot: &&Dot| !left.iter().any(|held| held.knows(**dot) && !held.shows(**dot));
         self.excused.extend(self.removed.iter().filter(undone));
         self.ties = ties.into_iter().reduce(|mut one, other| {

@@ -32,6 +32,8 @@ kinds! {
     DividedOneWay,
     /// A region that reaches nobody.
     Isolated,
+    /// Regions that part one after another and come back in another order.
+    Swizzled,
     /// An object lost before its commit.
     CrashBeforeCommit,
     /// An object lost after its commit, before anything is sent.
@@ -46,10 +48,14 @@ kinds! {
     Restart,
     /// A region's disk lost.
     Wipe,
+    /// All disks of a region lost, its store too.
+    RegionLost,
     /// An alarm lost.
     AlarmLost,
     /// A region's clock wrong by minutes.
     Skew,
+    /// A region's clock that went backwards.
+    ClockBack,
     /// A store's message that comes several times.
     QueueRepeated,
     /// A store's message that overtook an earlier one.
@@ -60,6 +66,12 @@ kinds! {
     ReceiptLost,
     /// A store's row that another consumer wrote meanwhile.
     StoreRace,
+    /// A frame that no store can read, put aside.
+    Poison,
+    /// A frame given up by a store that was down for long, put aside.
+    DeadLetter,
+    /// A frame that was put aside and is given to its store again.
+    Replayed,
     /// A store that takes nothing and tells nothing.
     StoreDown,
     /// A store's row lost.
@@ -86,6 +98,41 @@ kinds! {
     Erased,
     /// A further cart of the session struck.
     Struck,
+    /// A tab that has synced.
+    Synced,
+    /// A tab whose lease was not known where it went.
+    LeasedAgain,
+    /// A guest's cart sealed and joined.
+    Merged,
+    /// What came late to a sealed cart, forwarded.
+    Forwarded,
+    /// An order made.
+    Ordered,
+    /// An order found under the fence that was to be taken.
+    OrderAdopted,
+}
+
+impl Kind {
+    /// Whether it makes the regions say more than they would.
+    pub fn makes_more(self) -> bool {
+        !matches!(
+            self,
+            Self::Reordered
+                | Self::QueueReordered
+                | Self::Restart
+                | Self::Horizon
+                | Self::AlarmAgain
+                | Self::Merged
+                | Self::Forwarded
+                | Self::Damaged
+                | Self::RetriedElsewhere
+                | Self::RetriedNextDay
+                | Self::Struck
+                | Self::Synced
+                | Self::LeasedAgain
+                | Self::StoreRace
+        )
+    }
 }
 
 /// How often each kind fired.

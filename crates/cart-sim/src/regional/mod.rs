@@ -1,4 +1,5 @@
-//! A simulated world of regions: one cart, a replica and a store in each region, all of production's decisions
+//! A simulated world of regions: a user's and a guest's cart, a replica
+//! and a store of each in each region, all of production's decisions
 //! ([`cart_core::replica::Replica::step`], [`cart_core::store::take`]) in a shell that is simulated, over a
 //! network, disks, clocks and alarms that fail. From one seed one world, the same on every machine.
 //!
@@ -8,7 +9,9 @@ pub mod audit;
 pub mod breadth;
 pub mod facts;
 pub mod fault;
+pub mod merging;
 pub mod network;
+pub mod orders;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod runner;
 pub mod schedule;
@@ -16,7 +19,10 @@ pub mod shell;
 pub mod shopper;
 pub mod site;
 pub mod store;
+pub mod tab;
 pub mod world;
+
+use std::collections::BTreeSet;
 
 use crate::hash::TraceHash;
 use crate::trace;
@@ -47,9 +53,22 @@ pub fn run(seed: u64) -> Result<Outcome, Violation> {
     conclude(seed, &mut World::new(seed, false))
 }
 
-/// Runs the world of a seed and tells its history.
-pub fn replay(seed: u64) -> (Vec<String>, Result<Outcome, Violation>) {
+/// One number for the worlds of seeds 0 to `seeds - 1`, equal on every machine.
+///
+/// # Errors
+/// The first violation.
+pub fn hash_of(seeds: u64) -> Result<u64, Violation> {
+    let mut hash = TraceHash::default();
+    for seed in 0..seeds {
+        hash.add(&[run(seed)?.hash.to_be_bytes().to_vec()]);
+    }
+    Ok(hash.finish())
+}
+
+/// Runs the world of a seed, but for some of its events, and tells its history.
+pub fn replay(seed: u64, without: &BTreeSet<usize>) -> (Vec<String>, Result<Outcome, Violation>) {
     let mut world = World::new(seed, true);
+    world.without.clone_from(without);
     let result = conclude(seed, &mut world);
     if result.is_err() {
         let holders = audit::holders(&mut world);
@@ -58,11 +77,35 @@ pub fn replay(seed: u64) -> (Vec<String>, Result<Outcome, Violation>) {
     (world.history.unwrap_or_default(), result)
 }
 
+/// Which events of a world can be left out, one after another, so that the rest still breaks the promise.
+pub fn shrink(violation: &Violation) -> BTreeSet<usize> {
+    let breaks = |without: &BTreeSet<usize>| {
+        let mut world = World::new(violation.seed, false);
+        world.without.clone_from(without);
+        conclude(violation.seed, &mut world).is_err_and(|other| other.invariant == violation.invariant)
+    };
+    let mut without = BTreeSet::new();
+    // Leaving one out may make others needless that were needed before it: until nothing more goes.
+    loop {
+        let before = without.len();
+        for event in (0..=violation.event).rev().filter(|event| !without.contains(event)).collect::<Vec<_>>()
+        {
+            without.insert(event);
+            if !breaks(&without) {
+                without.remove(&event);
+            }
+        }
+        if without.len() == before {
+            return without;
+        }
+    }
+}
+
 fn conclude(seed: u64, world: &mut World) -> Result<Outcome, Violation> {
-    let result = trace::running(seed, "regions", || world.play().and_then(|()| audit::all(world)));
+    let result = trace::running(seed, "regions replay", || world.play().and_then(|()| audit::all(world)));
     result.map(|()| outcome(world)).map_err(|Fault { invariant, text }| Violation {
         invariant,
-        command: "regions",
+        command: "regions replay",
         seed,
         event: world.event,
         text,
@@ -83,7 +126,12 @@ fn outcome(world: &World) -> Outcome {
         hash: hash.finish(),
         faults: world.faults.clone(),
         events: world.event,
-        acknowledged: world.facts.known.values().filter(|known| known.acknowledged).count(),
+        acknowledged: world
+            .facts
+            .iter()
+            .flat_map(|facts| facts.known.values())
+            .filter(|known| known.acknowledged)
+            .count(),
         frames: world.frames,
     }
 }

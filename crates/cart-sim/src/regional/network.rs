@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use cart_core::frame::Holder;
+use cart_core::id::CartId;
 use cart_core::time::Millis;
 
 use super::fault::{Faults, Kind};
@@ -36,8 +37,14 @@ pub enum Post {
     Receipt(usize, Vec<u8>),
     /// A frame that a store was asked for.
     Tell(usize, Vec<u8>),
-    /// A frame in the queue of a store.
-    Queue(usize, Vec<u8>),
+    /// A frame in the queue of a store, and how often its consumers have given it back.
+    Queue(usize, Vec<u8>, u32),
+    /// What a sealed cart hands over, from its object.
+    Join(usize, Vec<u8>, Vec<CartId>),
+    /// It has arrived.
+    Forwarded(usize, Vec<u8>),
+    /// A place is reached again.
+    Mended(usize),
 }
 
 /// How bad the network is.
@@ -66,6 +73,8 @@ pub struct Network {
     posts: BTreeMap<(Millis, u64), Post>,
     count: u64,
     cut: Vec<(usize, usize)>,
+    /// How long a message takes from each place to each, at least.
+    ways: Vec<Vec<u64>>,
 }
 
 impl Network {
@@ -73,8 +82,8 @@ impl Network {
     const POSTS_MAX: usize = 200;
 
     /// With nothing on its way.
-    pub fn new(weather: Weather) -> Self {
-        Self { weather, posts: BTreeMap::new(), count: 0, cut: Vec::new() }
+    pub fn new(weather: Weather, ways: Vec<Vec<u64>>) -> Self {
+        Self { weather, posts: BTreeMap::new(), count: 0, cut: Vec::new(), ways }
     }
 
     /// When the next message comes.
@@ -86,10 +95,10 @@ impl Network {
     pub fn take(&mut self, faults: &mut Faults) -> Option<Post> {
         let ((_, number), post) = self.posts.pop_first()?;
         let queue = matches!(post, Post::Queue(..));
-        if !matches!(post, Post::Deadline(_)) {
+        if !matches!(post, Post::Deadline(_) | Post::Mended(_)) {
             let earlier = |((_, other), there): (&(Millis, u64), &Post)| {
                 *other < number
-                    && !matches!(there, Post::Deadline(_))
+                    && !matches!(there, Post::Deadline(_) | Post::Mended(_))
                     && matches!(there, Post::Queue(..)) == queue
             };
             if self.posts.iter().any(earlier) {
@@ -102,17 +111,19 @@ impl Network {
     /// All that is in the queue of a store by now and can be taken with what has just come.
     pub fn take_queued(&mut self, store: usize, until: Millis, most: usize) -> Vec<Vec<u8>> {
         let queued = self.posts.iter().filter(|((at, _), post)| {
-            *at <= until && matches!(post, Post::Queue(there, _) if *there == store)
+            *at <= until && matches!(post, Post::Queue(there, ..) if *there == store)
         });
         let keys: Vec<_> = queued.map(|(key, _)| *key).take(most).collect();
         let posts = keys.iter().filter_map(|key| self.posts.remove(key));
-        posts.filter_map(|post| if let Post::Queue(_, bytes) = post { Some(bytes) } else { None }).collect()
+        posts
+            .filter_map(|post| if let Post::Queue(_, bytes, _) = post { Some(bytes) } else { None })
+            .collect()
     }
 
     /// The bytes of some frame on its way.
     pub fn some_frame(&self) -> Option<Vec<u8>> {
         self.posts.values().find_map(|post| match post {
-            Post::Frame(_, bytes) | Post::Queue(_, bytes) => Some(bytes.clone()),
+            Post::Frame(_, bytes) | Post::Queue(_, bytes, _) => Some(bytes.clone()),
             _ => None,
         })
     }
@@ -124,7 +135,7 @@ impl Network {
     }
 
     /// Whether a message gets through, over whatever way.
-    pub fn passes(&self, from: usize, to: usize, dice: &mut Dice, faults: &mut Faults) -> bool {
+    pub fn passes(&self, (from, to): (usize, usize), dice: &mut Dice, faults: &mut Faults) -> bool {
         if self.cut.contains(&(from, to)) {
             faults.fire(Kind::Cut);
             return false;
@@ -145,18 +156,25 @@ impl Network {
         dice: &mut Dice,
         faults: &mut Faults,
     ) {
-        if !self.passes(way.0, way.1, dice, faults) {
+        if !self.passes(way, dice, faults) {
             return;
         }
-        self.put_later(now, post.clone(), dice, faults);
+        self.put_later(way, now, post.clone(), dice, faults);
         if self.weather.repeat > 0 && dice.chance(self.weather.repeat) {
             faults.fire(Kind::Repeated);
-            self.put_later(now, post, dice, faults);
+            self.put_later(way, now, post, dice, faults);
         }
     }
 
-    fn put_later(&mut self, now: Millis, post: Post, dice: &mut Dice, faults: &mut Faults) {
-        let mut delay = 20 + dice.below(180) as u64;
+    fn put_later(
+        &mut self,
+        (from, to): (usize, usize),
+        now: Millis,
+        post: Post,
+        dice: &mut Dice,
+        faults: &mut Faults,
+    ) {
+        let mut delay = self.ways[from][to] + dice.below(60) as u64;
         if self.weather.delay > 0 && dice.chance(self.weather.delay) {
             faults.fire(Kind::Delayed);
             let most = *dice.pick(&[1_000, 4_000, 120_000]);
@@ -179,7 +197,7 @@ impl Network {
                 faults.fire(Kind::QueueDelayed);
                 delay += dice.below(90_000) as u64;
             }
-            self.put(now.plus(delay), Post::Queue(store, bytes.to_vec()));
+            self.put(now.plus(delay), Post::Queue(store, bytes.to_vec(), 0));
         }
     }
 
@@ -188,6 +206,11 @@ impl Network {
         if from != to && !self.cut.contains(&(from, to)) {
             self.cut.push((from, to));
         }
+    }
+
+    /// One place reaches the others, and they it.
+    pub fn mend(&mut self, place: usize) {
+        self.cut.retain(|(from, to)| *from != place && *to != place);
     }
 
     /// Everything passes again.

@@ -1,13 +1,15 @@
 //! What happens in a world: so many events drawn from the dice, between them time, and at last peace, in which
 //! nothing fails any more and all that is due comes.
 
-use cart_core::frame::Holder;
+use cart_core::cart::{Cart, Home};
+use cart_core::frame::{Frame, Holder};
 use cart_core::id::{Actor, CartId, Dot, Region};
 use cart_core::replica::{ASK_MS, Caller, Input, ReplyKind, actors_of_key};
 use cart_core::time::Millis;
 
+use super::facts::Facts;
 use super::fault::Kind;
-use super::network::Weather;
+use super::network::{Post, Weather};
 use super::shopper::{self, Made};
 use super::world::World;
 use crate::violation::{Fault, Invariant};
@@ -56,21 +58,23 @@ impl World {
     /// All events.
     pub fn play(&mut self) -> Result<(), Fault> {
         let events = 20 + self.dice.below(21);
-        for event in 0..events {
+        for event in (0..events).filter(|event| !self.without.contains(event)).collect::<Vec<_>>() {
             self.event = event;
+            self.dice = Self::dice_of(self.seed, event + 1);
             self.happen();
             let ms = *self.dice.pick(&[0, 50, 300, 300, 1_000, 1_000, 5_000, 20_000, 70_000]);
             self.pass(ms);
-            self.facts.check()?;
+            self.facts.iter().try_for_each(Facts::check)?;
         }
         self.event = events;
+        self.dice = Self::dice_of(self.seed, events + 1);
         self.rest()
     }
 
     fn happen(&mut self) {
         let at = self.dice.below(self.sites.len());
         let habits = self.habits;
-        match self.dice.below(100) {
+        match self.dice.below(124) {
             0..46 => self.shop(at),
             46..54 => self.shop_again(at),
             54..59 => self.read(at),
@@ -84,18 +88,25 @@ impl World {
             81..85 if habits.days => self.retire(),
             85..87 if habits.decay => self.skew(at),
             87..89 if habits.decay => self.lose_alarm(at),
-            89..91 if habits.decay => self.stores[at].down = !self.stores[at].down,
+            89..91 if habits.decay => self.turn_store(at),
             91..94 => self.damage(at),
             94..98 => self.list(at),
             98..100 if habits.erases && self.event > 10 => self.erase(at),
+            100..103 if habits.poison => self.poison(at),
+            103..105 if habits.poison => self.replay_dead(),
+            105..109 if habits.orders => self.order(at),
+            109..112 => self.merge(),
+            112..120 if habits.tabs => self.use_tab(at),
+            120..124 if habits.orders => self.order(at),
             _ => self.shop(at),
         }
     }
 
     fn shop(&mut self, at: usize) {
         let key = format!("key {}", self.made.len());
-        let actors = actors_of_key(self.now.day(), &self.session, &key);
-        let made = shopper::edit(key, actors, self.now, &mut self.dice);
+        let cart = self.sites[at].cart;
+        let actors = actors_of_key(self.now.day(), &self.sessions[cart], &key);
+        let made = shopper::edit(cart, key, actors, self.now, &mut self.dice);
         self.made.push(made.clone());
         self.edit(at, made);
     }
@@ -103,8 +114,9 @@ impl World {
     /// An edit that no state of the cart makes impossible.
     fn add(&mut self, at: usize) {
         let key = format!("key {}", self.made.len());
-        let actors = actors_of_key(self.now.day(), &self.session, &key);
-        let made = shopper::add(key, actors, self.now);
+        let cart = self.sites[at].cart;
+        let actors = actors_of_key(self.now.day(), &self.sessions[cart], &key);
+        let made = shopper::add(cart, key, actors, self.now);
         self.made.push(made.clone());
         self.edit(at, made);
     }
@@ -116,6 +128,7 @@ impl World {
             return self.shop(at);
         }
         let mut made = self.made[from + self.dice.below(self.made.len() - from)].clone();
+        let at = self.sites_of(made.cart).start + at % self.places();
         if made.at.plus(Millis::DAY / 2) < self.now {
             return self.shop(at);
         }
@@ -128,7 +141,7 @@ impl World {
             // Under a token that was renewed at midnight the key has other actors, this one among them.
             self.faults.fire(Kind::RetriedNextDay);
             let day = cart_core::time::Day(made.at.day().0 + 1);
-            made.edit.actors = actors_of_key(day, &self.session, &made.key);
+            made.edit.actors = actors_of_key(day, &self.sessions[made.cart], &made.key);
         }
         self.edit(at, made);
     }
@@ -138,23 +151,24 @@ impl World {
         let crash = self.crash();
         let fresh = self.made.len() == 1 && at == 0 && self.dice.chance(50);
         self.prepare(at, false, fresh);
-        let caller = self.caller();
+        let caller = self.caller(self.sites[at].cart);
         let turn = self.step(at, &caller, Input::Edit(made.edit.clone()), crash);
         let told = matches!(&turn.reply, Some(Ok(_)));
         let Some(held) = self.sites[at].held.as_ref() else {
             if told {
-                self.facts
+                self.facts_at(at)
                     .breaks(Invariant::I1NoLostAdd, format!("{} is acknowledged, not on disk", made.key));
             }
             return;
         };
         let horizon = held.cart.context().horizon();
+        let cart = made.cart;
         let dots = made.edit.actors.iter().filter(|actor| actor.day() >= horizon);
         let mut dots = dots.map(|actor| Dot::new(*actor, 1)).filter(|dot| held.knows(*dot));
         match dots.next() {
-            Some(dot) => self.facts.note(dot, &made, held, told),
+            Some(dot) => self.facts[cart].note(dot, &made.key, made.quantity, held, told),
             None if told && !held.cart.is_erased() => {
-                self.facts
+                self.facts_at(at)
                     .breaks(Invariant::I1NoLostAdd, format!("{} is acknowledged, not on disk", made.key));
             }
             None => {}
@@ -165,17 +179,38 @@ impl World {
     pub fn read(&mut self, at: usize) {
         self.prepare(at, false, false);
         if self.faulty && self.dice.chance(30) {
-            let other = self.dice.below(self.sites.len());
+            let other = self.sites_of(self.sites[at].cart).start + self.dice.below(self.places());
             if other != at {
-                let from = Holder::Replica(self.sites[other].region);
-                self.pull(at, from);
+                self.read_after(at, other);
+                // If its storage went meanwhile, as it had left, it asks as one without storage does.
+                self.prepare(at, false, false);
             }
         }
-        let caller = self.caller();
+        let caller = self.caller(self.sites[at].cart);
         let turn = self.step(at, &caller, Input::Read, None);
         if !matches!(turn.reply, Some(Ok(_))) {
             // Of an erased root cart a session still sees which others it has.
             self.step(at, &caller, Input::Carts, None);
+        }
+    }
+
+    /// A look at the cart by who was shown it at another region: if that can be asked, no less is shown here.
+    fn read_after(&mut self, at: usize, other: usize) {
+        let from = Holder::Replica(self.sites[other].region);
+        let shown = self.sites[other].held.as_ref().map(|held| held.cart.clone());
+        // A turn that is cut off answers nobody.
+        let (life, there) = (self.sites[at].life, self.sites[other].life);
+        let stored = self.sites[at].disk.row.is_some();
+        let answered = self.pull(at, from);
+        let went = stored && self.sites[at].disk.row.is_none();
+        if !answered || went || self.sites[at].life != life || self.sites[other].life != there {
+            return;
+        }
+        let here = self.load(at).cart().clone();
+        let less = |shown: &Cart| !here.is_erased() && !here.context().covers(shown.context());
+        if shown.as_ref().is_some_and(less) {
+            let text = format!("{} shows less than {from} did", self.sites[at].region);
+            self.facts_at(at).breaks(Invariant::NoLessShown, text);
         }
     }
 
@@ -187,8 +222,11 @@ impl World {
     }
 
     fn divide(&mut self) {
-        let count = self.sites.len();
+        let count = self.places();
         let one = self.dice.below(count);
+        if self.dice.chance(25) {
+            return self.swizzle();
+        }
         let (sides, both, kind) = match self.dice.below(3) {
             0 => (1 + self.dice.below((1 << count) - 2), true, Kind::Divided),
             1 => (1 + self.dice.below((1 << count) - 2), false, Kind::DividedOneWay),
@@ -205,7 +243,26 @@ impl World {
         }
     }
 
+    /// Some regions part from all others, and come back one after another in another order.
+    fn swizzle(&mut self) {
+        self.faults.fire(Kind::Swizzled);
+        self.tell(|_| "regions part, to come back one by one".into());
+        for place in 0..self.places() {
+            if self.dice.chance(60) {
+                for other in (0..self.places()).filter(|other| *other != place) {
+                    self.network.cut(place, other);
+                    self.network.cut(other, place);
+                }
+                let back = self.now.plus(self.dice.below(60_000) as u64);
+                self.network.put(back, Post::Mended(place));
+            }
+        }
+    }
+
     fn lose(&mut self, at: usize) {
+        if self.dice.chance(15) {
+            return self.lose_region(at % self.places());
+        }
         let store = self.dice.chance(30);
         let there = if store { self.stores[at].row.is_some() } else { self.sites[at].disk.row.is_some() };
         if there {
@@ -217,19 +274,64 @@ impl World {
         }
     }
 
+    /// A region is gone with all that it had, and comes up again empty.
+    fn lose_region(&mut self, place: usize) {
+        self.tell(|world| format!("{} loses everything", world.sites[place].region));
+        self.faults.fire(Kind::RegionLost);
+        for cart in 0..self.carts.len() {
+            let at = self.sites_of(cart).start + place;
+            for store in [false, true] {
+                if self.sites[at].disk.row.is_some() || store {
+                    self.wipe(at, store);
+                }
+            }
+        }
+    }
+
+    /// A store is down, or up again, for all carts.
+    fn turn_store(&mut self, at: usize) {
+        let down = !self.stores[at].down;
+        for cart in 0..self.carts.len() {
+            let at = self.sites_of(cart).start + at % self.places();
+            self.stores[at].down = down;
+        }
+    }
+
+    /// What no store can read comes to the queue of one.
+    fn poison(&mut self, store: usize) {
+        let mut bytes = vec![1, 2, 3];
+        let frame = self.network.some_frame().and_then(|bytes| Frame::from_bytes(&bytes).ok());
+        if let Some(mut frame) = frame {
+            frame.state.push(7);
+            bytes = frame.to_bytes();
+        }
+        self.network.put(self.now.plus(50), Post::Queue(store, bytes, 0));
+    }
+
+    /// The operator gives the dead letters to their stores again, however old they are.
+    fn replay_dead(&mut self) {
+        for (store, bytes) in std::mem::take(&mut self.dead) {
+            self.faults.fire(Kind::Replayed);
+            self.network.put(self.now.plus(50), Post::Queue(store, bytes, 0));
+        }
+    }
+
     /// The operator calls the home, as far as it is known at some region.
     fn hand_over(&mut self, to: usize) {
-        let from = self.dice.below(self.sites.len());
+        let cart = self.sites[to].cart;
+        let from = self.sites_of(cart).start + self.dice.below(self.places());
         let home = self.load(from).home().region;
-        let at = self.place_of(Holder::Replica(home));
+        let at = self.at(cart, home);
         let to: Region = self.sites[to].region;
         self.prepare(at, false, false);
+        let term = self.load(at).home().term;
         let turn = self.step(at, &Caller::Service, Input::HandOver { to }, None);
         if to != home
             && matches!(turn.reply, Some(Ok(reply)) if matches!(reply.kind, ReplyKind::State { .. }))
         {
             self.faults.fire(Kind::HandOver);
             self.tell(|_| format!("{home} hands the cart over to {to}"));
+            self.check_moved(at, Home { term: term + 1, region: to });
         }
     }
 
@@ -241,12 +343,24 @@ impl World {
         if !at_home && matches!(turn.reply, Some(Ok(_))) {
             self.faults.fire(Kind::TakeOver);
             self.tell(|world| format!("{} takes the cart over", world.sites[at].region));
+            self.check_moved(at, Home { term: term + 1, region: self.sites[at].region });
+        }
+    }
+
+    /// A home that moves is where it moved to, under the next term.
+    fn check_moved(&mut self, at: usize, home: Home) {
+        let there = self.load(at).home();
+        if there != home {
+            let text =
+                format!("{} takes {there:?} for the home that moved to {home:?}", self.sites[at].region);
+            self.facts_at(at).breaks(Invariant::HomeMoves, text);
         }
     }
 
     fn next_day(&mut self) {
         self.faults.fire(Kind::Day);
-        self.leap(Millis::DAY);
+        let days = 1 + self.dice.below(3) as u64;
+        self.leap(days * Millis::DAY);
     }
 
     /// After a day or two without a shopper the sweep finds what is idle.
@@ -262,7 +376,15 @@ impl World {
 
     fn skew(&mut self, at: usize) {
         self.faults.fire(Kind::Skew);
-        self.sites[at].skew_ms = *self.dice.pick(&[0, 60_000, -60_000, 300_000, -300_000]);
+        let (place, skew_ms) =
+            (at % self.places(), *self.dice.pick(&[0, 60_000, -60_000, 300_000, -300_000]));
+        if skew_ms < self.sites[place].skew_ms {
+            self.faults.fire(Kind::ClockBack);
+        }
+        for cart in 0..self.carts.len() {
+            let at = self.sites_of(cart).start + place;
+            self.sites[at].skew_ms = skew_ms;
+        }
     }
 
     fn lose_alarm(&mut self, at: usize) {
@@ -283,12 +405,13 @@ impl World {
         self.prepare(at, true, false);
         let turn = self.step(at, &Caller::Service, Input::Frame { bytes }, None);
         if !matches!(turn.reply, Some(Err(_))) {
-            self.facts.breaks(Invariant::Ingress, "a damaged frame was taken in".into());
+            self.facts_at(at).breaks(Invariant::Ingress, "a damaged frame was taken in".into());
         }
     }
 
     /// A further cart of the session is made, or one is struck; now and then the session ends for a while.
     fn list(&mut self, at: usize) {
+        let at = at % self.places();
         self.prepare(at, false, false);
         let cart = CartId::mint(Region::Weur, [self.dice.below(4) as u8 + 100; 15]);
         let actor = Actor::mint(self.now.day(), self.dice.bits());
@@ -300,7 +423,7 @@ impl World {
         } else {
             Input::SignOut
         };
-        let (crash, caller) = (self.crash(), self.caller());
+        let (crash, caller) = (self.crash(), self.caller(self.sites[at].cart));
         let turn = self.step(at, &caller, input, crash);
         if strike && matches!(turn.reply, Some(Ok(_))) {
             self.faults.fire(Kind::Struck);
@@ -309,7 +432,7 @@ impl World {
 
     fn erase(&mut self, at: usize) {
         self.prepare(at, false, false);
-        let caller = self.caller();
+        let caller = self.caller(self.sites[at].cart);
         let turn = self.step(at, &caller, Input::Erase, None);
         if matches!(turn.reply, Some(Ok(_))) {
             self.faults.fire(Kind::Erased);
@@ -317,7 +440,7 @@ impl World {
         }
     }
 
-    /// From now on nothing fails: a shopper looks in at every region, and all that is due comes.
+    /// From now on nothing fails: shoppers and tabs look in at every region, twice, and all that is due comes.
     fn rest(&mut self) -> Result<(), Fault> {
         self.faulty = false;
         self.idle_frames = 0;
@@ -329,35 +452,52 @@ impl World {
         }
         self.tell(|_| "peace".into());
         self.pass(400_000);
-        // So much later a replica does not rely on what its home once acknowledged.
-        self.leap(ASK_MS * 2);
+        // So much later a replica does not rely on what its home once acknowledged. Who was told at the first
+        // visit that it has left, or that the home is elsewhere, hears of the rest at the second.
+        for _ in 0..2 {
+            self.leap(ASK_MS * 2);
+            self.visit_all();
+            self.drain()?;
+        }
+        self.sync_all()?;
+        if self.faults.count(Kind::StoreLost) + self.faults.count(Kind::RegionLost) > 0 {
+            // Of a store that lost its row a home that has nothing to say to it hears with its next change.
+            for cart in 0..self.carts.len() {
+                let start = self.sites_of(cart).start;
+                let home = self.load(start).home().region;
+                let at = self.at(cart, home);
+                if self.facts[cart].ever_erased {
+                    let (cart, caller) = (CartId::mint(Region::Weur, [99; 15]), self.caller(cart));
+                    self.step(at, &caller, Input::Enroll { cart }, None);
+                } else {
+                    self.add(at);
+                }
+            }
+            self.drain()?;
+            self.sync_all()?;
+        }
+        self.facts.iter().try_for_each(Facts::check)
+    }
+
+    /// A shopper looks in at every region.
+    fn visit_all(&mut self) {
         for at in 0..self.sites.len() {
             self.sites[at].asked = None;
             self.read(at);
         }
-        self.drain()?;
-        if self.faults.count(Kind::StoreLost) > 0 {
-            // Of a store that lost its row a home that has nothing to say to it hears with its next change.
-            let home = self.load(0).home().region;
-            let at = self.place_of(Holder::Replica(home));
-            if self.facts.ever_erased {
-                let (cart, caller) = (CartId::mint(Region::Weur, [99; 15]), self.caller());
-                self.step(at, &caller, Input::Enroll { cart }, None);
-            } else {
-                self.add(at);
+    }
+
+    /// Tabs send what they have; one whose actor has expired meanwhile is closed.
+    fn sync_all(&mut self) -> Result<(), Fault> {
+        for _ in 0..2 {
+            for tab in (0..self.tabs.len()).rev() {
+                let cart = self.tabs[tab].cart;
+                let at = self.sites_of(cart).start + self.dice.below(self.places());
+                self.sync(tab, at);
             }
             self.drain()?;
         }
-        // One that others took to have left, and that has been told so, comes in again with its next shopper.
-        for at in 0..self.sites.len() {
-            let region = self.sites[at].region;
-            let replica = self.load(at);
-            if !replica.is_home() && !replica.is_active(region) {
-                self.read(at);
-                self.drain()?;
-            }
-        }
-        self.facts.check()
+        Ok(())
     }
 
     /// All that is due comes, until nothing is.

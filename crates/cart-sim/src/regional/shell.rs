@@ -3,6 +3,7 @@
 //! is answered once it is on disk.
 
 use cart_core::frame::{Frame, Holder};
+use cart_core::id::Region;
 use cart_core::replica::{Caller, Input, ReplyKind};
 
 use super::fault::Kind;
@@ -14,8 +15,10 @@ use super::world::World;
 const CALL_MS: u64 = 3_000;
 /// How long others are not asked again in vain, in milliseconds.
 const ASK_AGAIN_MS: u64 = 2_000;
-/// When a store that is down is given a frame again, in milliseconds.
+/// When a store that was down is given a frame again, in milliseconds.
 const QUEUE_RETRY_MS: u64 = 10_000;
+/// How often, the time doubled each time, before it is put aside.
+const QUEUE_TRIES_MAX: u32 = 5;
 
 impl World {
     /// A call of the service: its turn, cut off now and then.
@@ -40,49 +43,55 @@ impl World {
         }
     }
 
-    /// Asks those who may hold the cart, until one answers.
-    fn ask_all(&mut self, at: usize, home: cart_core::id::Region) {
+    /// Asks those who may hold the cart: away from home the home, then the stores. Where the home has answered,
+    /// of these only that of the region itself, which may have been the home in the meantime.
+    fn ask_all(&mut self, at: usize, home: Region) {
         if self.sites[at].asked.is_some_and(|asked| self.now < asked.plus(ASK_AGAIN_MS)) {
             return;
         }
-        let at_home = self.sites[at].region == home;
-        if !at_home && self.pull(at, Holder::Replica(home)) {
-            return;
+        let own = self.sites[at].region;
+        let answered = own != home && self.pull(at, Holder::Replica(home));
+        let mut stores = if answered { Vec::new() } else { self.load(at).stores() };
+        if !stores.contains(&own) {
+            stores.push(own);
         }
-        let known = self.ask_stores(at, home);
-        self.sites[at].asked = Some(self.now);
-        if at_home && known == Some(false) {
+        let known = self.ask_stores(at, stores);
+        if !answered {
+            self.sites[at].asked = Some(self.now);
+        }
+        if own == home && known == Some(false) {
             self.step(at, &Caller::Service, Input::Fresh, None);
         }
     }
 
-    /// Asks the stores of a home until one answers: whether it has the cart.
-    fn ask_stores(&mut self, at: usize, home: cart_core::id::Region) -> Option<bool> {
-        for store in self.regions.stores_of(home) {
-            let there = self.place_of(Holder::Store(store));
-            let passes = self.network.passes(at, there, &mut self.dice, &mut self.faults);
-            if !passes || self.stores[there].down {
+    /// Reads what stores have: whether one has the cart, if that can be said.
+    fn ask_stores(&mut self, at: usize, stores: Vec<Region>) -> Option<bool> {
+        let (mut answered, mut found) = (true, false);
+        for store in stores {
+            let there = self.at(self.sites[at].cart, store);
+            if !self.passes(at, there) || self.stores[there].down {
+                answered = false;
                 continue;
             }
-            let Some(row) = &self.stores[there].row else { return Some(false) };
+            let Some(row) = &self.stores[there].row else { continue };
             let bytes = row.frame(store).to_bytes();
             self.step(at, &Caller::Service, Input::Frame { bytes }, None);
-            return Some(true);
+            found = true;
         }
-        None
+        (found || answered).then_some(found)
     }
 
     /// Asks a holder for what is lacking here and takes it in, all in a moment. Whether it answered.
     pub fn pull(&mut self, at: usize, from: Holder) -> bool {
-        let there = self.place_of(from);
+        let there = self.at(self.sites[at].cart, from.region());
         let turn = self.step(at, &Caller::Service, Input::Pull { from }, None);
         let Some((_, bytes)) = turn.sends.into_iter().next() else { return false };
         self.frames += 1;
-        if !self.network.passes(at, there, &mut self.dice, &mut self.faults) {
+        if !self.passes(at, there) {
             return false;
         }
         let Some(answer) = self.answer(there, from, bytes) else { return false };
-        if !self.network.passes(there, at, &mut self.dice, &mut self.faults) {
+        if !self.passes(there, at) {
             return false;
         }
         self.take(at, vec![answer]);
@@ -109,7 +118,7 @@ impl World {
             let Some(bytes) = frame else { continue };
             let Some(Ok(reply)) = self.serve(at, Input::Frame { bytes }).reply else { continue };
             if let ReplyKind::Taken { receipt, .. } = reply.kind {
-                let there = self.place_of(from);
+                let there = self.at(self.sites[at].cart, from.region());
                 self.post((at, there), Post::Receipt(there, receipt));
             }
         }
@@ -127,6 +136,10 @@ impl World {
         for (to, bytes) in turn.sends {
             self.send(at, life, to, bytes);
         }
+        let user = self.at(0, self.carts[0].first_home());
+        for (delta, path) in turn.forwards {
+            self.post((at, user), Post::Join(at, delta, path));
+        }
         self.finish(at);
     }
 
@@ -136,9 +149,9 @@ impl World {
             let frame = Frame::from_bytes(&bytes).expect("its own frame");
             format!("{} tells {to} {}..{}", world.sites[at].region, frame.base, frame.sequence)
         });
-        let there = self.place_of(to);
+        let there = self.at(self.sites[at].cart, to.region());
         if let Holder::Store(_) = to {
-            let put = self.network.passes(at, there, &mut self.dice, &mut self.faults);
+            let put = self.passes(at, there);
             if put {
                 self.network.enqueue(there, self.now, &bytes, &mut self.dice, &mut self.faults);
             } else if let Some(handler) = &mut self.sites[at].handler {
@@ -155,7 +168,9 @@ impl World {
         self.post((at, there), Post::Frame(call, bytes));
     }
 
-    fn post(&mut self, way: (usize, usize), post: Post) {
+    /// Sends a message from the place of one object or row to that of another.
+    pub fn post(&mut self, (from, to): (usize, usize), post: Post) {
+        let way = (from % self.places(), to % self.places());
         self.network.send(way, self.now, post, &mut self.dice, &mut self.faults);
     }
 
@@ -194,7 +209,7 @@ impl World {
     pub fn deliver(&mut self, post: Post) {
         match post {
             Post::Frame(call, bytes) => {
-                let there = self.place_of(call.to);
+                let there = self.at(self.sites[call.at].cart, call.to.region());
                 if let Some(answer) = self.answer(there, call.to, bytes) {
                     self.post((there, call.at), Post::Answer(call, answer));
                 }
@@ -209,42 +224,61 @@ impl World {
                 self.prepare(at, true, false);
                 self.serve(at, Input::Frame { bytes });
             }
-            Post::Queue(store, bytes) => self.store(store, bytes),
+            Post::Queue(store, bytes, tries) => self.store(store, bytes, tries),
+            Post::Join(from, delta, path) => self.join_late(from, delta, path),
+            Post::Forwarded(at, delta) => {
+                self.prepare(at, true, false);
+                self.serve(at, Input::Forwarded { delta });
+            }
+            Post::Mended(place) => self.network.mend(place),
         }
     }
 
     /// A store's consumers take what is in the queue.
-    fn store(&mut self, at: usize, bytes: Vec<u8>) {
+    fn store(&mut self, at: usize, bytes: Vec<u8>, tries: u32) {
         if self.stores[at].down {
             self.faults.fire(Kind::StoreDown);
-            self.network.put(self.now.plus(QUEUE_RETRY_MS), Post::Queue(at, bytes));
+            if tries < QUEUE_TRIES_MAX {
+                let later = self.now.plus(QUEUE_RETRY_MS << tries);
+                self.network.put(later, Post::Queue(at, bytes, tries + 1));
+            } else {
+                self.faults.fire(Kind::DeadLetter);
+                self.dead.push((at, bytes));
+            }
             return;
         }
         let more = if self.faulty { self.dice.below(4) } else { 0 };
         let until = self.now.plus(1_000);
-        let mut batches = vec![vec![Frame::from_bytes(&bytes).expect("its own frame")]];
-        for bytes in self.network.take_queued(at, until, more) {
-            let frame = Frame::from_bytes(&bytes).expect("its own frame");
-            match batches.get_mut(1) {
-                Some(second) => second.push(frame),
-                None if self.dice.chance(60) => batches.push(vec![frame]),
-                None => batches[0].push(frame),
+        let queued = self.network.take_queued(at, until, more);
+        let mut batches: Vec<Vec<Frame>> = vec![Vec::new()];
+        for bytes in [bytes].into_iter().chain(queued) {
+            let readable = |frame: &Frame| !self.habits.poison || !self.stores[at].is_poison(frame);
+            let Some(frame) = Frame::from_bytes(&bytes).ok().filter(readable) else {
+                self.faults.fire(Kind::Poison);
+                self.dead.push((at, bytes));
+                continue;
+            };
+            if batches.len() < 2 && !batches[0].is_empty() && self.dice.chance(60) {
+                batches.push(Vec::new());
             }
+            batches.last_mut().expect("there is one").push(frame);
         }
+        batches.retain(|batch| !batch.is_empty());
         let before = self.stores[at].row.as_ref().map(|row| row.rev);
         let held = self.stores[at].held.clone();
         let taken = self.stores[at].take(&batches, &mut self.dice, &mut self.faults);
         if before != self.stores[at].row.as_ref().map(|row| row.rev) {
             self.idle_frames = 0;
             let name = format!("the store of {}", self.stores[at].region);
-            self.facts.follow(held.as_ref(), self.stores[at].held.as_ref(), false, &name);
+            let facts = &mut self.facts[self.stores[at].cart];
+            facts.follow(held.as_ref(), self.stores[at].held.as_ref(), false, &name);
         }
         for (frame, (receipt, answer)) in batches.iter().zip(taken).flat_map(|(frames, taken)| {
             let answer = taken.answer;
             frames.iter().zip(taken.receipts.into_iter().map(move |receipt| (receipt, answer.clone())))
         }) {
-            let there = self.place_of(frame.from);
-            let told = self.network.passes(at, there, &mut self.dice, &mut self.faults);
+            let there = self.at(self.stores[at].cart, frame.from.region());
+            let told = self.passes(at, there);
             if !told {
                 self.faults.fire(Kind::ReceiptLost);
                 continue;

@@ -12,11 +12,13 @@ use crate::dice::Dice;
 /// Products of which they only add.
 pub const ADDED: [&str; 2] = ["A", "B"];
 /// The others.
-const ANY: [&str; 2] = ["X", "Y"];
+pub const ANY: [&str; 2] = ["X", "Y"];
 
 /// An edit, and what is needed to make it again.
 #[derive(Clone, Debug)]
 pub struct Made {
+    /// In which cart.
+    pub cart: usize,
     /// What is sent.
     pub edit: Edit,
     /// Its key.
@@ -32,8 +34,8 @@ fn more(sku: &str, quantity: i64) -> Command {
 }
 
 /// One more of a product.
-pub fn add(key: String, actors: Vec<Actor>, at: Millis) -> Made {
-    Made { edit: Edit::of(actors, vec![more(ADDED[0], 1)]), key, quantity: 1, at }
+pub fn add(cart: usize, key: String, actors: Vec<Actor>, at: Millis) -> Made {
+    Made { cart, edit: Edit::of(actors, vec![more(ADDED[0], 1)]), key, quantity: 1, at }
 }
 
 /// The commands of an edit, and if it only adds one product, how many.
@@ -60,7 +62,7 @@ pub fn commands(dice: &mut Dice) -> (Vec<Command>, u64) {
 }
 
 /// An edit under the actors of its key.
-pub fn edit(key: String, actors: Vec<Actor>, at: Millis, dice: &mut Dice) -> Made {
+pub fn edit(cart: usize, key: String, actors: Vec<Actor>, at: Millis, dice: &mut Dice) -> Made {
     let (commands, quantity) = commands(dice);
-    Made { edit: Edit::of(actors, commands), key, quantity, at }
+    Made { cart, edit: Edit::of(actors, commands), key, quantity, at }
 }

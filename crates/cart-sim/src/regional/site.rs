@@ -97,14 +97,20 @@ pub struct Turn {
     pub sends: Vec<(Holder, Vec<u8>)>,
     /// What the row held before, if it holds something else now.
     pub before: Option<Option<Held>>,
+    /// What is to be forwarded to another cart: the changes, and the carts they came through.
+    pub forwards: Vec<(Vec<u8>, Vec<CartId>)>,
     /// Whether a row was written.
     pub wrote: bool,
+    /// How many pages were written.
+    pub pages: u64,
     /// Whether the storage was deleted.
     pub forgot: bool,
 }
 
 /// An object.
 pub struct Site {
+    /// Of which cart.
+    pub cart: usize,
     /// Where it is.
     pub region: Region,
     /// Its clock is wrong by so many milliseconds.
@@ -126,8 +132,9 @@ pub struct Site {
 
 impl Site {
     /// An object that nobody has called.
-    pub fn new(region: Region) -> Self {
+    pub fn new(cart: usize, region: Region) -> Self {
         Self {
+            cart,
             region,
             skew_ms: 0,
             disk: Disk::default(),
@@ -188,8 +195,14 @@ impl Site {
             self.left = true;
         }
         match crash {
-            Some(Crash::BeforeSends) => turn.sends.clear(),
-            Some(Crash::AfterSends(count)) => turn.sends.truncate(count),
+            Some(Crash::BeforeSends) => {
+                turn.sends.clear();
+                turn.forwards.clear();
+            }
+            Some(Crash::AfterSends(count)) => {
+                turn.sends.truncate(count);
+                turn.forwards.clear();
+            }
             _ => {}
         }
         if crash.is_some() {
@@ -210,6 +223,7 @@ impl Site {
                 self.disk.row = Some(row);
             }
             Effect::PutPage { entries, until } => {
+                turn.pages += 1;
                 self.disk.pages.push((until, Ledger::from_bytes(&entries).expect("a page")));
             }
             Effect::DropPages { until } => self.disk.pages.retain(|(there, _)| *there > until),
@@ -219,7 +233,7 @@ impl Site {
             Effect::Forget => turn.forgot = true,
             Effect::Send { to, frame } => turn.sends.push((to, frame)),
             Effect::Reply(reply) => turn.reply = Some(reply),
-            Effect::Forward { .. } => {}
+            Effect::Forward { delta, path, .. } => turn.forwards.push((delta, path)),
         }
     }
 
@@ -238,6 +252,6 @@ impl Site {
 
     /// All is gone.
     pub fn wipe(&mut self) {
-        *self = Self { skew_ms: self.skew_ms, life: self.life + 1, ..Self::new(self.region) };
+        *self = Self { skew_ms: self.skew_ms, life: self.life + 1, ..Self::new(self.cart, self.region) };
     }
 }

@@ -11,6 +11,8 @@ use crate::dice::Dice;
 
 /// A store.
 pub struct Store {
+    /// Of which cart the row is.
+    pub cart: usize,
     /// Where it is.
     pub region: Region,
     /// It takes nothing and tells nothing.
@@ -23,8 +25,13 @@ pub struct Store {
 
 impl Store {
     /// A store without the cart.
-    pub fn new(region: Region) -> Self {
-        Self { region, down: false, row: None, held: None }
+    pub fn new(cart: usize, region: Region) -> Self {
+        Self { cart, region, down: false, row: None, held: None }
+    }
+
+    /// Whether it is a frame that no consumer can take.
+    pub fn is_poison(&self, frame: &Frame) -> bool {
+        store::take(self.row.as_ref(), std::slice::from_ref(frame), self.region, 0).is_err()
     }
 
     /// Two consumers take what has come: both read, one writes, the other finds another `rev` and reads again.

@@ -1,23 +1,29 @@
-//! The world of a seed: one cart of one session, its regions with their disks and stores, the network, the
-//! clock. Time goes from one moment at which something is due to the next.
+//! The world of a seed: a user's cart and, in some, a guest's, each with its session; the regions with their
+//! disks and stores, the network, the clock. Time goes from one moment at which something is due to the next.
+//!
+//! Each cart has an object and a row of a store in each region: both lists go by cart, then by place.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::Arc;
 
-use cart_core::frame::Holder;
 use cart_core::id::{CartId, Dot, Region, SessionId};
 use cart_core::packed::unpack;
 use cart_core::regions::{Place, Regions};
 use cart_core::replica::{Book, Caller, Input};
 use cart_core::ties::Ties;
-use cart_core::time::Millis;
+use cart_core::time::{Day, Millis};
 
 use super::facts::Facts;
 use super::fault::{Faults, Kind};
 use super::network::{Network, Weather};
+use super::orders::Order;
 use super::shopper::Made;
 use super::site::{Crash, Held, Site, Turn};
 use super::store::Store;
+use super::tab::Tab;
 use crate::dice::Dice;
+use crate::violation::Invariant;
 
 /// The regions there are.
 const PLACES: [(Region, f64, f64); 5] = [
@@ -45,11 +51,37 @@ pub struct Habits {
     pub decay: bool,
     /// The cart is erased at last.
     pub erases: bool,
+    /// Tabs edit offline and sync.
+    pub tabs: bool,
+    /// The home takes orders.
+    pub orders: bool,
+    /// Frames that no store can read come to its queue.
+    pub poison: bool,
+}
+
+impl Habits {
+    /// Nothing fails.
+    const NONE: Self = Self {
+        crash: 0,
+        wipes: false,
+        cuts: false,
+        days: false,
+        moves: false,
+        decay: false,
+        erases: false,
+        tabs: false,
+        orders: false,
+        poison: false,
+    };
 }
 
 /// The world.
 pub struct World {
-    /// Its chance.
+    /// What it is made of.
+    pub seed: u64,
+    /// Its events that do not happen, in a history that is being shrunk.
+    pub without: BTreeSet<usize>,
+    /// The chance of the event that is happening: each has its own, whatever happened before.
     pub dice: Dice,
     /// Which event it is.
     pub event: usize,
@@ -61,8 +93,14 @@ pub struct World {
     pub frames: u64,
     /// Frames sent since something was last changed anywhere, or since nothing fails any more.
     pub idle_frames: u64,
-    /// What has been written.
-    pub facts: Facts,
+    /// Changes that shoppers asked for, and the service for them.
+    pub changes: u64,
+    /// Rows written by objects.
+    pub rows: u64,
+    /// What has been written, of each cart.
+    pub facts: Vec<Facts>,
+    /// Dots that the call to come removes, wherever they are.
+    pub removing: Vec<Dot>,
     /// What may go wrong.
     pub habits: Habits,
     /// Whether something still may.
@@ -75,10 +113,18 @@ pub struct World {
     pub network: Network,
     /// The moment.
     pub now: Millis,
-    /// The cart.
-    pub cart: CartId,
-    /// The session.
-    pub session: SessionId,
+    /// The carts: the user's, then the guest's.
+    pub carts: Vec<CartId>,
+    /// The session of each.
+    pub sessions: Vec<SessionId>,
+    /// The days under which the guest's cart was sealed.
+    pub seals: BTreeSet<Day>,
+    /// The open tabs.
+    pub tabs: Vec<Tab>,
+    /// The orders that were made, by cart and fence: each is made only if there is none.
+    pub orders: BTreeMap<(usize, u64), Order>,
+    /// Frames that the consumers of a store gave up, by store.
+    pub dead: Vec<(usize, Vec<u8>)>,
     /// The regions.
     pub regions: Arc<Regions>,
     /// The edits made, for those who make them again.
@@ -90,7 +136,7 @@ pub struct World {
 impl World {
     /// The world of a seed; `tells` if its history is wanted.
     pub fn new(seed: u64, tells: bool) -> Self {
-        let mut dice = Dice::new(seed ^ 0x7265_6769_6f6e_7300);
+        let mut dice = Self::dice_of(seed, 0);
         let count = *dice.pick(&[3, 3, 3, 3, 4, 5]);
         let place = |(region, latitude, longitude)| {
             let stores = vec!["STORE".into()];
@@ -111,51 +157,105 @@ impl World {
             moves: dice.chance(40),
             decay: dice.chance(50),
             erases: dice.chance(6),
+            tabs: dice.chance(40),
+            orders: dice.chance(30),
+            poison: dice.chance(20),
         };
+        // A few worlds in which nothing fails, to see what an edit costs.
+        let calm = dice.chance(4);
+        let weather = if calm { Weather::FAIR } else { weather };
+        let habits = if calm { Habits { tabs: habits.tabs, ..Habits::NONE } } else { habits };
+        let guest = places[dice.below(count)].region;
+        let mut carts = vec![CartId::mint(Region::Weur, [3; 15])];
+        if !habits.erases && dice.chance(25) {
+            carts.push(CartId::mint(guest, [5; 15]));
+        }
+        let both = || (0..carts.len()).flat_map(|cart| places.iter().map(move |place| (cart, place.region)));
         Self {
+            seed,
+            without: BTreeSet::new(),
             event: 0,
             faults: Faults::default(),
             history: tells.then(Vec::new),
             frames: 0,
             idle_frames: 0,
-            facts: Facts::default(),
+            changes: 0,
+            rows: 0,
+            facts: carts.iter().map(|_| Facts::default()).collect(),
+            removing: Vec::new(),
             habits,
             faulty: true,
-            sites: places.iter().map(|place| Site::new(place.region)).collect(),
-            stores: places.iter().map(|place| Store::new(place.region)).collect(),
-            network: Network::new(weather),
+            sites: both().map(|(cart, region)| Site::new(cart, region)).collect(),
+            stores: both().map(|(cart, region)| Store::new(cart, region)).collect(),
+            network: Network::new(weather, ways(&places)),
             now: Millis(20_600 * Millis::DAY + 22 * 3_600_000),
-            cart: CartId::mint(Region::Weur, [3; 15]),
-            session: SessionId::mint([4; 15]),
+            sessions: vec![SessionId::mint([4; 15]), SessionId::mint([6; 15])],
+            seals: BTreeSet::new(),
+            tabs: Vec::new(),
+            orders: BTreeMap::new(),
+            dead: Vec::new(),
             regions: Arc::new(Regions { places }),
             made: Vec::new(),
             calls: 0,
+            carts,
             dice,
         }
     }
 
-    /// The shopper, with a token just issued.
-    pub fn caller(&self) -> Caller {
-        let (id, root) = (self.session.clone(), self.cart.clone());
+    /// The dice of the world itself, then of its events from 1 on.
+    pub fn dice_of(seed: u64, part: usize) -> Dice {
+        Dice::new(seed ^ 0x7265_6769_6f6e_7300 ^ (part as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15))
+    }
+
+    /// The shopper of a cart, with a token just issued.
+    pub fn caller(&self, cart: usize) -> Caller {
+        let (id, root) = (self.sessions[cart].clone(), self.carts[cart].clone());
         Caller::Session { id, root, issued: self.now.plus(Millis::DAY), current: false }
     }
 
-    /// The place of a holder among the regions.
-    pub fn place_of(&self, holder: Holder) -> usize {
-        self.sites.iter().position(|site| site.region == holder.region()).expect("a region in use")
+    /// How many regions there are.
+    pub fn places(&self) -> usize {
+        self.regions.places.len()
+    }
+
+    /// The objects of a cart, and the rows of it in stores.
+    pub fn sites_of(&self, cart: usize) -> Range<usize> {
+        cart * self.places()..(cart + 1) * self.places()
+    }
+
+    /// The object of a cart, or its row, in a region.
+    pub fn at(&self, cart: usize, region: Region) -> usize {
+        let place = self.regions.places.iter().position(|place| place.region == region);
+        cart * self.places() + place.expect("a region in use")
+    }
+
+    /// Whether a message gets from the place of one object or row to that of another.
+    pub fn passes(&mut self, from: usize, to: usize) -> bool {
+        let way = (from % self.places(), to % self.places());
+        self.network.passes(way, &mut self.dice, &mut self.faults)
+    }
+
+    /// What is known of the cart of an object.
+    pub fn facts_at(&mut self, at: usize) -> &mut Facts {
+        &mut self.facts[self.sites[at].cart]
     }
 
     /// Loads the object of a region.
     pub fn load(&mut self, at: usize) -> &mut cart_core::replica::Replica {
         let fresh = if self.sites[at].is_loaded() { 0 } else { self.dice.bits() };
-        self.sites[at].load(&self.cart, &self.regions, fresh, self.now)
+        let site = &mut self.sites[at];
+        site.load(&self.carts[site.cart], &self.regions, fresh, self.now)
     }
 
     /// A turn of an object, cut off by a crash or not; what it wrote is followed.
     pub fn step(&mut self, at: usize, caller: &Caller, input: Input, crash: Option<Crash>) -> Turn {
-        let by_edit = matches!(input, Input::Edit(_) | Input::Erase);
+        let by_edit = matches!(input, Input::Edit(_) | Input::Erase | Input::Sync { .. });
+        let removing = std::mem::take(&mut self.removing);
         let told = matches!(input, Input::Frame { .. });
-        let tied = matches!(input, Input::Enroll { .. } | Input::Strike { .. } | Input::SignOut);
+        let tied = matches!(
+            input,
+            Input::Enroll { .. } | Input::Strike { .. } | Input::SignOut | Input::Lease { .. }
+        );
         self.load(at);
         let sequence = self.load(at).book().sequence;
         // What was asked for is in memory until the first edit writes it.
@@ -176,7 +276,9 @@ impl World {
             if before.is_none() && std::mem::take(&mut self.sites[at].left) {
                 self.faults.fire(Kind::Returned);
             }
-            let (site, facts) = (&self.sites[at], &mut self.facts);
+            let site = &self.sites[at];
+            let facts = &mut self.facts[site.cart];
+            facts.removed.extend(removing);
             facts.follow(
                 before.as_ref().or(unstored.as_ref()),
                 site.held.as_ref(),
@@ -187,9 +289,14 @@ impl World {
         if turn.wrote && (turn.before.is_some() || self.load(at).book().sequence != sequence) {
             self.idle_frames = 0;
         }
+        self.changes += u64::from(turn.wrote && matches!(caller, Caller::Session { .. }));
+        self.rows += u64::from(turn.wrote) + turn.pages;
+        if turn.before.is_some() && self.sites[at].cart == 1 {
+            self.follow_guest();
+        }
         if turn.wrote && tied {
             let ties = self.load(at).book().ties.clone();
-            match &mut self.facts.ties {
+            match &mut self.facts_at(at).ties {
                 Some(known) => known.join(&ties),
                 none => *none = Some(ties),
             }
@@ -206,22 +313,41 @@ impl World {
             return;
         }
         self.faults.fire(Kind::Horizon);
+        self.check_leases(at, now);
         let passed = |dot: &&Dot| dot.actor.day() < now && !before.is_some_and(|held| held.knows(**dot));
-        let passed: Vec<Dot> = self.facts.known.keys().filter(passed).copied().collect();
+        let cart = self.sites[at].cart;
+        let passed: Vec<Dot> = self.facts[cart].dots().filter(passed).copied().collect();
         for dot in passed {
-            let holders: Vec<usize> = (0..self.sites.len())
+            let holders: Vec<usize> = self
+                .sites_of(cart)
                 .filter(|there| {
                     *there != at && self.sites[*there].held.as_ref().is_some_and(|held| held.knows(dot))
                 })
                 .collect();
-            let stored =
-                self.stores.iter().any(|store| store.held.as_ref().is_some_and(|held| held.knows(dot)));
+            let stored = self.stores[self.sites_of(cart)]
+                .iter()
+                .any(|store| store.held.as_ref().is_some_and(|held| held.knows(dot)));
             let regions: Vec<Region> = holders.iter().map(|there| self.sites[*there].region).collect();
             let replica = self.load(at);
             let heard = |region: &Region| replica.is_active(*region) || replica.home().region == *region;
             if !stored && !regions.iter().any(heard) {
-                self.facts.excused.insert(dot);
+                self.facts[cart].excused.insert(dot);
             }
+        }
+    }
+
+    /// A home does not raise the horizon past the actors of tabs whose leases it knows, nor past what the tabs
+    /// of a guest's cart may still send to where it was merged. (No world lasts as long as a lease.)
+    fn check_leases(&mut self, at: usize, horizon: Day) {
+        let leases = &self.load(at).book().ties.leases;
+        let passed = leases.keys().find(|actor| actor.day() < horizon).copied();
+        let guests = self.seals.iter().find(|day| self.sites[at].cart == 0 && **day < horizon).copied();
+        if passed.is_some() || guests.is_some() {
+            let text = format!(
+                "the horizon {horizon:?} of {} passes the lease of {passed:?}, or a cart sealed on {guests:?}",
+                self.sites[at].region
+            );
+            self.facts_at(at).breaks(Invariant::LeasesHold, text);
         }
     }
 
@@ -240,30 +366,35 @@ impl World {
         Some(crash)
     }
 
-    /// A region loses its disk, or its store the row.
+    /// A cart's object loses its disk, or its store the row.
     pub fn wipe(&mut self, at: usize, store: bool) {
+        // What the guest's cart has handed over may be lost with the user's.
+        self.follow_guest();
+        let lost = if store { self.stores[at].held.take() } else { self.sites[at].held.take() };
         if store {
             self.stores[at].lose();
         } else {
             self.sites[at].wipe();
         }
-        // The stores of a home of old hold what they hold, but nobody looks there any more.
-        let mut newest = None;
-        for there in 0..self.sites.len() {
-            if self.sites[there].disk.row.is_some() {
-                newest = newest.max(Some(self.load(there).home()));
-            }
-        }
-        let mut asked = newest.map_or(Vec::new(), |home| self.regions.stores_of(home.region));
-        asked.extend(self.regions.stores_of(self.cart.first_home()).first());
-        let stores = self.stores.iter().filter(|store| asked.contains(&store.region));
-        let sites = self.sites.iter().filter_map(|site| site.held.as_ref());
+        let cart = self.sites[at].cart;
+        let of_cart = self.sites_of(cart);
+        let stores = self.stores[of_cart.clone()].iter();
+        let sites = self.sites[of_cart.clone()].iter().filter_map(|site| site.held.as_ref());
         let left: Vec<&Held> = sites.chain(stores.clone().filter_map(|store| store.held.as_ref())).collect();
-        let rows = self.sites.iter().filter_map(|site| site.disk.row.as_ref());
+        let rows = self.sites[of_cart].iter().filter_map(|site| site.disk.row.as_ref());
         let books = rows.map(|row| unpack::<Book>(&row.book).expect("a book that was written").ties);
         let ties: Vec<Ties> =
             books.chain(stores.filter_map(|store| store.row.as_ref().map(|row| row.ties.clone()))).collect();
-        self.facts.lose(&left, ties);
+        // A seal that nobody had heard of is lost with what it owed to the user's cart; what has come there stays.
+        if cart == 1 && ties.iter().all(|ties| ties.seal.is_none()) {
+            self.seals.clear();
+            let user = &mut self.facts[0];
+            user.excused.extend(user.aliases.keys());
+        }
+        self.facts[cart].lose(lost.as_ref(), &left, ties);
+        if cart == 1 {
+            self.follow_guest();
+        }
     }
 
     /// Adds a line to the history, if it is wanted.
@@ -273,6 +404,20 @@ impl World {
             self.history.iter_mut().for_each(|history| history.push(line.clone()));
         }
     }
+}
+
+/// How long a message takes from each place to each, at least, in milliseconds: light in fibre, and its detours.
+fn ways(places: &[Place]) -> Vec<Vec<u64>> {
+    let point = |place: &Place| {
+        let (north, east) = (place.latitude.to_radians(), place.longitude.to_radians());
+        [north.cos() * east.cos(), north.cos() * east.sin(), north.sin()]
+    };
+    let way = |from: &Place, to: &Place| {
+        let chord = point(from).iter().zip(point(to)).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt();
+        let kilometres = 2.0 * 6_371.0 * (chord / 2.0).min(1.0).asin();
+        1 + (kilometres / 125.0) as u64
+    };
+    places.iter().map(|from| places.iter().map(|to| way(from, to)).collect()).collect()
 }
 
 /// Day and time of day.

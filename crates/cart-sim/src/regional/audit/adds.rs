@@ -9,10 +9,10 @@ use crate::regional::shopper::ADDED;
 use crate::regional::world::World;
 use crate::violation::{Check, Fault, Invariant};
 
-pub(super) fn check(world: &mut World) -> Check {
-    for site in &world.sites {
+pub(super) fn check(world: &mut World, cart: usize) -> Check {
+    for site in &world.sites[world.sites_of(cart)] {
         let Some(held) = site.held.as_ref().filter(|held| !held.cart.is_erased()) else { continue };
-        let facts = &world.facts;
+        let facts = &world.facts[cart];
         for (dot, known) in facts.known.iter().filter(|(dot, _)| !facts.excused.contains(dot)) {
             let kept =
                 held.knows(*dot) && (!known.contributes || held.shows(*dot) || facts.removed.contains(dot));
@@ -27,14 +27,13 @@ pub(super) fn check(world: &mut World) -> Check {
             let mut keys = BTreeSet::new();
             let mut sum = 0;
             for dot in dots.filter(|dot| held.shows(*dot)) {
-                let Some(known) = facts.known.get(&dot) else {
+                let Some(known) = facts.made(dot) else {
                     return Fault::unless(false, Invariant::I1NoLostAdd, || {
                         format!("{sku} has {dot:?}, which nobody made")
                     });
                 };
-                Fault::unless(keys.insert(&known.key), Invariant::Doubled, || {
-                    format!("{sku} counts {} twice", known.key)
-                })?;
+                let once = facts.excused.contains(&dot) || keys.insert(&known.key);
+                Fault::unless(once, Invariant::Doubled, || format!("{sku} counts {} twice", known.key))?;
                 sum += known.quantity;
             }
             let shown = held.cart.shown(&key, Location::Cart);

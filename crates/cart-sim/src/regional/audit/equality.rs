@@ -4,10 +4,10 @@
 use crate::regional::world::World;
 use crate::violation::{Check, Fault, Invariant};
 
-pub(super) fn check(world: &mut World) -> Check {
+pub(super) fn check(world: &mut World, cart: usize) -> Check {
     let mut wanted: Option<(Vec<u8>, [u8; 16], String)> = None;
     let mut homes = Vec::new();
-    for at in 0..world.sites.len() {
+    for at in world.sites_of(cart) {
         if world.sites[at].disk.row.is_none() {
             continue;
         }
@@ -29,16 +29,15 @@ pub(super) fn check(world: &mut World) -> Check {
             }
         }
     }
-    let (Some((cart, ..)), Some(home)) = (wanted, homes.first().copied()) else {
-        return Fault::unless(world.facts.known.is_empty(), Invariant::RegionsEqual, || {
+    let (Some((wanted, ..)), Some(home)) = (wanted, homes.first().copied()) else {
+        return Fault::unless(world.facts[cart].known.is_empty(), Invariant::RegionsEqual, || {
             "no region holds the cart".into()
         });
     };
-    for store in
-        world.stores.iter().filter(|store| world.regions.stores_of(home.region).contains(&store.region))
-    {
+    let stores = world.regions.stores_of(home.region);
+    for store in world.stores[world.sites_of(cart)].iter().filter(|store| stores.contains(&store.region)) {
         let there = store.row.as_ref().map(|row| row.cart.to_bytes());
-        Fault::unless(there.as_ref() == Some(&cart), Invariant::RegionsEqual, || {
+        Fault::unless(there.as_ref() == Some(&wanted), Invariant::RegionsEqual, || {
             format!(
                 "the store of {} holds {} than the replicas",
                 store.region,

@@ -1,9 +1,13 @@
 //! What must hold when a world has come to rest: each auditor looks at the disks alone, in a file of its own.
 
 mod adds;
+mod costs;
 mod equality;
+mod fences;
+mod merged;
 mod quiet;
 mod removals;
+mod tabs;
 mod ties;
 
 use super::world::World;
@@ -14,11 +18,17 @@ use crate::violation::Check;
 /// # Errors
 /// The first promise that is broken.
 pub fn all(world: &mut World) -> Check {
-    equality::check(world)?;
-    ties::check(world)?;
-    adds::check(world)?;
-    removals::check(world)?;
-    quiet::check(world)
+    for cart in 0..world.carts.len() {
+        equality::check(world, cart)?;
+        ties::check(world, cart)?;
+        adds::check(world, cart)?;
+        removals::check(world, cart)?;
+    }
+    merged::check(world)?;
+    tabs::check(world)?;
+    fences::check(world)?;
+    quiet::check(world)?;
+    costs::check(world)
 }
 
 /// What each object takes for known elsewhere, for the history of a world that failed.

@@ -4,9 +4,9 @@
 use crate::regional::world::World;
 use crate::violation::{Check, Fault, Invariant};
 
-pub(super) fn check(world: &mut World) -> Check {
-    let facts = &world.facts;
-    for site in &world.sites {
+pub(super) fn check(world: &mut World, cart: usize) -> Check {
+    let facts = &world.facts[cart];
+    for site in &world.sites[world.sites_of(cart)] {
         let Some(held) = &site.held else { continue };
         let erased = held.cart.is_erased();
         Fault::unless(erased || !facts.erased, Invariant::I2NoReturn, || {

@@ -4,14 +4,14 @@
 use crate::regional::world::World;
 use crate::violation::{Check, Fault, Invariant};
 
-pub(super) fn check(world: &mut World) -> Check {
-    let Some(at) = (0..world.sites.len()).find(|at| world.sites[*at].disk.row.is_some()) else {
+pub(super) fn check(world: &mut World, cart: usize) -> Check {
+    let Some(at) = world.sites_of(cart).find(|at| world.sites[*at].disk.row.is_some()) else {
         return Ok(());
     };
     let now = world.now;
     let replica = world.load(at);
     let (ties, home) = (replica.book().ties.clone(), replica.home().region);
-    for store in &world.stores {
+    for store in &world.stores[world.sites_of(cart)] {
         let Some(row) = store.row.as_ref().filter(|_| world.regions.stores_of(home).contains(&store.region))
         else {
             continue;
@@ -20,8 +20,11 @@ pub(super) fn check(world: &mut World) -> Check {
             format!("the store of {} has {:?}, the replicas {ties:?}", store.region, row.ties)
         })?;
     }
-    let Some(mut known) = world.facts.ties.clone() else { return Ok(()) };
+    let Some(mut known) = world.facts[cart].ties.clone() else { return Ok(()) };
     known.forget_ended(now);
+    if world.facts[cart].ever_erased {
+        known.leases.clear();
+    }
     let mut both = ties.clone();
     both.join(&known);
     Fault::unless(both == ties, Invariant::TiesEqual, || format!("{ties:?} lack some of {known:?}"))

@@ -1,0 +1,73 @@
+//! Orders: whoever believes to be the cart's home takes the next fence, and an order of that name is made
+//! only if there is none. Whoever comes second adopts the order of the first, and what that one has sold.
+//! The replica's own checkout comes later; until then the fence is written as what another holder tells.
+
+use cart_core::change::{Change, Stamp};
+use cart_core::frame::{Frame, Holder};
+use cart_core::id::{Actor, Dot, OrderId};
+use cart_core::replica::Input;
+use cart_core::time::HybridTime;
+
+use super::fault::Kind;
+use super::site::Held;
+use super::world::World;
+
+/// An order.
+#[derive(Clone)]
+pub struct Order {
+    /// Which.
+    pub id: OrderId,
+    /// What it has sold.
+    pub sold: Vec<Dot>,
+    /// The canonical bytes of the fence and of what goes with it.
+    delta: Vec<u8>,
+}
+
+impl World {
+    /// The object of a region takes an order, if it takes itself for the home and there is something to sell.
+    pub fn order(&mut self, at: usize) {
+        self.prepare(at, false, false);
+        let (cart, now) = (self.sites[at].cart, self.now);
+        let (random, id) = (self.dice.bits(), OrderId(u128::from(self.dice.bits())));
+        let scope = self.carts[cart].scope();
+        let replica = self.load(at);
+        if !replica.is_home() || !replica.book().joined || replica.cart().is_erased() {
+            return;
+        }
+        let before = Held::of(replica.cart());
+        let fence = replica.cart().fences().keys().next_back().map_or(1, |last| last + 1);
+        let stamp =
+            Stamp { dot: Dot::new(Actor::mint(now.day(), random), 1), time: HybridTime::at(now), scope };
+        let delta = replica.cart().change(&Change::Checkout { fence, order: id }, stamp);
+        let mut after = replica.cart().clone();
+        after.join(&delta);
+        let (after, to) = (Held::of(&after), replica.book().incarnation);
+        let sold: Vec<Dot> = before.live.into_iter().filter(|dot| !after.shows(*dot)).collect();
+        if sold.is_empty() {
+            return;
+        }
+        let adopts = self.orders.contains_key(&(cart, fence));
+        self.faults.fire(if adopts { Kind::OrderAdopted } else { Kind::Ordered });
+        self.tell(|world| format!("{} orders {fence}", world.sites[at].region));
+        let order = Order { id, sold, delta: delta.to_bytes() };
+        let order = self.orders.entry((cart, fence)).or_insert(order).clone();
+        // The order is there, and its home may not live to write so.
+        if self.faulty && self.dice.chance(60) {
+            return;
+        }
+        let frame = Frame {
+            from: Holder::Replica(self.sites[at].region),
+            incarnation: to,
+            to,
+            base: 1,
+            sequence: 1,
+            digest: [0; 16],
+            joined: false,
+            pull: false,
+            ties: None,
+            state: order.delta,
+        };
+        self.removing = order.sold;
+        self.serve(at, Input::Frame { bytes: frame.to_bytes() });
+    }
+}

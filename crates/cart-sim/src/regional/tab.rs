@@ -1,0 +1,154 @@
+//! A tab of a shopper's browser: production's device under a lease, which edits offline and syncs with the
+//! replica of whatever region. It is never lost; an answer that does not come leaves it with what it has sent.
+
+use cart_core::change::Change;
+use cart_core::id::{Actor, Dot};
+use cart_core::line::{LineKey, Location};
+use cart_core::reject::Reject;
+use cart_core::replica::{Input, ReplyKind};
+use cart_core::sync::{Device, Learned, SyncResponse};
+
+use super::fault::Kind;
+use super::shopper::{ADDED, ANY};
+use super::site::Held;
+use super::world::World;
+
+/// The most tabs that are open at once.
+const TABS_MAX: usize = 3;
+
+/// A tab.
+pub struct Tab {
+    /// Of which cart.
+    pub cart: usize,
+    /// Its replica.
+    pub device: Device,
+    /// What it has not heard of as being on a disk.
+    pub changes: Vec<Changed>,
+}
+
+/// A change made in a tab.
+#[derive(Clone)]
+pub struct Changed {
+    dot: Dot,
+    key: String,
+    quantity: u64,
+    /// What it removes.
+    removes: Vec<Dot>,
+}
+
+impl World {
+    /// A tab is opened, edits or syncs with the replica in a region.
+    pub fn use_tab(&mut self, at: usize) {
+        let cart = self.sites[at].cart;
+        let of_cart: Vec<usize> = (0..self.tabs.len()).filter(|tab| self.tabs[*tab].cart == cart).collect();
+        if of_cart.is_empty() || (self.tabs.len() < TABS_MAX && self.dice.chance(10)) {
+            return self.open_tab(at);
+        }
+        let tab = *self.dice.pick(&of_cart);
+        if self.dice.chance(60) {
+            self.edit_in(tab);
+        }
+        if self.dice.chance(70) {
+            self.sync(tab, at);
+        }
+    }
+
+    fn open_tab(&mut self, at: usize) {
+        let actor = Actor::mint(self.now.day(), self.dice.bits());
+        if self.lease(at, actor).is_ok() {
+            let cart = self.sites[at].cart;
+            let device = Device::new(actor, self.carts[cart].scope());
+            self.tabs.push(Tab { cart, device, changes: Vec::new() });
+            let tab = self.tabs.len() - 1;
+            self.sync(tab, at);
+        }
+    }
+
+    fn lease(&mut self, at: usize, actor: Actor) -> Result<(), Option<Reject>> {
+        self.prepare(at, false, false);
+        let (crash, caller) = (self.crash(), self.caller(self.sites[at].cart));
+        let turn = self.step(at, &caller, Input::Lease { actor }, crash);
+        turn.reply.ok_or(None)?.map(drop).map_err(Some)
+    }
+
+    fn edit_in(&mut self, tab: usize) {
+        let change = self.change_in(tab);
+        self.calls += 1;
+        let (key, now) = (format!("tab {}", self.calls), self.now);
+        let quantity = if let Change::Add { quantity, .. } = &change { u64::from(*quantity) } else { 0 };
+        let Tab { device, changes, .. } = &mut self.tabs[tab];
+        let before = Held::of(device.cart()).live;
+        let text = format!("{key} {change:?}");
+        let dot = device.edit(change, now).dot;
+        let after = Held::of(device.cart());
+        let removes = before.into_iter().filter(|dot| !after.shows(*dot)).collect();
+        changes.push(Changed { dot, key, quantity, removes });
+        self.tell(|_| text);
+    }
+
+    fn change_in(&mut self, tab: usize) -> Change {
+        let sku = if self.dice.chance(50) { *self.dice.pick(&ADDED) } else { *self.dice.pick(&ANY) };
+        let key = LineKey::new(sku, None, None).expect("a key");
+        let quantity = 1 + self.dice.below(3) as u32;
+        let at = if self.dice.chance(80) { Location::Cart } else { Location::Saved };
+        let shown = self.tabs[tab].device.cart().shown(&key, at);
+        let what = if ADDED.contains(&sku) || shown == 0 { 0 } else { self.dice.below(10) };
+        match what {
+            0..4 => Change::Add { key, details: None, quantity, at: Location::Cart },
+            4..6 => Change::Set { key, quantity, at },
+            6..8 => Change::Decrement { key, quantity, at },
+            8 => Change::Remove { key, at },
+            _ if at == Location::Cart => Change::Move { key, to: Location::Saved },
+            _ => Change::Move { key, to: Location::Cart },
+        }
+    }
+
+    /// A tab sends what is not acknowledged, and takes in the answer if it comes.
+    pub fn sync(&mut self, tab: usize, at: usize) {
+        self.prepare(at, false, false);
+        let sent_before = self.tabs[tab].device.sent();
+        let request = self.tabs[tab].device.request().to_bytes();
+        self.removing = self.tabs[tab].changes.iter().flat_map(|change| change.removes.clone()).collect();
+        let (cart, crash) = (self.sites[at].cart, self.crash());
+        let turn = self.step(at, &self.caller(cart), Input::Sync { request }, crash);
+        self.tell(|world| format!("a tab syncs with {}", world.sites[at].region));
+        if let Some(held) = &self.sites[at].held {
+            for change in self.tabs[tab].changes.iter().filter(|change| held.knows(change.dot)) {
+                self.facts[cart].note(change.dot, &change.key, change.quantity, held, false);
+            }
+        }
+        let heard = !self.faulty || self.dice.chance(85);
+        match turn.reply.filter(|_| heard) {
+            Some(Ok(reply)) => {
+                let ReplyKind::Synced(bytes) = reply.kind else { return };
+                let response = SyncResponse::from_bytes(&bytes).expect("its own response");
+                self.learn(tab, &response, sent_before);
+            }
+            // Its lease has not come to this region yet, or was lost with a disk.
+            Some(Err(Reject::ActorUnknown)) => {
+                self.faults.fire(Kind::LeasedAgain);
+                let actor = self.tabs[tab].device.actor();
+                if let Err(Some(_)) = self.lease(at, actor) {
+                    self.tabs.swap_remove(tab);
+                }
+            }
+            Some(Err(Reject::ActorExpired | Reject::CartNotFound)) => drop(self.tabs.swap_remove(tab)),
+            _ => {}
+        }
+    }
+
+    fn learn(&mut self, tab: usize, response: &SyncResponse, sent_before: u64) {
+        self.faults.fire(Kind::Synced);
+        let Tab { cart, device, changes } = &mut self.tabs[tab];
+        if device.receive(response, sent_before) == Learned::ActorShared {
+            self.tabs.swap_remove(tab);
+            return;
+        }
+        let known = response.lacking.context().highest(device.actor());
+        for change in changes.extract_if(.., |change| change.dot.counter <= known) {
+            if let Some(known) = self.facts[*cart].known.get_mut(&change.dot) {
+                known.acknowledged = true;
+            }
+        }
+    }
+}
