@@ -33,3 +33,10 @@ measure: ## write the measured sections of docs/ anew (on a quiet machine; half 
 bench: ## time the core beside the crate crdts, as ratios (run it on a quiet machine)
 	@cargo test --locked --release -p cart-core --test ratio -- --ignored --nocapture
 	@cargo bench --locked -p cart-core
+
+.PHONY: dlq move-slot
+dlq: ## list dead letters of the stores; act on them: DO="replay all", DO="drop ID" (URL=http://localhost:8787)
+	@URL="$(URL)" tools/dlq $(DO)
+
+move-slot: ## move slots to another database of a region (REGION=weur TO=STORE_WEUR_1 SLOTS="0-63 99" URL=)
+	@URL="$(or $(URL),http://localhost:8787)" tools/move_slot $(REGION) $(TO) $(SLOTS)

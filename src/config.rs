@@ -14,6 +14,9 @@ use crate::error::Problem;
 /// The currency of carts that name none.
 pub const CURRENCY: &str = "USD";
 
+/// For how long a store that does not take a message is tried, in seconds, unless STORE_PATIENCE_S says otherwise.
+const STORE_PATIENCE_S: u64 = 6 * 3_600;
+
 #[derive(Clone)]
 pub struct Config {
     /// Development answers any origin and takes the headers that move clock and region.
@@ -26,6 +29,10 @@ pub struct Config {
     pub peers: Vec<(Region, String)>,
     /// Moves the clock of this process, in development.
     pub skew_ms: i64,
+    /// The operator's bearer; empty if there is none.
+    pub admin_token: String,
+    /// For how long a store that does not take a message is tried before it is put aside, in seconds.
+    pub store_patience_s: u64,
     /// What signs tokens and contexts.
     pub signer: Signer,
     /// Origins allowed in production.
@@ -61,6 +68,8 @@ impl Config {
                 .and_then(|text| text.parse().ok())
                 .filter(|_| development)
                 .unwrap_or_default(),
+            store_patience_s: number("STORE_PATIENCE_S").map_or(STORE_PATIENCE_S, u64::from),
+            admin_token: env.secret("ADMIN_TOKEN").map(|secret| secret.to_string()).unwrap_or_default(),
             signer: Signer::new(secret.as_bytes())
                 .ok_or_else(|| Problem::misconfigured("set the secret TOKEN_SECRET to 32 bytes or more"))?,
             origins: text("ALLOWED_ORIGINS")

@@ -90,6 +90,11 @@ impl Problem {
         )
     }
 
+    pub fn store(error: &worker::Error) -> Self {
+        worker::console_error!("store: {error}");
+        Self::retry(503, "store_unavailable", "the region's store did not answer; try again")
+    }
+
     pub fn response(&self) -> Result<Response> {
         let title = match self.status {
             400 => "Bad request",

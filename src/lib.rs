@@ -14,7 +14,11 @@
 )]
 // The runtime's bindings expand to unsafe code; none is written here.
 #![allow(unsafe_code, missing_docs)]
+// Two Wasm modules are built of this crate: that of the edge, and, with the feature `stores`, that of the
+// regions' stores and the operator's requests. src/main.js puts both into one Worker.
+#![cfg_attr(feature = "stores", allow(dead_code))]
 
+pub mod admin;
 mod api;
 mod body;
 mod call;
@@ -23,16 +27,50 @@ mod commit;
 mod config;
 mod error;
 mod guard;
+pub mod letter;
+#[cfg(not(feature = "stores"))]
 mod objects;
+pub mod region_store;
 mod respond;
 pub mod route;
 mod rows;
 mod sys;
 mod transport;
 
-use worker::{Context, Env, Request, Response, Result, event};
+/// What comes to the edge's module.
+#[cfg(not(feature = "stores"))]
+mod events {
+    use worker::{Context, Env, Request, Response, Result, event};
 
-#[event(fetch)]
-async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response> {
-    api::serve(request, &env).await
+    #[event(fetch)]
+    async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response> {
+        crate::api::serve(request, &env).await
+    }
+}
+
+/// What comes to the stores' module.
+#[cfg(feature = "stores")]
+mod events {
+    use wasm_bindgen::JsValue;
+    use worker::{
+        Context, Env, MessageBatch, Request, Response, Result, ScheduleContext, ScheduledEvent, event,
+    };
+
+    use crate::{admin, region_store};
+
+    #[event(fetch)]
+    async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response> {
+        admin::serve(request, &env).await
+    }
+
+    #[event(queue)]
+    async fn queue(batch: MessageBatch<JsValue>, env: Env, _context: Context) -> Result<()> {
+        region_store::queue::consume(&batch, &env).await;
+        Ok(())
+    }
+
+    #[event(scheduled)]
+    async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) {
+        region_store::sweep::scheduled(&env).await;
+    }
 }

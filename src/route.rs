@@ -24,13 +24,21 @@ pub enum Endpoint {
     Sync,
     Merge,
     Export,
+    Regions,
+    StoredCarts,
+    StoredCart,
+    MoveHome,
+    MoveSlot,
+    DeadLetters,
+    ReplayLetter,
+    DropLetter,
     Healthz,
     Readyz,
     OpenApi,
 }
 
 /// Every route: method, path, endpoint.
-pub const ROUTES: [(&str, &str, Endpoint); 22] = [
+pub const ROUTES: [(&str, &str, Endpoint); 30] = [
     ("POST", "/v1/sessions", Endpoint::OpenSession),
     ("POST", "/v1/sessions/renew", Endpoint::RenewSession),
     ("DELETE", "/v1/sessions/current", Endpoint::EndSession),
@@ -50,6 +58,14 @@ pub const ROUTES: [(&str, &str, Endpoint); 22] = [
     ("POST", "/v1/carts/{cart}/sync", Endpoint::Sync),
     ("POST", "/v1/carts/{cart}/merge", Endpoint::Merge),
     ("GET", "/v1/carts/{cart}/export", Endpoint::Export),
+    ("GET", "/v1/admin/regions", Endpoint::Regions),
+    ("GET", "/v1/admin/carts", Endpoint::StoredCarts),
+    ("GET", "/v1/admin/carts/{cart}", Endpoint::StoredCart),
+    ("POST", "/v1/admin/carts/{cart}/home", Endpoint::MoveHome),
+    ("POST", "/v1/admin/slots/{slot}/move", Endpoint::MoveSlot),
+    ("GET", "/v1/admin/dead-letters", Endpoint::DeadLetters),
+    ("POST", "/v1/admin/dead-letters/{letter}/replay", Endpoint::ReplayLetter),
+    ("DELETE", "/v1/admin/dead-letters/{letter}", Endpoint::DropLetter),
     ("GET", "/healthz", Endpoint::Healthz),
     ("GET", "/readyz", Endpoint::Readyz),
     ("GET", "/openapi.json", Endpoint::OpenApi),
@@ -61,7 +77,7 @@ pub struct Route {
     pub endpoint: Endpoint,
     /// The `{cart}` of the path, as it came.
     pub cart: Option<String>,
-    /// The `{line_id}` or `{code}` of the path, decoded.
+    /// What else the path names, decoded: `{line_id}`, `{code}`, `{slot}` or `{letter}`.
     pub item: Option<String>,
 }
 
@@ -89,7 +105,7 @@ impl Route {
         Ok(Self {
             endpoint: *endpoint,
             cart: decoded("cart"),
-            item: decoded("line_id").or_else(|| decoded("code")),
+            item: ["line_id", "code", "slot", "letter"].into_iter().find_map(decoded),
         })
     }
 

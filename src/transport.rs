@@ -7,20 +7,33 @@ use std::pin::pin;
 use std::time::Duration;
 
 use cart_core::breaker::{Breaker, Circuit};
+use cart_core::frame::Holder;
 use cart_core::id::Region;
 use cart_core::packed::{pack, unpack};
 use cart_core::replica::Reply;
 use cart_core::time::Millis;
 use futures_util::future::{Either, select};
-use worker::{Delay, Env, Fetch, Method, Request, RequestInit, Response, Result};
+use wasm_bindgen::prelude::*;
+use worker::wasm_bindgen_futures::JsFuture;
+use worker::{Delay, Env, Fetch, Method, Request, RequestInit, Response, Result, web_sys};
 
 use crate::call::{Call, Head};
 use crate::config::Config;
 use crate::error::Problem;
+use crate::letter::Errand;
 use crate::sys;
+
+#[wasm_bindgen]
+extern "C" {
+    /// The stores of this process: see `src/main.js`.
+    #[wasm_bindgen(catch, js_name = evercartStores)]
+    fn stores_here(request: &web_sys::Request) -> Result<js_sys::Promise, JsValue>;
+}
 
 /// Where a process takes the calls of others.
 pub const PATH: &str = "/peer";
+/// Where it takes what is for its stores.
+pub const STORE_PATH: &str = "/peer/store";
 /// The header that authenticates them.
 const TAG: &str = "Evercart-Peer";
 /// The largest call, in bytes: a frame and what goes with it.
@@ -32,21 +45,46 @@ pub const PULL_MS: u64 = 1_000;
 /// How often a call is tried while the platform says that trying again may help.
 const TRIES_MAX: u32 = 3;
 
+/// In which header the operator's requests carry what the edge knows of each region's circuit.
+pub const CIRCUITS: &str = "Evercart-Circuits";
+
 thread_local! {
-    /// One a region, in the order of [`Region::ALL`].
-    static BREAKERS: RefCell<[Breaker; Region::ALL.len()]> = RefCell::default();
+    /// One a region for its replicas, in the order of [`Region::ALL`], then one for its store.
+    static BREAKERS: RefCell<[Breaker; 2 * Region::ALL.len()]> = RefCell::default();
 }
 
-/// How the calls of this isolate to a region fare.
+/// How the calls of this isolate to the replicas of a region fare.
 pub fn circuit(region: Region) -> Circuit {
-    breaker(region, |breaker| breaker.circuit(now()))
+    breaker(Holder::Replica(region), |breaker| breaker.circuit(now()))
 }
 
-fn breaker<T>(region: Region, take: impl FnOnce(&mut Breaker) -> T) -> T
+fn breaker<T>(to: Holder, take: impl FnOnce(&mut Breaker) -> T) -> T
 where
     T: Default,
 {
-    BREAKERS.with_borrow_mut(|all| all.get_mut(region as usize).map(take).unwrap_or_default())
+    let at = match to {
+        Holder::Replica(region) => region as usize,
+        Holder::Store(region) => Region::ALL.len() + region as usize,
+    };
+    BREAKERS.with_borrow_mut(|all| all.get_mut(at).map(take).unwrap_or_default())
+}
+
+/// The bytes that a call gives, if its breaker lets it through and it answers in time.
+async fn through(
+    to: Holder,
+    deadline_ms: u64,
+    call: impl Future<Output = Result<Vec<u8>, Problem>>,
+) -> Result<Vec<u8>, Problem> {
+    if !breaker(to, |breaker| breaker.admits(now())) {
+        return Err(Problem::unreachable(to.region()));
+    }
+    let outcome = within(deadline_ms, call).await;
+    match &outcome {
+        Some(Ok(_)) => breaker(to, Breaker::succeeded),
+        Some(Err(_)) => breaker(to, |breaker| breaker.failed(false, now())),
+        None => breaker(to, |breaker| breaker.failed(true, now())),
+    }
+    outcome.unwrap_or_else(|| Err(Problem::hung(to.region())))
 }
 
 /// Calls a cart's replica.
@@ -61,25 +99,8 @@ pub async fn send_within(
     call: &Call,
     deadline_ms: u64,
 ) -> Result<(Reply, Head), Problem> {
-    let region = call.region;
-    let admits = breaker(region, |breaker| breaker.admits(now()));
-    if !admits {
-        return Err(Problem::unreachable(region));
-    }
-    let outcome = within(deadline_ms, deliver(env, config, call, &pack(call))).await;
-    let failed = |hung| breaker(region, |breaker| breaker.failed(hung, now()));
-    let bytes = match outcome {
-        Some(Ok(bytes)) => bytes,
-        Some(Err(problem)) => {
-            failed(false);
-            return Err(problem);
-        }
-        None => {
-            failed(true);
-            return Err(Problem::hung(region));
-        }
-    };
-    breaker(region, Breaker::succeeded);
+    let to = Holder::Replica(call.region);
+    let bytes = through(to, deadline_ms, deliver(env, config, call, &pack(call))).await?;
     let head: Head =
         unpack(&bytes).map_err(|reject| Problem::object(&worker::Error::RustError(reject.to_string())))?;
     match head.reply.clone() {
@@ -90,10 +111,49 @@ pub async fn send_within(
     }
 }
 
+/// Sends to the store of a region; what it answers.
+pub async fn run(config: &Config, errand: &Errand, deadline_ms: u64) -> Result<Vec<u8>, Problem> {
+    let store = errand.store();
+    let body = pack(errand);
+    let way = async {
+        let answer = match config.peer(store) {
+            Some(url) => post(config, url, STORE_PATH, &body).await,
+            None => here(config, &body).await,
+        };
+        answer.map_err(|error| Problem::store(&error))
+    };
+    through(Holder::Store(store), deadline_ms, way).await
+}
+
+async fn here(config: &Config, body: &[u8]) -> Result<Vec<u8>> {
+    bytes_of(answered_here(&tagged(config, "https://stores", STORE_PATH, body)?).await?).await
+}
+
+async fn answered_here(request: &Request) -> Result<Response> {
+    let response = JsFuture::from(stores_here(request.inner())?).await?;
+    Ok(Response::from(response.unchecked_into::<web_sys::Response>()))
+}
+
+/// Hands an operator's request on to the stores of this process, with what this isolate knows of the regions.
+pub async fn operate(request: &Request, config: &Config) -> Result<Response> {
+    let circuits = config.regions.places.iter().map(|place| {
+        let region = place.region;
+        format!("{region}={}", circuit(region).name())
+    });
+    let request = request.clone_mut()?;
+    request.headers().set(CIRCUITS, &circuits.collect::<Vec<_>>().join(" "))?;
+    let response = answered_here(&request).await?;
+    // Its headers cannot be changed.
+    let headers = response.headers().clone();
+    Ok(Response::from_body(response.body().clone())?
+        .with_status(response.status_code())
+        .with_headers(headers))
+}
+
 /// The bytes of the answer.
 async fn deliver(env: &Env, config: &Config, call: &Call, body: &[u8]) -> Result<Vec<u8>, Problem> {
     match config.peer(call.region) {
-        Some(url) => post(config, url, body).await.map_err(|error| Problem::object(&error)),
+        Some(url) => post(config, url, PATH, body).await.map_err(|error| Problem::object(&error)),
         None => stub(env, call, body).await,
     }
 }
@@ -120,10 +180,14 @@ async fn attempt(env: &Env, name: &str, call: &Call, body: &[u8]) -> Result<Vec<
 }
 
 /// To the process that serves the region.
-async fn post(config: &Config, url: &str, body: &[u8]) -> Result<Vec<u8>> {
-    let request = Request::new_with_init(&format!("{url}{PATH}"), &post_of(body))?;
+async fn post(config: &Config, url: &str, path: &str, body: &[u8]) -> Result<Vec<u8>> {
+    bytes_of(Fetch::Request(tagged(config, url, path, body)?).send().await?).await
+}
+
+fn tagged(config: &Config, url: &str, path: &str, body: &[u8]) -> Result<Request> {
+    let request = Request::new_with_init(&format!("{url}{path}"), &post_of(body))?;
     request.headers().set(TAG, &config.signer.peer_tag(body, sys::now(0)))?;
-    bytes_of(Fetch::Request(request).send().await?).await
+    Ok(request)
 }
 
 fn post_of(body: &[u8]) -> RequestInit {
@@ -141,6 +205,18 @@ async fn bytes_of(mut response: Response) -> Result<Vec<u8>> {
 
 /// A call of another process, for a region that is served here.
 pub async fn receive(request: &mut Request, env: &Env, config: &Config) -> Result<Response, Problem> {
+    let body = verified(request, config).await?;
+    let call: Call = unpack(&body)?;
+    if config.peer(call.region).is_some() || config.regions.place(call.region).is_none() {
+        return Err(Problem::new(421, "misdirected", "the region is not served here: see PEERS"));
+    }
+    let call = Call { skew_ms: config.skew_ms, ..call };
+    let bytes = stub(env, &call, &pack(&call)).await?;
+    Response::from_bytes(bytes).map_err(|error| Problem::object(&error))
+}
+
+/// The body of a request of another process of this service.
+pub async fn verified(request: &mut Request, config: &Config) -> Result<Vec<u8>, Problem> {
     let refused = |detail| Problem::new(401, "peer_refused", detail);
     let tag = request.headers().get(TAG).ok().flatten().ok_or_else(|| refused("this path is for regions"))?;
     let too_large = || Problem::new(413, "frame_too_large", "a call between regions is at most 2 MiB");
@@ -155,13 +231,7 @@ pub async fn receive(request: &mut Request, env: &Env, config: &Config) -> Resul
     if !config.signer.is_peer(&tag, &body, sys::now(0)) {
         return Err(refused("the call is not one of this service, or its time is over: see both clocks"));
     }
-    let call: Call = unpack(&body)?;
-    if config.peer(call.region).is_some() || config.regions.place(call.region).is_none() {
-        return Err(Problem::new(421, "misdirected", "the region is not served here: see PEERS"));
-    }
-    let call = Call { skew_ms: config.skew_ms, ..call };
-    let bytes = stub(env, &call, &pack(&call)).await?;
-    Response::from_bytes(bytes).map_err(|error| Problem::object(&error))
+    Ok(body)
 }
 
 /// What a future gives, if it does in time.

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Puts the demo catalog (data/products.csv.gz) into a local D1 database, by way of wrangler.
+"""Makes the local D1 databases, by way of wrangler: the demo catalog (data/products.csv.gz) and the
+stores of the regions, which begin empty.
 
-The filled database is kept in the cache folder under a hash of all that went into it, so that a
-fresh --persist-to folder is a matter of copying a file. A folder that has a database already keeps
-it: there the migrations that are missing are applied, and the table `products` is filled anew.
+They are kept in the cache folder under a hash of all that went into it, so that a
+fresh --persist-to folder is a matter of copying files. A folder that has databases already keeps
+them: there the migrations that are missing are applied, and the table `products` is filled anew.
 
 Nothing else may be running on the folder meanwhile.
 """
@@ -21,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -83,8 +85,10 @@ def fill(state):
     with tempfile.NamedTemporaryFile("w", suffix=".sql", encoding="utf-8") as sql:
         sql.write("\n".join(statements(rows)))
         sql.flush()
-        progress(1, "making the database")
-        wrangler("migrations", "apply", DATABASE, "--persist-to", str(state))
+        progress(1, "making the databases")
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            for _ in pool.map(lambda name: wrangler("migrations", "apply", name, "--persist-to", str(state)), databases()):
+                pass  # Fails here if one has failed.
         progress(2, f"importing {len(rows):,} products")
         wrangler("execute", DATABASE, "--persist-to", str(state), "--file", sql.name)
     progress(3, "reading it back")
@@ -203,12 +207,19 @@ def literal(value):
 
 def fingerprint():
     digest = hashlib.sha256()
-    for part in (CATALOG, Path(__file__), *sorted((ROOT / "migrations").glob("*.sql"))):
+    for part in (CATALOG, Path(__file__), *sorted((ROOT / "migrations").rglob("*.sql"))):
         digest.update(part.name.encode() + part.read_bytes())
     # These decide what wrangler calls the file, and how it writes it.
     for file, line in (("wrangler.toml", r"database_id.*"), ("package.json", r'"wrangler".*')):
         digest.update(repr(re.findall(line, (ROOT / file).read_text())).encode())
     return digest.hexdigest()
+
+
+def databases():
+    """The bindings of all databases in wrangler.toml."""
+    found = re.findall(r'^\[\[d1_databases\]\]\nbinding = "(.*)"', (ROOT / "wrangler.toml").read_text(), re.MULTILINE)
+    assert DATABASE in found, f"wrangler.toml has no {DATABASE}"
+    return found
 
 
 def database_files(state):

@@ -71,6 +71,10 @@ async fn handle(
     if path == transport::PATH && method == "POST" {
         return transport::receive(request, env, config).await;
     }
+    // What is for the stores, and what the operator asks of them.
+    if path == transport::STORE_PATH || path.starts_with("/v1/admin/") {
+        return transport::operate(request, config).await.map_err(ours);
+    }
     let route = Route::find(&method, path)?;
     let mut exchange = Exchange { request, env, config, visitor, query: Query::of(query)?, minted: false };
     match route.endpoint {
@@ -87,7 +91,7 @@ async fn handle(
 }
 
 /// The path and the query of an absolute URL, both still encoded.
-fn path_and_query(url: &str) -> (&str, &str) {
+pub fn path_and_query(url: &str) -> (&str, &str) {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let rest = rest.find(['/', '?']).and_then(|at| rest.get(at..)).unwrap_or("/");
     let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
@@ -150,7 +154,15 @@ impl Exchange<'_> {
             | Endpoint::RenewSession
             | Endpoint::Healthz
             | Endpoint::Readyz
-            | Endpoint::OpenApi => Err(Problem::new(404, "not_found", "there is nothing at this path")),
+            | Endpoint::OpenApi
+            | Endpoint::Regions
+            | Endpoint::StoredCarts
+            | Endpoint::StoredCart
+            | Endpoint::MoveHome
+            | Endpoint::MoveSlot
+            | Endpoint::DeadLetters
+            | Endpoint::ReplayLetter
+            | Endpoint::DropLetter => Err(Problem::new(404, "not_found", "there is nothing at this path")),
         }
     }
 

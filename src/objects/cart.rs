@@ -18,6 +18,7 @@ use crate::call::{Call, Head, Rows};
 use crate::commit::commit;
 use crate::config::Config;
 use crate::error::Problem;
+use crate::letter::{Errand, Letter};
 use crate::rows;
 use crate::sys;
 use crate::transport::{self, CALL_MS, PULL_MS};
@@ -171,20 +172,54 @@ impl CartObject {
         Some((replica.home().region, !replica.book().joined && !self.stored.get()))
     }
 
-    /// Asks those who may hold the cart, until one answers.
+    /// Asks those who may hold the cart: away from home the home, then the stores. Where the home has answered,
+    /// of these only that of the region itself, which may have been the home in the meantime.
     async fn ask_all(&self, call: &Call, config: &Config, home: Region) {
         let _one = self.asking.lock().await;
-        let joined = self.replica.borrow().as_ref().is_some_and(|replica| replica.book().joined);
+        let (joined, stores) = match self.replica.borrow().as_ref() {
+            Some(replica) => (replica.book().joined, replica.stores()),
+            None => return,
+        };
         if joined || transport::now() < self.asked.get().plus(ASK_AGAIN_MS) {
             return;
         }
-        if call.region != home && self.pull(call, config, Holder::Replica(home)).await.is_ok() {
-            return;
+        let answered = call.region != home && self.pull(call, config, Holder::Replica(home)).await.is_ok();
+        let mut asked = if answered { Vec::new() } else { stores };
+        let has_one = config.regions.place(call.region).is_some_and(|place| !place.stores.is_empty());
+        if has_one && !asked.contains(&call.region) {
+            asked.push(call.region);
         }
-        self.asked.set(transport::now());
-        if call.region == home {
+        let known = self.ask_stores(call, config, asked).await;
+        if !answered {
+            self.asked.set(transport::now());
+        }
+        // The home of a cart of which no store knows is the first to hold it.
+        if call.region == home && known == Some(false) {
             self.tell(call, Input::Fresh);
         }
+    }
+
+    /// Reads what stores have: whether one has the cart, if that can be said.
+    async fn ask_stores(&self, call: &Call, config: &Config, stores: Vec<Region>) -> Option<bool> {
+        let read = |store| {
+            let errand = Errand::Read { store, cart_id: call.cart_id.clone() };
+            async move { transport::run(config, &errand, PULL_MS).await }
+        };
+        let (mut answered, mut found) = (true, false);
+        for answer in join_all(stores.into_iter().map(read)).await {
+            match answer {
+                Ok(bytes) if bytes.is_empty() => {}
+                Ok(bytes) => {
+                    self.tell(call, Input::Frame { bytes });
+                    found = true;
+                }
+                Err(problem) => {
+                    worker::console_error!("asking a store: {}", problem.detail);
+                    answered = false;
+                }
+            }
+        }
+        (found || answered).then_some(found)
     }
 
     /// A step of the service's own, whose reply nobody waits for.
@@ -293,15 +328,19 @@ impl CartObject {
             }
         }
         let here = call(Input::Tick);
-        let sent = join_all(
-            frames
-                .into_iter()
-                .map(async |(to, frame)| (to, self.hand(&here, &config, to, frame, CALL_MS).await)),
-        );
+        let sent = join_all(frames.into_iter().map(async |(to, frame)| match to {
+            Holder::Replica(_) => (to, self.hand(&here, &config, to, frame, CALL_MS).await.map(Some)),
+            // A store answers later.
+            Holder::Store(store) => {
+                let letter = Letter { store, cart_id: here.cart_id.clone(), sent: transport::now(), frame };
+                let taken = transport::run(&config, &Errand::Take(letter), CALL_MS).await;
+                (to, taken.map(|_| None))
+            }
+        }));
         let mut answers = Vec::new();
         for (to, answer) in sent.await {
             match answer {
-                Ok(answer) => answers.push(answer),
+                Ok(answer) => answers.extend(answer),
                 Err(problem) => {
                     worker::console_error!("telling {to}: {}", problem.detail);
                     self.tell(&here, Input::Missed { to });

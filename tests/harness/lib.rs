@@ -6,12 +6,14 @@
 
 mod client;
 mod faults;
+mod operator;
 mod proxy;
 mod regions;
 mod runtime;
 
 pub use client::{Answer, Session, Shop};
 pub use faults::{Counts, Faults};
+pub use operator::{ARRIVES_MAX, Operator, now};
 pub use proxy::Link;
 pub use regions::{Regions, RegionsOptions};
 pub use runtime::{Options, Runtime, root};

@@ -115,6 +115,16 @@ impl Cart {
         &self.fences
     }
 
+    /// The home, where it is no longer where the cart was made.
+    pub fn home(&self) -> Option<Home> {
+        self.home
+    }
+
+    /// The replicas beside the home, by region.
+    pub fn replicas(&self) -> &BTreeMap<Region, Presence> {
+        &self.replicas
+    }
+
     /// Joins another state or a delta: commutative, associative, idempotent.
     pub fn join(&mut self, other: &Self) {
         if self.erased || other.erased {

@@ -1,0 +1,43 @@
+// The Worker: one script of two Wasm modules. That of the edge is loaded with it. That of the stores is
+// loaded when first something comes for them, so that no shopper waits for it.
+import { WorkerEntrypoint, exports } from "cloudflare:workers";
+import Edge, { CartObject } from "./index.js";
+
+export { CartObject };
+
+/** The regions' stores, and the operator's requests. */
+export class Stores extends WorkerEntrypoint {
+  async fetch(request) {
+    return (await this.#module()).fetch(request);
+  }
+
+  async queue(batch) {
+    return (await this.#module()).queue(batch);
+  }
+
+  async scheduled(event) {
+    return (await this.#module()).scheduled(event);
+  }
+
+  async #module() {
+    const { default: Module } = await import("./stores/index.js");
+    return new Module(this.ctx, this.env);
+  }
+}
+
+// The way from the edge's module to the stores of this process: see src/transport.rs.
+globalThis.evercartStores = (request) => exports.Stores.fetch(request);
+
+export default class extends WorkerEntrypoint {
+  fetch(request) {
+    return new Edge(this.ctx, this.env).fetch(request);
+  }
+
+  queue(batch) {
+    return new Stores(this.ctx, this.env).queue(batch);
+  }
+
+  scheduled(event) {
+    return new Stores(this.ctx, this.env).scheduled(event);
+  }
+}

@@ -1,0 +1,157 @@
+//! Frames into rows: read, join, write where the row is still as it was read, again where it is not. What
+//! the senders are told follows only once it is durable.
+
+use cart_core::frame::{Frame, Holder, Receipt};
+use cart_core::id::{CartId, Region};
+use cart_core::replica::{Caller, Input};
+use cart_core::store::{Taken, take};
+use cart_core::time::Millis;
+use futures_util::future::join_all;
+use worker::Env;
+
+use super::{RegionStore, Row, Write, home_of, push};
+use crate::call::Call;
+use crate::config::Config;
+use crate::error::Problem;
+use crate::letter::Freshness;
+use crate::sys;
+use crate::transport::send;
+
+/// How often a row is read again because somebody else has written it meanwhile.
+const TRIES_MAX: u32 = 8;
+
+/// A frame that has come.
+#[derive(Clone)]
+pub struct Arrival {
+    pub frame: Frame,
+    /// When it was sent.
+    pub sent: Millis,
+}
+
+/// What is to be said to the senders of a cart's frames.
+pub struct Told {
+    cart_id: CartId,
+    /// To whom, by its region.
+    receipts: Vec<(Region, Vec<Vec<u8>>)>,
+    answer: Option<(Vec<Region>, Frame)>,
+}
+
+/// Takes in frames of several carts. For each cart what is to be told, or why it must be tried again.
+pub async fn take_in(
+    store: &impl RegionStore,
+    mut arrivals: Vec<(CartId, Vec<Arrival>)>,
+) -> Vec<(CartId, Result<Told, Problem>)> {
+    let mut outcomes = Vec::new();
+    for _ in 0..TRIES_MAX {
+        if arrivals.is_empty() {
+            break;
+        }
+        match attempt(store, &arrivals).await {
+            Ok(told) => {
+                arrivals.retain(|(cart_id, _)| told.iter().all(|(done, _)| done != cart_id));
+                outcomes.extend(told);
+            }
+            Err(problem) => {
+                let failed = arrivals.into_iter().map(|(cart_id, _)| (cart_id, Err(problem.clone())));
+                outcomes.extend(failed);
+                return outcomes;
+            }
+        }
+    }
+    let contended = Problem::retry(503, "store_unavailable", "the row could not be written; try again");
+    outcomes.extend(arrivals.into_iter().map(|(cart_id, _)| (cart_id, Err(contended.clone()))));
+    outcomes
+}
+
+/// One try for all of them: those that are done.
+async fn attempt(
+    store: &impl RegionStore,
+    arrivals: &[(CartId, Vec<Arrival>)],
+) -> Result<Vec<(CartId, Result<Told, Problem>)>, Problem> {
+    let carts: Vec<CartId> = arrivals.iter().map(|(cart_id, _)| cart_id.clone()).collect();
+    let rows = store.read(&carts).await?;
+    let now = sys::now(0);
+    let (mut done, mut waiting, mut writes) = (Vec::new(), Vec::new(), Vec::new());
+    let mut freshness = Freshness { taken: now, late_ms: 0, late_versions: 0 };
+    for (cart_id, arrived) in arrivals {
+        let before = rows.iter().find(|(there, _)| there == cart_id).map(|(_, row)| row.clone());
+        let incarnation = sys::random_u64().map_err(|error| Problem::store(&error))?;
+        let frames: Vec<Frame> = arrived.iter().map(|arrival| arrival.frame.clone()).collect();
+        let taken = take(before.as_ref().map(|row| &row.stored), &frames, store.region(), incarnation);
+        let Taken { write, receipts, answer } = match taken {
+            Ok(taken) => taken,
+            Err((_, reject)) => {
+                done.push((cart_id.clone(), Err(reject.into())));
+                continue;
+            }
+        };
+        let told = told(cart_id, &frames, receipts, answer);
+        let Some(stored) = write else {
+            done.push((cart_id.clone(), Ok(told)));
+            continue;
+        };
+        let known = before.as_ref().map_or(0, |row| row.sequence);
+        let home = home_of(cart_id, &stored.cart);
+        let from_home = frames.iter().filter(|frame| frame.from.region() == home);
+        let sequence = from_home.map(|frame| frame.sequence).fold(known, u64::max);
+        let sent = arrived.iter().map(|arrival| arrival.sent).min().unwrap_or(now);
+        freshness.late_ms = freshness.late_ms.max(now.0.saturating_sub(sent.0));
+        freshness.late_versions = freshness.late_versions.max(sequence - known);
+        let resident = home == store.region();
+        let after = Row { stored, sequence, updated: now, resident, elsewhere: false };
+        writes.push(Write { cart_id: cart_id.clone(), before, after });
+        waiting.push(told);
+    }
+    let written = if writes.is_empty() { Vec::new() } else { store.write(&writes, Some(freshness)).await? };
+    for (told, written) in waiting.into_iter().zip(written) {
+        if written {
+            done.push((told.cart_id.clone(), Ok(told)));
+        }
+    }
+    Ok(done)
+}
+
+fn told(cart_id: &CartId, frames: &[Frame], receipts: Vec<Receipt>, answer: Option<Frame>) -> Told {
+    let mut by_region = Vec::new();
+    for (frame, receipt) in frames.iter().zip(receipts) {
+        if let Holder::Replica(region) = frame.from {
+            push(&mut by_region, region, receipt.to_bytes());
+        }
+    }
+    let asked = frames.iter().filter(|frame| frame.pull).map(|frame| frame.from.region()).collect();
+    Told { cart_id: cart_id.clone(), receipts: by_region, answer: answer.map(|frame| (asked, frame)) }
+}
+
+/// Tells the senders, each once of all that concerns a cart: to know it costs the sender a row. One that
+/// cannot be told sends again.
+pub async fn tell(env: &Env, config: &Config, told: impl IntoIterator<Item = Told>) {
+    let (mut receipts, mut inputs) = (Vec::new(), Vec::new());
+    for told in told {
+        for (region, some) in told.receipts {
+            some.into_iter().for_each(|receipt| push(&mut receipts, (told.cart_id.clone(), region), receipt));
+        }
+        if let Some((regions, frame)) = told.answer {
+            let frame = |region| (told.cart_id.clone(), region, Input::Frame { bytes: frame.to_bytes() });
+            inputs.extend(regions.into_iter().map(frame));
+        }
+    }
+    let receipts = receipts.into_iter();
+    inputs.extend(
+        receipts.map(|((cart_id, region), receipts)| (cart_id, region, Input::Receipts { receipts })),
+    );
+    let call = async |(cart_id, region, input)| {
+        let call = Call {
+            cart_id,
+            region,
+            caller: Caller::Service,
+            input,
+            fresh: false,
+            shown_by: None,
+            skew_ms: config.skew_ms,
+        };
+        send(env, config, &call).await
+    };
+    for problem in join_all(inputs.into_iter().map(call)).await.into_iter().filter_map(Result::err) {
+        worker::console_error!("a receipt of a store: {}", problem.detail);
+    }
+}

@@ -1,0 +1,172 @@
+//! The way of a frame to a store: a message of the region's queue, in batches into the rows. A message is
+//! acknowledged once it is durable, tried again where the store did not take it, and put aside where it cannot
+//! be read, or when it was tried for too long.
+
+use cart_core::cart::Cart;
+use cart_core::frame::Frame;
+use cart_core::id::{CartId, Region};
+use cart_core::packed::{pack, unpack};
+use cart_core::time::Millis;
+use js_sys::{Date, Promise, Reflect, Uint8Array};
+use wasm_bindgen::prelude::*;
+use worker::wasm_bindgen_futures::JsFuture;
+use worker::{
+    Env, MessageBatch, MessageExt as _, QueueContentType, QueueRetryOptions, QueueRetryOptionsBuilder,
+    RawMessage, RawMessageBuilder,
+};
+
+use super::intake::{Arrival, Told, take_in, tell};
+use super::{dead, open, push};
+use crate::config::Config;
+use crate::error::Problem;
+use crate::letter::{Letter, Waiting};
+use crate::sys;
+
+/// The binding of a region's queue is this and its name.
+const QUEUE: &str = "STORE_QUEUE_";
+/// The largest message, in bytes; the platform takes 128 KB. A larger frame goes to the store directly.
+const MESSAGE_BYTES_MAX: usize = 100 * 1_024;
+/// A message that was not taken is tried again after as long as it has been waiting, in seconds, from this
+const RETRY_S_MIN: u64 = 2;
+/// to this. The platform tries a hundred times: for seven hours.
+const RETRY_S_MAX: u64 = 300;
+
+/// Puts a letter into the queue of its store. The receipt comes to the frame's sender later.
+pub async fn enqueue(env: &Env, config: &Config, letter: Letter) -> Result<(), Problem> {
+    let bytes = pack(&letter);
+    if bytes.len() <= MESSAGE_BYTES_MAX {
+        return send_bytes(env, letter.store, &bytes).await;
+    }
+    let store = open(env, config, letter.store)?;
+    let arrivals = vec![(letter.cart_id.clone(), vec![arrival(&letter)?])];
+    let outcomes = take_in(&store, arrivals).await;
+    let told = outcomes.into_iter().map(|(_, told)| told).collect::<Result<Vec<_>, _>>()?;
+    tell(env, config, told).await;
+    Ok(())
+}
+
+/// Puts the bytes of a message into the queue of a region.
+pub async fn send_bytes(env: &Env, region: Region, bytes: &[u8]) -> Result<(), Problem> {
+    let failed = |error: worker::Error| Problem::store(&error);
+    // Structured clone: as JSON it would be five times as long.
+    let message = RawMessageBuilder::new(Uint8Array::from(bytes).into());
+    let message = message.build_with_content_type(QueueContentType::V8);
+    env.queue(&binding(region)).map_err(failed)?.send_raw(message).await.map_err(failed)
+}
+
+fn binding(region: Region) -> String {
+    format!("{QUEUE}{}", region.name().replace('-', "_").to_uppercase())
+}
+
+#[wasm_bindgen]
+extern "C" {
+    type RawQueue;
+    #[wasm_bindgen(method, catch)]
+    fn metrics(this: &RawQueue) -> Result<Promise, JsValue>;
+}
+
+/// What waits in the queue of a region; `None` where the platform does not say.
+pub async fn waiting(env: &Env, region: Region) -> Option<Waiting> {
+    let queue = Reflect::get(env, &binding(region).into()).ok().filter(JsValue::is_object)?;
+    let metrics = JsFuture::from(queue.unchecked_ref::<RawQueue>().metrics().ok()?).await.ok()?;
+    let field = |name: &str| Reflect::get(&metrics, &name.into()).ok();
+    let oldest =
+        field("oldestMessageTimestamp").filter(|it| !it.is_falsy()).map(|it| Date::new(&it).get_time());
+    Some(Waiting {
+        messages: field("backlogCount")?.as_f64()? as u64,
+        bytes: field("backlogBytes")?.as_f64()? as u64,
+        oldest: oldest.filter(|ms| ms.is_finite()).map(|ms| Millis(ms as u64)),
+    })
+}
+
+/// The frame of a letter, with a state that can be read.
+fn arrival(letter: &Letter) -> Result<Arrival, Problem> {
+    let frame = Frame::from_bytes(&letter.frame)?;
+    Cart::from_bytes(&frame.state)?;
+    Ok(Arrival { frame, sent: letter.sent })
+}
+
+/// Takes in a batch of a queue. Never fails: that would reset the isolate.
+pub async fn consume(batch: &MessageBatch<JsValue>, env: &Env) {
+    let config = match Config::from_env(env) {
+        Ok(config) => config,
+        Err(problem) => {
+            worker::console_error!("queue: {}", problem.detail);
+            return batch.retry_all();
+        }
+    };
+    let messages = batch.raw_iter();
+    if batch.queue().ends_with("-dead") {
+        return dead::keep(env, &config, messages).await;
+    }
+    let mut mail = Vec::new();
+    for message in messages {
+        let letter = bytes_of(&message)
+            .ok_or_else(|| Problem::new(422, "malformed", "it is no message of this service"))
+            .and_then(|bytes| Ok(unpack::<Letter>(&bytes)?));
+        let store = letter.as_ref().ok().map(|letter| letter.store);
+        match letter.and_then(|letter| Ok((arrival(&letter)?, letter))) {
+            Ok((arrival, letter)) => push(&mut mail, letter.store, (letter.cart_id, message, arrival)),
+            Err(problem) => {
+                settle(&message, dead::bury(env, &config, store, &message, &problem.detail).await);
+            }
+        }
+    }
+    let mut told = Vec::new();
+    for (store, mail) in mail {
+        told.extend(take_mail(env, &config, store, mail).await);
+    }
+    tell(env, &config, told).await;
+}
+
+async fn take_mail(
+    env: &Env,
+    config: &Config,
+    store: Region,
+    mail: Vec<(CartId, RawMessage, Arrival)>,
+) -> Vec<Told> {
+    let mut arrivals = Vec::new();
+    mail.iter().for_each(|(cart_id, _, arrival)| push(&mut arrivals, cart_id.clone(), arrival.clone()));
+    let outcomes = match open(env, config, store) {
+        Ok(store) => take_in(&store, arrivals).await,
+        Err(problem) => arrivals.into_iter().map(|(cart_id, _)| (cart_id, Err(problem.clone()))).collect(),
+    };
+    for (cart_id, message, _) in &mail {
+        match outcomes.iter().find(|(there, _)| there == cart_id).map(|(_, outcome)| outcome) {
+            Some(Ok(_)) => message.ack(),
+            Some(Err(problem)) if waited(message) > config.store_patience_s => {
+                let reason =
+                    format!("the store has not taken it for {} s: {}", waited(message), problem.detail);
+                settle(message, dead::bury(env, config, Some(store), message, &reason).await);
+            }
+            Some(Err(_)) | None => message.retry_with_options(&later(message)),
+        }
+    }
+    outcomes.into_iter().filter_map(|(_, outcome)| outcome.ok()).collect()
+}
+
+/// Acknowledges a message that was put aside.
+pub fn settle(message: &RawMessage, outcome: Result<(), Problem>) {
+    match outcome {
+        Ok(()) => message.ack(),
+        Err(problem) => {
+            worker::console_error!("dead letter: {}", problem.detail);
+            message.retry_with_options(&later(message));
+        }
+    }
+}
+
+/// The bytes of a message, if it is of bytes.
+pub fn bytes_of(message: &RawMessage) -> Option<Vec<u8>> {
+    message.body().dyn_ref::<Uint8Array>().map(Uint8Array::to_vec)
+}
+
+/// For how long a message has been in the queue, in seconds.
+fn waited(message: &RawMessage) -> u64 {
+    sys::now(0).0.saturating_sub(message.timestamp().as_millis()) / Millis::SECOND
+}
+
+fn later(message: &RawMessage) -> QueueRetryOptions {
+    let delay_s = waited(message).clamp(RETRY_S_MIN, RETRY_S_MAX) as u32;
+    QueueRetryOptionsBuilder::new().with_delay_seconds(delay_s).build()
+}

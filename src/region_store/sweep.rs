@@ -1,0 +1,109 @@
+//! The hourly sweep: carts that nobody has touched for a day give up the storage of their replicas, since the
+//! stores hold all of it. A replica decides by itself whether it may; the next request brings it back.
+
+use cart_core::id::{CartId, Region};
+use cart_core::replica::{Caller, IDLE_MS, Input, ReplyKind};
+use cart_core::time::Millis;
+use futures_util::future::join_all;
+use worker::Env;
+
+use super::{RegionStore, Row, Write, dead, home_of, open};
+use crate::call::Call;
+use crate::config::Config;
+use crate::error::Problem;
+use crate::letter::{Position, minute};
+use crate::sys;
+use crate::transport::send;
+
+/// How many carts are visited together, and how many such pages in a run, in each region.
+const PAGE: usize = 100;
+const PAGES_MAX: usize = 50;
+
+/// Visits the idle carts of every region that is served here.
+pub async fn sweep(env: &Env, config: &Config) -> Result<(), Problem> {
+    for region in dead::here(config) {
+        let store = open(env, config, region)?;
+        let since = sys::now(config.skew_ms).less(IDLE_MS);
+        let (mut visited, mut left) = (0, 0);
+        let mut after = Position { minute: 0, cart_id: String::new() };
+        for _ in 0..PAGES_MAX {
+            let idle = store.idle(since, &after, PAGE).await?;
+            // One that does not go stays where it is: on past it.
+            let places = idle.iter().map(|(cart_id, row)| Position {
+                minute: minute(row.updated),
+                cart_id: cart_id.as_str().to_owned(),
+            });
+            let Some(last) = places.max() else { break };
+            after = last;
+            visited += idle.len();
+            left += visit(env, config, &store, idle).await?;
+        }
+        if visited > 0 {
+            worker::console_log!("sweep of {region}: {visited} idle carts, {left} gave up their storage");
+        }
+    }
+    Ok(())
+}
+
+/// Visits carts; how many have gone.
+async fn visit(
+    env: &Env,
+    config: &Config,
+    store: &impl RegionStore,
+    idle: Vec<(CartId, Row)>,
+) -> Result<usize, Problem> {
+    let visits = idle.into_iter().map(async |(cart_id, row)| {
+        goes(env, config, &cart_id, &row).await.then(|| {
+            let mut after = Row { resident: false, ..row.clone() };
+            after.stored.rev += 1;
+            Write { cart_id, before: Some(row), after }
+        })
+    });
+    let left: Vec<Write> = join_all(visits).await.into_iter().flatten().collect();
+    // A row that was written meanwhile stays resident.
+    let marked = if left.is_empty() { Vec::new() } else { store.write(&left, None).await? };
+    Ok(marked.into_iter().filter(|marked| *marked).count())
+}
+
+/// Tells the replicas of a cart to go; whether the home has. It is the last: the others leave by telling it.
+async fn goes(env: &Env, config: &Config, cart_id: &CartId, row: &Row) -> bool {
+    let home = home_of(cart_id, &row.stored.cart);
+    let replicas = row.stored.cart.replicas().iter();
+    let away: Vec<Region> = replicas
+        .filter(|(region, presence)| !presence.left && **region != home)
+        .map(|(region, _)| *region)
+        .collect();
+    let mut gone = away.is_empty();
+    for region in if gone { vec![home] } else { away } {
+        let call = Call {
+            cart_id: cart_id.clone(),
+            region,
+            caller: Caller::Service,
+            input: Input::Retire,
+            fresh: false,
+            shown_by: None,
+            skew_ms: config.skew_ms,
+        };
+        match send(env, config, &call).await {
+            Ok((reply, _)) => gone &= matches!(reply.kind, ReplyKind::Answer(true)),
+            Err(problem) => {
+                worker::console_error!("sweep: {}", problem.detail);
+                gone = false;
+            }
+        }
+    }
+    gone
+}
+
+/// The sweep as the event of a cron trigger: it has nobody to fail to.
+pub async fn scheduled(env: &Env) {
+    let swept = match Config::from_env(env) {
+        Ok(config) => sweep(env, &config).await,
+        Err(problem) => Err(problem),
+    };
+    if let Err(problem) = swept {
+        worker::console_error!("sweep: {}", problem.detail);
+    }
+}
+
+const _: () = assert!(IDLE_MS >= Millis::DAY);

@@ -1,0 +1,480 @@
+//! The regional stores on the real runtime: frames in any order and number become one row, writers that race
+//! lose nothing, poison is put aside and replayed, slots move while they are written. Frames are made here
+//! and handed in as a peer region does. What a flush writes is counted exactly.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use cart_core::cart::Cart;
+use cart_core::change::{Change, Stamp};
+use cart_core::frame::{self, Frame, Holder};
+use cart_core::id::{Actor, CartId, Dot, Region, SessionId};
+use cart_core::line::{LineKey, Location};
+use cart_core::ties::Ties;
+use cart_core::time::{HybridTime, Millis};
+use harness::{ARRIVES_MAX, Answer, Operator, Options, Runtime, now};
+use reqwest::Method;
+use serde_json::Value;
+
+/// How long one that nobody takes may take to be put aside, where stores are tried for seconds.
+const DIES_MAX: Duration = Duration::from_secs(60);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frame_delivered_one_to_five_times_in_any_order_gives_the_same_row() {
+    let operator = Operator::of(Runtime::shared().await);
+    let mut dice = fastrand::Rng::with_seed(7);
+    let owner = session(&mut dice);
+    let frames = Maker::new(&owner).edits(8);
+    let expected = frames.last().map(digest_of).expect("frames");
+    for store in [Region::Weur, Region::Enam] {
+        let carts: Vec<_> = (0..5).map(|_| cart(Region::Weur, &mut dice)).collect();
+        for cart in &carts {
+            let mut deliveries: Vec<&Frame> = Vec::new();
+            frames.iter().for_each(|(frame, _)| {
+                deliveries.extend(std::iter::repeat_n(frame, dice.usize(1..=5)));
+            });
+            dice.shuffle(&mut deliveries);
+            for frame in deliveries {
+                operator.deliver(store, cart, frame).await;
+            }
+        }
+        for cart in &carts {
+            let row = operator.arrived(store, cart, &expected).await;
+            assert_eq!(row["resident"], store == Region::Weur, "only at home");
+        }
+    }
+}
+
+/// Frames too large for the queue are written by the request that brings them, so that several read the same
+/// row and only one of them can write it.
+#[tokio::test(flavor = "multi_thread")]
+async fn racing_writers_lose_nothing() {
+    let operator = Operator::of(Runtime::shared().await);
+    let mut dice = fastrand::Rng::with_seed(8);
+    let mut maker = Maker::new(&session(&mut dice));
+    for n in 0..2_200 {
+        maker.add(&format!("too-large-for-a-message-of-the-queue-{n:05}"));
+    }
+    assert!(maker.cart.to_bytes().len() > 100 * 1_024, "{}", maker.cart.to_bytes().len());
+    let cart = cart(Region::Weur, &mut dice);
+    operator.deliver(Region::Weur, &cart, &maker.frame()).await;
+    let large = maker.cart.clone();
+    let mut tasks = Vec::new();
+    for _ in 0..8 {
+        // Each brings what no other brings.
+        let mut state = large.clone();
+        state.join(&maker.add("raced"));
+        let frame = Frame { state: state.to_bytes(), ..maker.frame() };
+        let (operator, cart) = (operator.clone(), cart.clone());
+        tasks.push(tokio::spawn(async move { operator.deliver(Region::Weur, &cart, &frame).await }));
+    }
+    for task in tasks {
+        task.await.expect("delivered");
+    }
+    operator.arrived(Region::Weur, &cart, &maker.digest()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_read_is_put_aside_and_can_be_replayed_and_dropped() {
+    let operator = Operator::of(Runtime::shared().await);
+    let mut dice = fastrand::Rng::with_seed(9);
+    let (cart, healthy) = (cart(Region::Apac, &mut dice), cart(Region::Apac, &mut dice));
+    let mut maker = Maker::new(&session(&mut dice));
+    maker.add("a");
+    let mut bytes = maker.frame().to_bytes();
+    bytes.truncate(bytes.len() / 2);
+    operator.deliver_bytes(Region::Apac, &cart, bytes).await;
+    operator.deliver(Region::Apac, &healthy, &maker.frame()).await;
+    operator.arrived(Region::Apac, &healthy, &maker.digest()).await;
+    let letter = operator.dead_letter(&cart, ARRIVES_MAX).await;
+    assert_eq!((&letter["store"], &letter["kept_in"]), (&"apac".into(), &"apac".into()));
+    assert!(letter["reason"].as_str().is_some_and(|reason| reason.contains("cut off")), "{letter}");
+
+    let id = letter["id"].as_str().expect("an id").to_owned();
+    operator.post(&format!("/dead-letters/{id}/replay")).await.expect(202);
+    operator.post(&format!("/dead-letters/{id}/replay")).await.refused(404, "dead_letter_not_found");
+    let again = operator.dead_letter(&cart, ARRIVES_MAX).await;
+    assert_ne!(again["id"], letter["id"], "it has been through the queue again");
+    let id = again["id"].as_str().expect("an id").to_owned();
+    let dlq = |words: &[&str]| {
+        let mut command = Command::new(harness::root().join("tools/dlq"));
+        let done = command.args(words).env("URL", &operator.shop.url).output().expect("tools/dlq");
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8_lossy(&done.stdout).into_owned()
+    };
+    assert!(dlq(&[]).contains(&format!("{cart} to apac")), "{}", dlq(&[]));
+    dlq(&["drop", &id]);
+    assert!(operator.dead_letters(&cart).await.is_empty());
+}
+
+/// A slot that nobody owns, as if a move had been cut off between its two steps.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_store_did_not_take_is_replayed_once_it_can() {
+    let state = tempfile::tempdir().expect("a folder");
+    let vars = vec![("STORE_PATIENCE_S".to_owned(), "4".to_owned())];
+    let options = Options { vars, state: Some(state.path().to_owned()), ..Options::default() };
+    let mut runtime = Runtime::start(options).await;
+    let mut dice = fastrand::Rng::with_seed(10);
+    let cart = cart(Region::Enam, &mut dice);
+    let mut maker = Maker::new(&session(&mut dice));
+    maker.add("a");
+    let operator = Operator::of(&runtime);
+    let before = maker.digest();
+    operator.deliver(Region::Enam, &cart, &maker.frame()).await;
+    operator.arrived(Region::Enam, &cart, &before).await;
+    runtime.kill();
+    own(state.path(), slot(&cart), false);
+    runtime.restart().await;
+    maker.add("b");
+    operator.deliver(Region::Enam, &cart, &maker.frame()).await;
+    let letter = operator.dead_letter(&cart, DIES_MAX).await;
+    assert_eq!(operator.row(Region::Enam, &cart).await.expect("a row")["digest"], before, "still readable");
+    runtime.kill();
+    own(state.path(), slot(&cart), true);
+    runtime.restart().await;
+    let id = letter["id"].as_str().expect("an id").to_owned();
+    operator.post(&format!("/dead-letters/{id}/replay")).await.expect(202);
+    operator.arrived(Region::Enam, &cart, &maker.digest()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slot_moves_while_it_is_written_and_nothing_is_lost() {
+    const BUSY: usize = 6;
+    let operator = Operator::of(Runtime::shared().await);
+    let mut dice = fastrand::Rng::with_seed(11);
+    let first = cart(Region::Weur, &mut dice);
+    let mut carts = vec![first.clone()];
+    while carts.len() < 130 {
+        let another = cart(Region::Weur, &mut dice);
+        if slot(&another) == slot(&first) {
+            carts.push(another);
+        }
+    }
+    let mut still = Maker::new(&session(&mut dice));
+    still.add("still");
+    for cart in &carts[BUSY..] {
+        operator.deliver(Region::Weur, cart, &still.frame()).await;
+    }
+    operator.arrived(Region::Weur, carts.last().expect("carts"), &still.digest()).await;
+
+    let stop = Instant::now() + Duration::from_secs(12);
+    let mut writers = Vec::new();
+    for cart in &carts[..BUSY] {
+        let (operator, cart, owner) = (operator.clone(), cart.clone(), session(&mut dice));
+        writers.push(tokio::spawn(async move {
+            let mut maker = Maker::new(&owner);
+            while Instant::now() < stop {
+                // A delta each: one that is lost is missing in the end.
+                let delta = maker.add("busy");
+                let frame = Frame { state: delta.to_bytes(), ..maker.frame() };
+                operator.deliver(Region::Weur, &cart, &frame).await;
+                tokio::time::sleep(Duration::from_millis(60)).await;
+            }
+            (cart, maker)
+        }));
+    }
+    let slot = slot(&first);
+    let mut moves = 0;
+    while Instant::now() < stop {
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        let to = if moves % 2 == 0 { "STORE_WEUR_1" } else { "STORE_WEUR_0" };
+        let path = format!("/slots/{slot}/move?region=weur&to={to}");
+        while operator.post(&path).await.expect(200).json()["done"] != true {}
+        moves += 1;
+    }
+    operator
+        .post(&format!("/slots/{slot}/move?region=weur&to=STORE_ENAM_0"))
+        .await
+        .refused(422, "invalid_field");
+    let mut edits = 0;
+    for writer in writers {
+        let (cart, maker) = writer.await.expect("a writer");
+        operator.arrived(Region::Weur, &cart, &maker.digest()).await;
+        edits += maker.sequence;
+    }
+    for cart in &carts[BUSY..] {
+        operator.arrived(Region::Weur, cart, &still.digest()).await;
+    }
+    println!("slot {slot}: {} carts moved {moves} times during {edits} edits of {BUSY} of them", carts.len());
+    assert!(moves >= 4, "{moves}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn carts_are_listed_by_owner_and_by_time() {
+    let elsewhere = Operator::of(Runtime::shared().await);
+    let operator = Operator { near: Some("apac"), ..elsewhere.clone() };
+    let mut dice = fastrand::Rng::with_seed(12);
+    let (owner, other) = (session(&mut dice), session(&mut dice));
+    let (mut mine, mut theirs) = (Maker::new(&owner), Maker::new(&other));
+    mine.add("a");
+    mine.add("a");
+    mine.add("b");
+    theirs.add("c");
+    let carts: Vec<_> = (0..60).map(|_| cart(Region::Apac, &mut dice)).collect();
+    let foreign = cart(Region::Apac, &mut dice);
+    for cart in &carts {
+        operator.deliver(Region::Apac, cart, &mine.frame()).await;
+    }
+    operator.deliver(Region::Apac, &foreign, &theirs.frame()).await;
+    for cart in carts.iter().chain([&foreign]) {
+        operator.arrived_any(Region::Apac, cart).await;
+    }
+    let row = operator.row(Region::Apac, &carts[0]).await.expect("a row");
+    let since = row["updated_at"].as_str().expect("a time").to_owned();
+
+    let ask = format!("/carts?home=apac&owner={}", owner.as_str());
+    let first = operator.get(&ask).await.expect(200).json();
+    assert_eq!(first["carts"].as_array().map(Vec::len), Some(50));
+    let cursor = first["next_cursor"].as_str().expect("a further page");
+    let second = operator.get(&format!("{ask}&cursor={cursor}")).await.expect(200).json();
+    assert_eq!(second["next_cursor"], Value::Null);
+    let pages = [&first, &second].map(|page| page["carts"].as_array().expect("carts").clone()).concat();
+    let mut listed: Vec<_> = pages.iter().map(|cart| cart["cart_id"].as_str().expect("an id")).collect();
+    listed.sort_unstable();
+    let mut expected: Vec<_> = carts.iter().map(CartId::as_str).collect();
+    expected.sort_unstable();
+    assert_eq!(listed, expected);
+    assert_eq!((&pages[0]["quantity"], &pages[0]["lines"]), (&3.into(), &2.into()));
+    assert_eq!(pages[0]["digest"], mine.digest());
+    let source = &first["sources"][0];
+    assert_eq!((&source["home"], &source["store"]), (&"apac".into(), &"apac".into()));
+    assert_eq!(source["within_tolerance"], true);
+    // Without a home, of all.
+    let all = operator.get(&format!("/carts?owner={}", owner.as_str())).await.expect(200).json();
+    assert_eq!(all["carts"], first["carts"]);
+    assert_eq!(all["sources"].as_array().map(Vec::len), Some(3));
+    let there = elsewhere.get(&ask).await.expect(200).json();
+    assert_eq!(
+        there["sources"][0]["store"], "weur",
+        "the other store of these carts is nearer to western Europe"
+    );
+
+    let since = operator.get(&format!("/carts?home=apac&updated_since={since}")).await.expect(200).json();
+    assert!(since["carts"].as_array().is_some_and(|carts| !carts.is_empty()));
+    let abandoned =
+        operator.get(&format!("{ask}&updated_before=2020-01-01T00:00:00Z")).await.expect(200).json();
+    assert_eq!(abandoned["carts"].as_array().map(Vec::len), Some(0));
+    let later = operator.get("/carts?home=apac&updated_since=2999-01-01T00:00:00Z").await.expect(200).json();
+    assert_eq!(later["carts"].as_array().map(Vec::len), Some(0));
+    // No store has taken anything within no time at all, and the answer says so.
+    let strict = operator.get("/carts?home=apac&tolerance_ms=0").await.expect(200).json();
+    assert_eq!(strict["sources"][0]["within_tolerance"], false, "{strict}");
+    for (query, field) in [("owners=x", "owners"), ("tolerance_ms=x", "tolerance_ms"), ("home=mars", "home")]
+    {
+        let refused = operator.get(&format!("/carts?{query}")).await;
+        refused.clone().refused(422, "invalid_field");
+        assert!(refused.text().contains(field), "{}", refused.text());
+    }
+
+    // Erased, it says no more than that.
+    let gone = Frame { state: Cart::erased().to_bytes(), ..mine.frame() };
+    operator.deliver(Region::Apac, &carts[0], &gone).await;
+    let began = Instant::now();
+    while operator.row(Region::Apac, &carts[0]).await.expect("a row")["erased"] != true {
+        assert!(began.elapsed() < ARRIVES_MAX, "not erased");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    let listed = operator.get(&ask).await.expect(200).json();
+    assert!(!listed.to_string().contains(carts[0].as_str()), "no longer the owner's");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flush_writes_few_rows() {
+    let runtime = Runtime::start(Options::default()).await;
+    let operator = Operator::of(&runtime);
+    let mut dice = fastrand::Rng::with_seed(13);
+    let mut maker = Maker::new(&session(&mut dice));
+    maker.add("a");
+    // The first write gives the region its slots.
+    let warm = cart(Region::Weur, &mut dice);
+    operator.deliver(Region::Weur, &warm, &maker.frame()).await;
+    operator.arrived(Region::Weur, &warm, &maker.digest()).await;
+    // Not across a minute, where the entry of an index moves.
+    let second = now().0 / 1_000 % 60;
+    if second > 40 {
+        tokio::time::sleep(Duration::from_secs(61 - second)).await;
+    }
+    let cart = cart(Region::Weur, &mut dice);
+    let mut costs = Vec::new();
+    for sku in ["a", "b", "c"] {
+        let before = operator.rows_written().await;
+        maker.add(sku);
+        operator.deliver(Region::Weur, &cart, &maker.frame()).await;
+        operator.arrived(Region::Weur, &cart, &maker.digest()).await;
+        costs.push(operator.rows_written().await - before);
+    }
+    let before = operator.rows_written().await;
+    operator.deliver(Region::Weur, &cart, &maker.frame()).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    costs.push(operator.rows_written().await - before);
+    println!(
+        "rows written to D1: {} for a new cart, {} for a flush, {} for what is known",
+        costs[0], costs[1], costs[3]
+    );
+    assert_eq!(costs, [5, 2, 2, 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_operator_gets_in() {
+    let operator = Operator::of(Runtime::shared().await);
+    for token in ["", "forged"] {
+        let stranger = Operator { token: token.to_owned(), ..operator.clone() };
+        for path in ["/carts", "/regions", "/dead-letters"] {
+            stranger.get(path).await.refused(401, "operator_required");
+        }
+        stranger.post("/slots/0/move?to=STORE_WEUR_1").await.refused(401, "operator_required");
+    }
+    let regions = operator.regions().await;
+    let names: Vec<_> = regions.iter().map(|region| &region["region"]).collect();
+    assert_eq!(names, ["enam", "weur", "apac"]);
+    for region in &regions {
+        assert_eq!((&region["health"], &region["breaker"]), (&"ok".into(), &"closed".into()), "{region}");
+        assert!(region["backlog"]["messages"].is_u64() && region["lag_ms"].is_u64(), "{region}");
+    }
+}
+
+/// The way of a real cart: edited, stored in two regions, its object lost, given up when idle, back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cart_outlives_its_object_and_gives_up_its_storage_when_idle() {
+    const TWO_DAYS_MS: u64 = 2 * Millis::DAY;
+    let mut runtime = Runtime::start(Options::default()).await;
+    let operator = Operator::of(&runtime);
+    let shop = runtime.shop();
+    let session = shop.open().await;
+    let cart = CartId::try_from(session.cart_id.clone()).expect("an id");
+    shop.add(&session, "1095275", 2).await.expect(200);
+    let quantity = async || {
+        // Not so new that nobody else would be asked for it.
+        let call = shop.call(&session, Method::GET, "/v1/carts/current");
+        let view = Answer::of(call.header("Evercart-Clock-Skew-Ms", "120000")).await.expect(200).json();
+        (view["totals"]["quantity"].clone(), view["partial"].clone())
+    };
+    operator.arrived_any(Region::Weur, &cart).await;
+    shop.add(&session, "1095275", 1).await.expect(200);
+    let settled = async || {
+        let began = Instant::now();
+        loop {
+            let (here, there) =
+                (operator.row(Region::Weur, &cart).await, operator.row(Region::Enam, &cart).await);
+            if let (Some(here), Some(there)) = (&here, &there)
+                && here["digest"] == there["digest"]
+                && here["sequence"].as_u64() >= Some(2)
+            {
+                break;
+            }
+            assert!(began.elapsed() < ARRIVES_MAX, "{here:?} and {there:?}");
+            tokio::time::sleep(Duration::from_millis(150)).await;
+        }
+    };
+    settled().await;
+    runtime.wipe().await;
+    assert_eq!(quantity().await, (3.into(), false.into()), "from the store");
+    shop.add(&session, "1095275", 1).await.expect(200);
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    settled().await;
+
+    runtime.set("CLOCK_SKEW_MS", &TWO_DAYS_MS.to_string());
+    runtime.restart().await;
+    assert_eq!(operator.row(Region::Weur, &cart).await.expect("a row")["resident"], true);
+    Answer::of(shop.request(Method::GET, "/cdn-cgi/local/scheduled")).await.expect(200);
+    assert_eq!(operator.row(Region::Weur, &cart).await.expect("a row")["resident"], false);
+    runtime.set("CLOCK_SKEW_MS", "0");
+    runtime.restart().await;
+    assert_eq!(quantity().await, (4.into(), false.into()), "it is back");
+}
+
+// Frames.
+
+/// A replica, as far as it makes frames. Not the home, so that a receipt for it wakes no real one.
+struct Maker {
+    cart: Cart,
+    ties: Ties,
+    sequence: u64,
+    actor: Actor,
+}
+
+impl Maker {
+    fn new(owner: &SessionId) -> Self {
+        let mut ties = Ties::new(Millis(1_795_316_400_000));
+        ties.owner = Some(owner.clone());
+        Self { cart: Cart::default(), ties, sequence: 0, actor: Actor::mint(now().day(), 7) }
+    }
+
+    /// One more of a product: the delta.
+    fn add(&mut self, sku: &str) -> Cart {
+        self.sequence += 1;
+        let key = LineKey::new(sku, None, None).expect("a key");
+        let change = Change::Add { key, details: None, quantity: 1, at: Location::Cart };
+        let dot = Dot::new(self.actor, self.sequence);
+        let scope = CartId::mint(Region::Weur, [0; 15]).scope();
+        let delta = self.cart.change(&change, Stamp { dot, time: HybridTime::at(now()), scope });
+        self.cart.join(&delta);
+        delta
+    }
+
+    fn frame(&self) -> Frame {
+        Frame {
+            from: Holder::Replica(Region::Oc),
+            incarnation: 1,
+            to: 0,
+            base: 0,
+            sequence: self.sequence,
+            digest: frame::digest(&self.cart, &self.ties),
+            joined: true,
+            pull: false,
+            ties: Some(self.ties.clone()),
+            state: self.cart.to_bytes(),
+        }
+    }
+
+    fn digest(&self) -> String {
+        hex(&frame::digest(&self.cart, &self.ties))
+    }
+
+    /// So many edits, each as its delta or as all there is, and the digest after it.
+    fn edits(mut self, count: usize) -> Vec<(Frame, String)> {
+        let edit = |n| {
+            let delta = self.add(["a", "b", "c"][n % 3]);
+            let state = if n % 2 == 0 { delta } else { self.cart.clone() };
+            (Frame { state: state.to_bytes(), ..self.frame() }, self.digest())
+        };
+        (0..count).map(edit).collect()
+    }
+}
+
+fn digest_of((_, digest): &(Frame, String)) -> String {
+    digest.clone()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn cart(home: Region, dice: &mut fastrand::Rng) -> CartId {
+    CartId::mint(home, std::array::from_fn(|_| dice.u8(..)))
+}
+
+fn session(dice: &mut fastrand::Rng) -> SessionId {
+    SessionId::mint(std::array::from_fn(|_| dice.u8(..)))
+}
+
+fn slot(cart: &CartId) -> u32 {
+    cart.scope().0 >> 22
+}
+
+/// Gives a slot to, or takes it from, the databases that had it: in the files of a runtime at rest.
+fn own(state: &std::path::Path, slot: u32, owned: bool) {
+    let script = "import glob, sqlite3, sys
+for file in glob.glob(sys.argv[1] + '/v3/d1/*/*.sqlite'):
+    db = sqlite3.connect(file)
+    if db.execute(\"SELECT 1 FROM sqlite_master WHERE name = 'slots'\").fetchone():
+        db.execute('UPDATE slots SET owned = ? WHERE slot = ?', (int(sys.argv[3]), int(sys.argv[2])))
+        db.commit()
+    db.close()";
+    let done = Command::new("python3")
+        .args(["-c", script])
+        .arg(state)
+        .args([slot.to_string(), u8::from(owned).to_string()])
+        .status();
+    assert!(done.is_ok_and(|status| status.success()), "the files of the databases could not be changed");
+}
