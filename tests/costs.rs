@@ -10,9 +10,10 @@ use cart_core::id::{Actor, CartId};
 use cart_core::line::{LineKey, Location};
 use cart_core::sync::{Device, SyncRequest, SyncResponse};
 use cart_core::time::Millis;
-use harness::{Answer, Options, Runtime, Session, Shop};
+use harness::{Answer, Operator, Options, Runtime, Session, Shop};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 
 /// Products that have a price.
 const SKUS: [&str; 3] = ["1095275", "1082185", "1029743"];
@@ -30,10 +31,22 @@ const EDIT: Rows = (1, 1);
 /// The first edit: it looks for the row, makes the table (two rows of the schema), and writes it.
 const FIRST_EDIT: Rows = (2, 3);
 
+/// One region without a store: what the edits themselves cost.
+fn without_stores() -> Options {
+    let regions = r#"[{"region": "weur", "latitude": 50.1, "longitude": 8.7}]"#;
+    Options { vars: vec![("REGIONS".to_owned(), regions.to_owned())], ..Options::default() }
+}
+
+/// A runtime without stores that the tests share.
+async fn alone() -> &'static Runtime {
+    static ALONE: OnceCell<Runtime> = OnceCell::const_new();
+    ALONE.get_or_init(|| Runtime::start(without_stores())).await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_edit_writes_a_row_and_a_burst_one_more_each_64_edits() {
     const BURST: usize = 201;
-    let buyer = Buyer::new(&Runtime::shared().await.shop()).await;
+    let buyer = Buyer::new(&alone().await.shop()).await;
     let mut costs = Vec::new();
     for _ in 0..BURST {
         costs.push(buyer.add(SKUS[0]).await.rows());
@@ -57,7 +70,7 @@ async fn an_edit_writes_a_row_and_a_burst_one_more_each_64_edits() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_kind_of_edit_writes_one_row() {
-    let buyer = Buyer::new(&Runtime::shared().await.shop()).await;
+    let buyer = Buyer::new(&alone().await.shop()).await;
     buyer.add(SKUS[0]).await;
     let line = line_id(SKUS[0]);
     let at_line = format!("/lines/{line}");
@@ -94,7 +107,7 @@ async fn every_kind_of_edit_writes_one_row() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_changes_nothing_writes_nothing() {
-    let buyer = Buyer::new(&Runtime::shared().await.shop()).await;
+    let buyer = Buyer::new(&alone().await.shop()).await;
     let keyed =
         |body: Value| buyer.call(Method::POST, "/lines").header("Idempotency-Key", "the-key").json(&body);
     let body = json!({"sku": SKUS[0], "quantity": 9_000});
@@ -177,7 +190,7 @@ async fn what_changes_nothing_writes_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cart_that_was_never_written_stays_so() {
-    let buyer = Buyer::new(&Runtime::shared().await.shop()).await;
+    let buyer = Buyer::new(&alone().await.shop()).await;
     let first = buyer.view().await;
     assert_eq!(first.rows_since_wake(), NOTHING);
     Answer::of(buyer.call(Method::DELETE, &format!("/lines/{}", line_id(SKUS[0]))))
@@ -192,7 +205,7 @@ async fn a_cart_that_was_never_written_stays_so() {
 /// does the same.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lone_call_wakes_the_object_with_one_row() {
-    let mut runtime = Runtime::start(Options::default()).await;
+    let mut runtime = Runtime::start(without_stores()).await;
     let buyer = Buyer::new(&runtime.shop()).await;
     let unwritten = Buyer::new(&runtime.shop()).await;
     buyer.add(SKUS[0]).await;
@@ -227,10 +240,49 @@ async fn a_lone_call_wakes_the_object_with_one_row() {
     assert!(read + written <= 4);
 }
 
-/// The only edit with an alarm: one of a guest's cart that was merged goes on to the user's cart by itself.
+/// With stores a quiet moment after edits costs an alarm, and one row for the receipts of both stores, however
+/// many edits it was; each store two rows: the cart's and how fresh the store is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flush_to_the_stores_costs_two_rows_here_and_two_in_each() {
+    let runtime = Runtime::start(Options::default()).await;
+    let (operator, buyer) = (Operator::of(&runtime), Buyer::new(&runtime.shop()).await);
+    let quiet = async || {
+        let mut before = None;
+        loop {
+            tokio::time::sleep(Duration::from_millis(2_500)).await;
+            let now = (buyer.view().await.rows_since_wake(), operator.rows_written().await);
+            if before == Some(now) {
+                return now;
+            }
+            before = Some(now);
+        }
+    };
+    buyer.add(SKUS[0]).await;
+    let first = quiet().await;
+    // Not across a minute, where an entry of an index moves in the store.
+    let second = now().0 / 1_000 % 60;
+    if second > 40 {
+        tokio::time::sleep(Duration::from_secs(61 - second)).await;
+        buyer.add(SKUS[0]).await;
+    }
+    let mut costs = Vec::new();
+    for edits in [1, 5] {
+        let before = quiet().await;
+        let body: Vec<Value> = (0..edits).map(|_| json!({"op": "add", "sku": SKUS[1]})).collect();
+        let body = json!({ "commands": body });
+        Answer::of(buyer.call(Method::POST, "/commands").json(&body)).await.expect(200);
+        let after = quiet().await;
+        costs.push((minus(after.0, before.0), after.1 - before.1));
+    }
+    println!("the first edit with its flush: {first:?}; a later one: {:?}", costs[0]);
+    // Written: the edit, the alarm, the receipts. Read: to write, and by the alarm.
+    assert_eq!(costs, [((3, 3), 4); 2]);
+}
+
+/// The only edit with an alarm where there are no stores: one of a guest's cart that was merged goes on to the user's cart by itself.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_edit_of_a_merged_cart_costs_its_alarm_too() {
-    let shop = Runtime::shared().await.shop();
+    let shop = alone().await.shop();
     let (user, guest) = (Buyer::new(&shop).await, Buyer::new(&shop).await);
     user.add(SKUS[0]).await;
     guest.add(SKUS[0]).await;
@@ -256,7 +308,7 @@ async fn an_edit_of_a_merged_cart_costs_its_alarm_too() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sync_of_one_edit_is_small() {
-    let buyer = Buyer::new(&Runtime::shared().await.shop()).await;
+    let buyer = Buyer::new(&alone().await.shop()).await;
     let lease = buyer.lease().await;
     let mut device = buyer.device(&lease);
     for (name, bytes_max) in [("first edit of a cart", 96), ("second edit", 128), ("third edit", 128)] {

@@ -373,6 +373,11 @@ impl Replica {
         }
     }
 
+    /// Whether somebody was told who has not acknowledged it yet.
+    pub(super) fn awaits_receipts(&self) -> bool {
+        self.pace.values().any(|pace| pace.told.is_some())
+    }
+
     /// When the next holder is due.
     pub(super) fn link_due(&self) -> Option<Millis> {
         self.pace.values().filter(|pace| pace.told.is_none()).map(|pace| pace.due).min()

@@ -137,7 +137,7 @@ impl Replica {
         let mut effects = Vec::new();
         // What others say is kept where a replica is, not wherever somebody asked for the cart.
         let heard = matches!(input, Input::Frame { .. } | Input::Receipts { .. });
-        let fresh = matches!(input, Input::Fresh);
+        let (fresh, receipts) = (matches!(input, Input::Fresh), matches!(input, Input::Receipts { .. }));
         let reply = match (self.admits(caller, &input), self.elsewhere(caller, &input, now)) {
             (Ok(()), Some(elsewhere)) => Ok(elsewhere),
             (Ok(()), None) => self.decide(caller, input, now, &mut effects),
@@ -161,7 +161,10 @@ impl Replica {
         if reply.is_ok() && kept {
             self.arm(now, &mut effects);
         }
-        if self.book != before && kept {
+        // Who has acknowledged is written with the last who was told: until then it costs no row.
+        let awaits = receipts && self.awaits_receipts();
+        let links_only = || Book { links: before.links.clone(), ..self.book.clone() } == before;
+        if self.book != before && kept && !(awaits && links_only()) {
             effects.insert(0, Effect::Put(self.row()));
             self.stored = true;
         }
