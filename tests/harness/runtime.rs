@@ -104,6 +104,11 @@ impl Runtime {
         self.port
     }
 
+    /// Where its state is.
+    pub fn state(&self) -> &Path {
+        &self.state
+    }
+
     /// The process group, while there is one.
     pub fn group(&self) -> Option<i32> {
         self.child.as_ref().map(|child| child.id() as i32)
