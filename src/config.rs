@@ -6,7 +6,7 @@ use cart_core::id::Region;
 use cart_core::idem::Ledger;
 use cart_core::limits::Limits;
 use cart_core::regions::Regions;
-use cart_core::session::Signer;
+use cart_core::session::{SLIDE_MS, Signer};
 use worker::Env;
 
 use crate::error::Problem;
@@ -26,6 +26,8 @@ pub struct Config {
     pub peers: Vec<(Region, String)>,
     /// Moves the clock of this process, in development.
     pub skew_ms: i64,
+    /// How old a token may be before it is renewed on the way, in milliseconds.
+    pub slide_ms: u64,
     /// What signs tokens and contexts.
     pub signer: Signer,
     /// Origins allowed in production.
@@ -61,6 +63,7 @@ impl Config {
                 .and_then(|text| text.parse().ok())
                 .filter(|_| development)
                 .unwrap_or_default(),
+            slide_ms: number("SESSION_SLIDE_MS").filter(|_| development).map_or(SLIDE_MS, u64::from),
             signer: Signer::new(secret.as_bytes())
                 .ok_or_else(|| Problem::misconfigured("set the secret TOKEN_SECRET to 32 bytes or more"))?,
             origins: text("ALLOWED_ORIGINS")

@@ -6,7 +6,7 @@ use std::cell::Cell;
 use cart_core::breaker::Circuit;
 use cart_core::id::{CartId, IdempotencyKey, Region, SessionId};
 use cart_core::replica::Caller;
-use cart_core::session::{SLIDE_MS, Session, TokenFault};
+use cart_core::session::{Session, TokenFault};
 use cart_core::time::Millis;
 use worker::{Headers, Request};
 
@@ -76,7 +76,7 @@ impl Visitor {
         let Some(token) = self.token(headers)? else { return Ok(()) };
         let session = config.signer.session(&token, self.now).map_err(fault)?;
         // The token stays as it came for this request: dots are derived from its day.
-        self.issue = self.now > session.issued.plus(SLIDE_MS);
+        self.issue = self.now > session.issued.plus(config.slide_ms);
         self.travels = self.issue;
         self.session = Some(session);
         Ok(())
@@ -220,14 +220,20 @@ fn named_region(headers: &Headers, config: &Config) -> Result<Option<Region>, Pr
     })
 }
 
-/// The region nearest to where the platform says that the request comes from.
+/// The region nearest to where the platform says that the request comes from, in development the caller.
 fn nearest(request: &Request, config: &Config) -> Result<Region, Problem> {
     let cf = js_sys::Reflect::get(request.inner(), &"cf".into()).unwrap_or_default();
+    let number = |text: &str| Some(js_sys::parse_float(text)).filter(|it| it.is_finite());
     let degrees = |name: &str| {
         let value = js_sys::Reflect::get(&cf, &name.into()).ok()?;
-        value.as_f64().or_else(|| Some(js_sys::parse_float(&value.as_string()?))).filter(|it| it.is_finite())
+        value.as_f64().or_else(|| number(&value.as_string()?))
     };
-    let near = match (degrees("latitude"), degrees("longitude")) {
+    let place = request.headers().get("Evercart-Place").ok().flatten().filter(|_| config.development);
+    let (latitude, longitude) = match place.as_deref().and_then(|place| place.split_once(',')) {
+        Some((latitude, longitude)) => (number(latitude), number(longitude)),
+        None => (degrees("latitude"), degrees("longitude")),
+    };
+    let near = match (latitude, longitude) {
         (Some(latitude), Some(longitude)) => config.regions.nearest(latitude, longitude).first().copied(),
         _ => config.regions.places.first().map(|place| place.region),
     };

@@ -1,5 +1,6 @@
 //! Answers: the view of a cart with its headers, and what every answer carries.
 
+use base64ct::{Base64Unpadded, Encoding as _};
 use cart_core::cart::Cart;
 use cart_core::id::{CartId, Region};
 use cart_core::replica::{Reply, seen_of};
@@ -115,6 +116,11 @@ pub fn replica_headers(response: &Response, reply: &Reply, head: &Head, config: 
         set.put("Evercart-Rows", &format!("read={} written={}", now.read, now.written));
         set.put("Evercart-Rows-Since-Wake", &format!("read={} written={}", all.read, all.written));
     }
+}
+
+/// In development, the whole state that an answer is of: what an account of edits needs to know of what they saw.
+pub fn state_header(response: &Response, reply: &Reply) {
+    Setter(response.headers()).put("Evercart-State", &Base64Unpadded::encode_string(&reply.cart));
 }
 
 /// What every answer carries.
