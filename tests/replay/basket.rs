@@ -1,7 +1,7 @@
 //! The households' baskets of `data/baskets.csv.gz`, in the order of time, and the catalog's products.
 //! The rows are dirty as they came; what is wrong with one is said here, and what must be answered to it.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
@@ -9,9 +9,21 @@ use std::path::Path;
 use cart_core::limits::Limits;
 use flate2::read::GzDecoder;
 
-/// What a household bought at once.
+use crate::way::REGIONS;
+
+/// The most baskets in one cart that travels.
+const TRIPS_MAX: usize = 10;
+
+/// What is played with one cart: a household's basket, or, where carts travel, some of its baskets on end.
 pub struct Basket {
     pub name: String,
+    pub trips: Vec<Trip>,
+}
+
+/// What a household bought at once, in one store.
+pub struct Trip {
+    /// The region of the store.
+    pub region: usize,
     pub rows: Vec<Row>,
 }
 
@@ -24,24 +36,75 @@ pub struct Row {
     pub known: bool,
 }
 
-/// Reads the first baskets, all if `count` is `None`.
+/// Reads the first baskets, all if `count` is `None`, each for a cart of its own.
 pub fn read(data: &Path, count: Option<usize>) -> Result<Vec<Basket>, String> {
+    let bought = read_bought(data, count)?;
+    Ok(bought.into_iter().map(|Bought { name, trip, .. }| Basket { name, trips: vec![trip] }).collect())
+}
+
+/// Reads about so many baskets, all if `count` is `None`, household by household: some baskets of a household
+/// on end are one cart, which comes to the regions of their stores.
+pub fn read_travelling(data: &Path, count: Option<usize>) -> Result<Vec<Basket>, String> {
+    let mut households: BTreeMap<usize, Vec<Bought>> = BTreeMap::new();
+    let mut order: HashMap<String, usize> = HashMap::new();
+    for bought in read_bought(data, None)? {
+        let next = order.len();
+        let place = *order.entry(bought.household.clone()).or_insert(next);
+        households.entry(place).or_default().push(bought);
+    }
+    let (mut carts, mut baskets) = (Vec::new(), 0);
+    for bought in households.into_values() {
+        let mut bought = bought.into_iter().peekable();
+        while let Some(first) = bought.peek() {
+            if count.is_some_and(|count| baskets >= count) {
+                return Ok(carts);
+            }
+            let name = first.name.clone();
+            let trips: Vec<Trip> = bought.by_ref().take(TRIPS_MAX).map(|bought| bought.trip).collect();
+            baskets += trips.len();
+            carts.push(Basket { name, trips });
+        }
+    }
+    Ok(carts)
+}
+
+/// A basket as it stands in the data.
+struct Bought {
+    name: String,
+    household: String,
+    trip: Trip,
+}
+
+fn read_bought(data: &Path, count: Option<usize>) -> Result<Vec<Bought>, String> {
     let known: HashSet<String> =
         lines(&data.join("products.csv.gz"))?.iter().map(|line| field(line, 0).to_owned()).collect();
-    let mut baskets: Vec<Basket> = Vec::new();
+    let mut all: Vec<Bought> = Vec::new();
     for line in lines(&data.join("baskets.csv.gz"))? {
         let (name, sku) = (field(&line, 3), field(&line, 4));
-        let quantity = field(&line, 5).parse().map_err(|_| format!("no quantity in {line:?}"))?;
-        if baskets.last().is_none_or(|last| last.name != name) {
-            if count.is_some_and(|count| baskets.len() == count) {
+        let number = |at| field(&line, at).parse::<i64>().map_err(|_| format!("no number in {line:?}"));
+        if all.last().is_none_or(|last| last.name != name) {
+            if count.is_some_and(|count| all.len() == count) {
                 break;
             }
-            baskets.push(Basket { name: name.to_owned(), rows: Vec::new() });
+            let trip = Trip { region: region_of(number(2)?.unsigned_abs()), rows: Vec::new() };
+            all.push(Bought { name: name.to_owned(), household: field(&line, 1).to_owned(), trip });
         }
-        let row = Row { sku: sku.to_owned(), quantity, known: known.contains(sku) };
-        baskets.last_mut().expect("just pushed").rows.push(row);
+        let row = Row { sku: sku.to_owned(), quantity: number(5)?, known: known.contains(sku) };
+        all.last_mut().expect("just pushed").trip.rows.push(row);
     }
-    Ok(baskets)
+    Ok(all)
+}
+
+/// The region of a store: always the same, and of all stores about as many in each.
+fn region_of(store: u64) -> usize {
+    let mixed = store.wrapping_mul(2_654_435_761) % (1 << 32) >> 16;
+    (mixed % REGIONS.len() as u64) as usize
+}
+
+impl Basket {
+    pub fn rows(&self) -> impl Iterator<Item = &Row> {
+        self.trips.iter().flat_map(|trip| &trip.rows)
+    }
 }
 
 impl Row {
