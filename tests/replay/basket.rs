@@ -1,12 +1,13 @@
 //! The households' baskets of `data/baskets.csv.gz`, in the order of time, and the catalog's products.
 //! The rows are dirty as they came; what is wrong with one is said here, and what must be answered to it.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 
 use cart_core::limits::Limits;
+use fastrand::Rng;
 use flate2::read::GzDecoder;
 
 use crate::way::REGIONS;
@@ -22,7 +23,7 @@ pub struct Basket {
 
 /// What a household bought at once, in one store.
 pub struct Trip {
-    /// The region of the store.
+    /// The region of the store, by its number.
     pub region: usize,
     pub rows: Vec<Row>,
 }
@@ -43,18 +44,23 @@ pub fn read(data: &Path, count: Option<usize>) -> Result<Vec<Basket>, String> {
 }
 
 /// Reads about so many baskets, all if `count` is `None`, household by household: some baskets of a household
-/// on end are one cart, which comes to the regions of their stores.
-pub fn read_travelling(data: &Path, count: Option<usize>) -> Result<Vec<Basket>, String> {
-    let mut households: BTreeMap<usize, Vec<Bought>> = BTreeMap::new();
+/// on end are one cart, which comes to the regions of their stores. Which households is by the seed: the first
+/// ones in the data are those that come every day, mostly to one store.
+pub fn read_travelling(data: &Path, count: Option<usize>, seed: u64) -> Result<Vec<Basket>, String> {
     let mut order: HashMap<String, usize> = HashMap::new();
+    let mut households: Vec<Household> = Vec::new();
     for bought in read_bought(data, None)? {
         let next = order.len();
         let place = *order.entry(bought.household.clone()).or_insert(next);
-        households.entry(place).or_default().push(bought);
+        if place == next {
+            households.push(Household::default());
+        }
+        households[place].take(bought, place);
     }
+    Rng::with_seed(seed).shuffle(&mut households);
     let (mut carts, mut baskets) = (Vec::new(), 0);
-    for bought in households.into_values() {
-        let mut bought = bought.into_iter().peekable();
+    for household in households {
+        let mut bought = household.bought.into_iter().peekable();
         while let Some(first) = bought.peek() {
             if count.is_some_and(|count| baskets >= count) {
                 return Ok(carts);
@@ -72,7 +78,28 @@ pub fn read_travelling(data: &Path, count: Option<usize>) -> Result<Vec<Basket>,
 struct Bought {
     name: String,
     household: String,
+    store: String,
     trip: Trip,
+}
+
+/// A household's baskets, and its stores in the order in which it came to them.
+#[derive(Default)]
+struct Household {
+    bought: Vec<Bought>,
+    stores: Vec<String>,
+}
+
+impl Household {
+    /// Its first store is in a region that changes from household to household, the next store in the next.
+    fn take(&mut self, mut bought: Bought, number: usize) {
+        let known = self.stores.iter().position(|store| *store == bought.store);
+        let store = known.unwrap_or(self.stores.len());
+        if known.is_none() {
+            self.stores.push(bought.store.clone());
+        }
+        bought.trip.region = (number + store) % REGIONS.len();
+        self.bought.push(bought);
+    }
 }
 
 fn read_bought(data: &Path, count: Option<usize>) -> Result<Vec<Bought>, String> {
@@ -81,24 +108,19 @@ fn read_bought(data: &Path, count: Option<usize>) -> Result<Vec<Bought>, String>
     let mut all: Vec<Bought> = Vec::new();
     for line in lines(&data.join("baskets.csv.gz"))? {
         let (name, sku) = (field(&line, 3), field(&line, 4));
-        let number = |at| field(&line, at).parse::<i64>().map_err(|_| format!("no number in {line:?}"));
+        let quantity = field(&line, 5).parse().map_err(|_| format!("no quantity in {line:?}"))?;
         if all.last().is_none_or(|last| last.name != name) {
             if count.is_some_and(|count| all.len() == count) {
                 break;
             }
-            let trip = Trip { region: region_of(number(2)?.unsigned_abs()), rows: Vec::new() };
-            all.push(Bought { name: name.to_owned(), household: field(&line, 1).to_owned(), trip });
+            let [household, store] = [1, 2].map(|at| field(&line, at).to_owned());
+            let trip = Trip { region: 0, rows: Vec::new() };
+            all.push(Bought { name: name.to_owned(), household, store, trip });
         }
-        let row = Row { sku: sku.to_owned(), quantity: number(5)?, known: known.contains(sku) };
+        let row = Row { sku: sku.to_owned(), quantity, known: known.contains(sku) };
         all.last_mut().expect("just pushed").trip.rows.push(row);
     }
     Ok(all)
-}
-
-/// The region of a store: always the same, and of all stores about as many in each.
-fn region_of(store: u64) -> usize {
-    let mixed = store.wrapping_mul(2_654_435_761) % (1 << 32) >> 16;
-    (mixed % REGIONS.len() as u64) as usize
 }
 
 impl Basket {

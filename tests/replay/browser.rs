@@ -94,7 +94,7 @@ impl Browser {
             }
             self.visit(VecDeque::from(steps)).await;
         }
-        self.measure.travels.join(self.way.travels);
+        self.measure.travels.join(self.way.travels());
         (self.record, self.measure)
     }
 
@@ -109,7 +109,7 @@ impl Browser {
             }
             // The answer to the last edit did not arrive there; it is sent again here.
             1 if !self.applied.is_empty() => {
-                self.way.travels.retries += 1;
+                self.way.note(|travels| travels.retries += 1);
                 let last = self.applied.last().cloned();
                 self.send_again(last).await;
             }

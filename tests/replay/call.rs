@@ -220,12 +220,6 @@ impl Heard {
         }
     }
 
-    /// Whether it says that it may be behind what the session has been shown.
-    pub fn partial(&self) -> bool {
-        let body: Value = serde_json::from_slice(&self.answer.bytes).unwrap_or_default();
-        body["partial"] == true
-    }
-
     /// The code of a refusal.
     pub fn code(&self) -> String {
         let body: Value = serde_json::from_slice(&self.answer.bytes).unwrap_or_default();

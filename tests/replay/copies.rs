@@ -17,6 +17,8 @@ use crate::way::{REGIONS, Way};
 const QUIET: Duration = Duration::from_secs(6);
 /// How often it is looked at: an object that is not asked for ten seconds sleeps, and forgets what it counted.
 const LOOK_EVERY: Duration = Duration::from_millis(1_500);
+/// The same until all have been found equal.
+const LOOK_FIRST: Duration = Duration::from_millis(100);
 /// How long it may take.
 const QUIET_MAX: Duration = Duration::from_secs(90);
 
@@ -79,7 +81,7 @@ pub async fn when_quiet(world: &World) -> Result<(Vec<Copy>, Carried), String> {
                 Carried { replicas: copies.len(), edits: 0, frames, rows: world.rows.total(), equal_ms };
             return Ok((copies, carried));
         }
-        tokio::time::sleep(LOOK_EVERY).await;
+        tokio::time::sleep(if equal_ms.is_some() { LOOK_EVERY } else { LOOK_FIRST }).await;
     }
 }
 

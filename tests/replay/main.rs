@@ -60,7 +60,7 @@ async fn replay() -> Result<Run, String> {
     let options = Options::read()?;
     let data = root().join("data");
     let baskets = match options.regions {
-        true => basket::read_travelling(&data, options.baskets)?,
+        true => basket::read_travelling(&data, options.baskets, options.seed)?,
         false => basket::read(&data, options.baskets)?,
     };
     let served = Served::start(&options).await;
@@ -78,6 +78,8 @@ async fn replay() -> Result<Run, String> {
     let mut run =
         play_all(&shops, baskets, &options, &trace).await.map_err(|error| format!("the trace: {error}"))?;
     run.account = account(&trace)?;
+    let log = trace.with_extension("log");
+    fs::write(&log, served.log()).map_err(|error| format!("{}: {error}", log.display()))?;
     report::write(&run, &options)?;
     println!("{}", report::summary(&run));
     println!("replay: {}", shown(&options.report.join(report::name(&options)).with_extension("md")));
@@ -109,6 +111,17 @@ impl Served {
             ..RegionsOptions::default()
         };
         Self::Regions(Regions::start(&REGIONS, served).await)
+    }
+
+    /// What the runtimes have printed: their complaints.
+    fn log(&self) -> String {
+        match self {
+            Self::Url(_) => String::new(),
+            Self::Here(runtime) => runtime.log(),
+            Self::Regions(regions) => {
+                REGIONS.map(|name| format!("{name}:\n{}", regions.runtime(name).log())).concat()
+            }
+        }
     }
 
     fn shops(&self) -> Shops {

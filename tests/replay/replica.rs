@@ -103,7 +103,7 @@ impl Replica {
             }
             self.visit(steps).await;
         }
-        self.measure.travels.join(self.way.travels);
+        self.measure.travels.join(self.way.travels());
         self
     }
 

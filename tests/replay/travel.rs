@@ -10,7 +10,6 @@ use crate::way::REGIONS;
 
 /// The carts that were in so many regions.
 pub struct Group<'a> {
-    pub regions: usize,
     pub carts: Vec<&'a Carried>,
 }
 
@@ -30,7 +29,7 @@ impl<'a> Group<'a> {
     /// Groups by the number of regions, from one.
     pub fn all(carried: &'a [Carried]) -> Vec<Self> {
         let of = |regions| carried.iter().filter(move |cart| cart.replicas == regions).collect();
-        (1..=REGIONS.len()).map(|regions| Group { regions, carts: of(regions) }).collect()
+        (1..=REGIONS.len()).map(|regions| Group { carts: of(regions) }).collect()
     }
 
     pub fn sum(&self, of: fn(&Carried) -> u64) -> u64 {
@@ -65,7 +64,10 @@ pub fn head(run: &Run, options: &Options) -> String {
          its store: a device that comes to another region brings the session's token of the one before, is served \
          there, and has it renewed. Each cart is {edited}\n\n\
          The devices came to another region {arrivals} times: {renewals} times their token had to be renewed \
-         first, {retries} times the last edit was sent once more, since its answer had been lost. {at_once} carts \
+         first, {retries} times the last edit was sent once more, since its answer had been lost. Of all answers \
+         {elsewhere} came from another region than the shopper's, and {partial} said that they might be behind what \
+         the session had been shown; {unmoved} of those that came from the shopper's region left the token with \
+         another. {at_once} carts \
          at a time, on a machine with {cores} cores that runs client and regions.\n",
         written = written("replay-regions", options),
         baskets = grouped(run.baskets as u64),
@@ -74,6 +76,9 @@ pub fn head(run: &Run, options: &Options) -> String {
         arrivals = grouped(travels.arrivals),
         renewals = grouped(travels.renewals),
         retries = grouped(travels.retries),
+        elsewhere = grouped(travels.elsewhere),
+        partial = grouped(travels.partial),
+        unmoved = grouped(travels.unmoved),
         at_once = options.at_once,
         cores = std::thread::available_parallelism().map_or(0, usize::from),
     )
@@ -90,7 +95,7 @@ pub fn carrying(run: &Run) -> String {
          by sync several go in one call.\n\n\
          | carts that were in | one region | two | three | all |\n|---|---:|---:|---:|---:|\n",
     );
-    let all = Group { regions: 0, carts: run.carried.iter().collect() };
+    let all = Group { carts: run.carried.iter().collect() };
     let columns: Vec<&Group<'_>> = groups.iter().chain([&all]).collect();
     let mut line = |what: &str, of: &dyn Fn(&Group<'_>) -> String| {
         let cells: Vec<String> = columns.iter().map(|group| of(group)).collect();
@@ -112,7 +117,7 @@ pub fn carrying(run: &Run) -> String {
     line("ms until all were equal, 99 of 100", &|group| format!("{:.0}", group.equal_ms(0.99)));
     out.push_str(
         "\nThe time until all were equal is from the last answer to a device until a look found the same bytes in all \
-         regions; between two looks is a second and a half.\n",
+         regions; between two looks is a tenth of a second and their time.\n",
     );
     out
 }

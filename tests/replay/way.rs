@@ -52,7 +52,7 @@ pub struct Way {
     session: Mutex<Session>,
     /// Rows of the cart's objects, which all devices of a basket count together.
     rows: Arc<RowsOf>,
-    pub travels: Travels,
+    travels: Mutex<Travels>,
 }
 
 /// What became of a device's journeys.
@@ -64,6 +64,12 @@ pub struct Travels {
     pub renewals: u64,
     /// Edits that were sent again in the region it came to.
     pub retries: u64,
+    /// Answers that came from another region than that where the device was.
+    pub elsewhere: u64,
+    /// Answers that said that they might be behind what the session had been shown.
+    pub partial: u64,
+    /// Answers of the device's region that left its token with another, and were not partial.
+    pub unmoved: u64,
 }
 
 impl Travels {
@@ -71,12 +77,15 @@ impl Travels {
         self.arrivals += more.arrivals;
         self.renewals += more.renewals;
         self.retries += more.retries;
+        self.elsewhere += more.elsewhere;
+        self.partial += more.partial;
+        self.unmoved += more.unmoved;
     }
 }
 
 impl Way {
     pub fn new(shops: Shops, session: Session, rows: Arc<RowsOf>, at: usize) -> Self {
-        Self { shops, at, session: Mutex::new(session), rows, travels: Travels::default() }
+        Self { shops, at, session: Mutex::new(session), rows, travels: Mutex::default() }
     }
 
     pub fn shop(&self) -> &Shop {
@@ -105,8 +114,17 @@ impl Way {
     pub fn go(&mut self, region: usize) -> bool {
         let other = self.are_regions() && self.at != region;
         self.at = region;
-        self.travels.arrivals += u64::from(other);
+        self.note(|travels| travels.arrivals += u64::from(other));
         other
+    }
+
+    /// What has become of the device's journeys.
+    pub fn travels(&self) -> Travels {
+        *self.travels.lock().expect("the travels")
+    }
+
+    pub fn note(&self, note: impl FnOnce(&mut Travels)) {
+        note(&mut self.travels.lock().expect("the travels"));
     }
 
     /// Renews the token, as who has been idle for long must.
@@ -116,7 +134,7 @@ impl Way {
         let body: Value = serde_json::from_slice(&answer.bytes).unwrap_or_default();
         let token = body["token"].as_str().ok_or_else(|| format!("no renewal: {}", answer.text()))?;
         self.session.lock().expect("the session").token = token.to_owned();
-        self.travels.renewals += 1;
+        self.note(|travels| travels.renewals += 1);
         Ok(())
     }
 
@@ -132,5 +150,22 @@ impl Way {
             }
         }
         self.rows.hear(answer);
+        if self.are_regions() {
+            let here = REGIONS[self.at];
+            let elsewhere = answer.header("evercart-region") != here;
+            let partial = !elsewhere && is_partial(answer);
+            let unmoved = answer.status.is_success() && !elsewhere && !partial;
+            let unmoved = unmoved && session.said().region.name() != here;
+            self.note(|travels| {
+                travels.elsewhere += u64::from(elsewhere);
+                travels.partial += u64::from(partial);
+                travels.unmoved += u64::from(unmoved);
+            });
+        }
     }
+}
+
+fn is_partial(answer: &Answer) -> bool {
+    let body: Value = serde_json::from_slice(&answer.bytes).unwrap_or_default();
+    body["partial"] == true
 }
