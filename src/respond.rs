@@ -148,7 +148,8 @@ pub fn common_headers(
     }
     if let (Some(config), Some(visitor)) = (config, visitor)
         && let Some(session) = visitor.renewed()
-        && !(400..500).contains(&response.status_code())
+        // Where no replica has answered, nobody has looked whether the session was signed out.
+        && response.status_code() < 400
     {
         let token = config.signer.token(&session);
         // A script that has only the cookie is not given the token.
