@@ -195,7 +195,8 @@ impl Replica {
         }
         self.note_ties(&before);
         let whole = frame.base == 0;
-        if !self.book.joined && whole && frame.joined {
+        let equal = frame.digest == self.digest();
+        if !self.book.joined && (whole || equal) && frame.joined {
             self.book.joined = true;
             // Replicas that only the lost storage knew of may still have edits of the days since.
             let day = self.cart.context().horizon();
@@ -223,7 +224,9 @@ impl Replica {
         let asks = frame.pull || !listed;
         // One that has itself heard of nothing may have been edited meanwhile, and shown that.
         let has = self.book.joined || self.stored;
-        let answers = asks && has && frame.digest != own && matches!(frame.from, Holder::Replica(_));
+        // One that has not yet heard what was there before it does not learn it from a receipt.
+        let lacks = frame.digest != own || (self.book.joined && !frame.joined);
+        let answers = asks && has && lacks && matches!(frame.from, Holder::Replica(_));
         let answer = answers.then(|| self.frame(frame.from, false).to_bytes());
         self.heard = Some(frame.from);
         let receipt = Receipt {
