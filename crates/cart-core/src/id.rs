@@ -200,7 +200,8 @@ impl CartId {
 
     /// The region in which the cart was made.
     pub fn first_home(&self) -> Region {
-        Self::split(&self.0).map(|(region, _)| region).expect("a CartId is checked when built")
+        let (region, _) = Self::parts(&self.0).expect("a CartId is checked when built");
+        Region::parse(region).expect("as is its region")
     }
 
     /// The name of the cart's object in `region`.
@@ -220,8 +221,13 @@ impl CartId {
         &self.0
     }
 
+    /// The region and the random part.
+    fn parts(text: &str) -> Option<(&str, &str)> {
+        text.strip_prefix("c_")?.split_once('_')
+    }
+
     fn split(text: &str) -> Option<(Region, Vec<u8>)> {
-        let (region, random) = text.strip_prefix("c_")?.split_once('_')?;
+        let (region, random) = Self::parts(text)?;
         let bytes = base32::decode(BASE32, random)?;
         let canonical = bytes.len() == Self::RANDOM_BYTES && base32::encode(BASE32, &bytes) == random;
         Some((Region::parse(region)?, bytes)).filter(|_| canonical)
