@@ -49,18 +49,17 @@ impl Replica {
     pub fn holders(&self) -> Vec<Holder> {
         let (own, home) = (self.book.region, self.home().region);
         let active = self.cart.replicas.iter().filter(|(_, presence)| !presence.left);
-        let mut regions: Vec<Region> = active.map(|(region, _)| *region).chain([home]).collect();
-        regions.sort_unstable();
-        regions.dedup();
-        let replicas = regions.into_iter().filter(|region| *region != own).map(Holder::Replica);
-        let first = self.book.cart_id.first_home();
-        let stores = match own {
-            own if own == home => self.stores(),
+        let regions = active.map(|(region, _)| *region).chain([home]).filter(|region| *region != own);
+        let mut holders: Vec<Holder> = regions.map(Holder::Replica).collect();
+        holders.sort_unstable();
+        holders.dedup();
+        if own == home {
+            holders.extend(self.stores().into_iter().map(Holder::Store));
+        } else if own == self.book.cart_id.first_home() {
             // Before the region named by the cart's id leaves, its store has to know where the home is.
-            own if own == first => self.first_store().into_iter().collect(),
-            _ => Vec::new(),
-        };
-        replicas.chain(stores.into_iter().map(Holder::Store)).collect()
+            holders.extend(self.first_store().map(Holder::Store));
+        }
+        holders
     }
 
     /// The stores that hold the cart: two of its home. Once its home has moved, all there are: those of a home

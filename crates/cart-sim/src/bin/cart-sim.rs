@@ -3,7 +3,8 @@
 //! ```text
 //! cart-sim run --traces N [--seed S] [--seconds T]   from seed S on; ends with status 3 at a violation
 //! cart-sim replay SEED                               one trace, with its history
-//! cart-sim regions --worlds N [--seed S] [--seconds T] [--threads K]   the same of worlds of regions
+//! cart-sim regions --worlds N [--seed S] [--seconds T] [--threads K] [--size small|middle|large] [--go-on]
+//!                                                    the same of worlds of regions, all of one size or not
 //! cart-sim regions hash --seeds N                    one number for the worlds of seeds 0 to N - 1
 //! cart-sim regions replay SEED                       one world, with its history; a violation is shrunk
 //! cart-sim hash --seeds N                            one number for the traces of seeds 0 to N - 1
@@ -25,13 +26,19 @@ mod native {
 
     use cart_sim::hash::TraceHash;
     use cart_sim::regional;
+    use cart_sim::regional::world::Size;
     use cart_sim::runner::Run;
     use cart_sim::trace;
     use cart_sim::violation::Violation;
     use indicatif::{ProgressBar, ProgressStyle};
 
+    /// A world is made of very many small things.
+    #[global_allocator]
+    static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
     const USAGE: &str = "usage: cart-sim run --traces N [--seed S] [--seconds T] | replay SEED | hash --seeds N \
-                         | regions replay SEED | regions hash --seeds N | regions --worlds N [--seed S] [--seconds T] [--threads K]";
+                         | regions replay SEED | regions hash --seeds N | regions --worlds N [--seed S] \
+                         [--seconds T] [--threads K] [--size small|middle|large] [--go-on]";
     /// The status of a run that found a violation; others mean other failures.
     const VIOLATION: u8 = 3;
 
@@ -40,7 +47,7 @@ mod native {
         Replay { seed: u64 },
         Hash { seeds: u64 },
         Worlds(regional::runner::Run),
-        World { seed: u64 },
+        World { seed: u64, size: Option<Size> },
         HashWorlds { seeds: u64 },
     }
 
@@ -52,7 +59,7 @@ mod native {
             Ok(Command::Hash { seeds }) => hash(TraceHash::of_seeds(seeds)),
             Ok(Command::HashWorlds { seeds }) => hash(regional::hash_of(seeds)),
             Ok(Command::Worlds(worlds)) => run_worlds(&worlds),
-            Ok(Command::World { seed }) => world(seed),
+            Ok(Command::World { seed, size }) => world(seed, size),
             Err(error) => {
                 eprintln!("cart-sim: {error}\n{USAGE}");
                 ExitCode::from(2)
@@ -65,6 +72,7 @@ mod native {
         let mut words = lexopt::Parser::from_env();
         let (mut name, mut seed, mut count, mut limit) = (None, None, None, Duration::MAX);
         let mut threads = regional::runner::Run::default().threads;
+        let (mut size, mut goes_on) = (None, false);
         while let Some(word) = words.next()? {
             match word {
                 Value(word) if name.is_none() => name = Some(word.string()?),
@@ -75,6 +83,8 @@ mod native {
                 Long("seed") => seed = Some(words.value()?.parse()?),
                 Long("traces" | "seeds" | "worlds") => count = Some(words.value()?.parse()?),
                 Long("seconds") => limit = Duration::from_secs(words.value()?.parse()?),
+                Long("size") => size = Some(words.value()?.parse_with(size_of)?),
+                Long("go-on") => goes_on = true,
                 Long("threads") => threads = words.value()?.parse()?,
                 _ => return Err(word.unexpected()),
             }
@@ -87,14 +97,21 @@ mod native {
             (Some("regions"), Some(worlds), first) => Ok(Command::Worlds(regional::runner::Run {
                 first: first.unwrap_or(0),
                 worlds,
+                size,
+                goes_on,
                 limit,
                 threads,
             })),
-            (Some("regions replay"), None, Some(seed)) => Ok(Command::World { seed }),
+            (Some("regions replay"), None, Some(seed)) => Ok(Command::World { seed, size }),
             (Some("regions hash"), Some(seeds), None) => Ok(Command::HashWorlds { seeds }),
             (Some("hash"), Some(seeds), None) => Ok(Command::Hash { seeds }),
             _ => Err("this is no command".into()),
         }
+    }
+
+    fn size_of(name: &str) -> Result<Size, &'static str> {
+        let size = Size::ALL.iter().find(|size| format!("{size:?}").eq_ignore_ascii_case(name));
+        size.copied().ok_or("a world is small, middle or large")
     }
 
     fn hash(hash: Result<u64, Violation>) -> ExitCode {
@@ -133,8 +150,9 @@ mod native {
         let bar = bar(run.worlds, "worlds of regions");
         let report = run.run(|done| bar.set_position(done));
         bar.finish_and_clear();
-        if let Some(violation) = &report.violation {
-            world(violation.seed);
+        if let Some(violation) = report.violations.first() {
+            report.violations.iter().skip(1).for_each(|other| println!("{other}"));
+            world(violation.seed, run.size);
             println!("caught after {} by: {}", report.summary(), violation.invariant);
             return ExitCode::from(VIOLATION);
         }
@@ -149,12 +167,12 @@ mod native {
     }
 
     /// A world with its history; one that breaks a promise with that of its events that are needed for it.
-    fn world(seed: u64) -> ExitCode {
-        let whole = regional::replay(seed, &BTreeSet::new());
+    fn world(seed: u64, size: Option<Size>) -> ExitCode {
+        let whole = regional::replay(seed, size, &BTreeSet::new());
         let Err(violation) = &whole.1 else { return told(seed, whole) };
-        let without = regional::shrink(violation);
+        let without = regional::shrink(violation, size);
         println!("of {} events {} are left out", violation.event, without.len());
-        told(seed, regional::replay(seed, &without))
+        told(seed, regional::replay(seed, size, &without))
     }
 
     fn replay(seed: u64) -> ExitCode {
