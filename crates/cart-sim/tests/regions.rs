@@ -39,16 +39,15 @@ fn the_same_seed_gives_the_same_world_twice() {
 #[test]
 #[ignore = "walks through five million states, in a minute or two: CI runs it by its name"]
 fn every_interleaving_of_a_tiny_scope_ends_with_the_same() {
-    let scope = |edits, lost, twice, restarts| Scope { edits, lost, twice, restarts, states_max: 3_000_000 };
     let mut whole = 0;
-    for scope in [scope(2, 0, 0, 1), scope(2, 1, 0, 0), scope(2, 0, 1, 0)] {
+    for scope in Scope::WHOLE {
         let found = breadth::walk(scope);
         println!("{scope:?}: {found:?}");
         assert_eq!((found.broken, found.all), (None, true), "{scope:?}");
         whole += found.states;
     }
-    assert!(whole >= 1_500_000, "{whole} states");
-    let found = breadth::walk(scope(4, 2, 1, 1));
+    assert!(whole >= Scope::STATES_MIN, "{whole} states");
+    let found = breadth::walk(Scope::LARGER);
     println!("of the larger scope: {found:?}");
     assert_eq!(found.broken, None);
 }

@@ -7,6 +7,7 @@
 //!                                                    the same of worlds of regions, all of one size or not
 //! cart-sim regions hash --seeds N                    one number for the worlds of seeds 0 to N - 1
 //! cart-sim regions replay SEED                       one world, with its history; a violation is shrunk
+//! cart-sim soak --worlds N --commit C --day D [--to docs/soak.md]   tiny scopes whole, then worlds, and a ledger
 //! cart-sim hash --seeds N                            one number for the traces of seeds 0 to N - 1
 //! ```
 
@@ -21,11 +22,15 @@ fn main() -> std::process::ExitCode {
 #[cfg(not(target_arch = "wasm32"))]
 mod native {
     use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::PathBuf;
     use std::process::ExitCode;
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     use cart_sim::hash::TraceHash;
     use cart_sim::regional;
+    use cart_sim::regional::breadth::{self, Scope};
+    use cart_sim::regional::ledger::Ledger;
     use cart_sim::regional::world::Size;
     use cart_sim::runner::Run;
     use cart_sim::trace;
@@ -38,7 +43,8 @@ mod native {
 
     const USAGE: &str = "usage: cart-sim run --traces N [--seed S] [--seconds T] | replay SEED | hash --seeds N \
                          | regions replay SEED | regions hash --seeds N | regions --worlds N [--seed S] \
-                         [--seconds T] [--threads K] [--size small|middle|large] [--go-on]";
+                         [--seconds T] [--threads K] [--size small|middle|large] [--go-on] \
+                         | soak --worlds N --commit C --day D [--to FILE.md]";
     /// The status of a run that found a violation; others mean other failures.
     const VIOLATION: u8 = 3;
 
@@ -49,6 +55,16 @@ mod native {
         Worlds(regional::runner::Run),
         World { seed: u64, size: Option<Size> },
         HashWorlds { seeds: u64 },
+        Soak(Soak),
+    }
+
+    /// A long run with a ledger.
+    struct Soak {
+        worlds: regional::runner::Run,
+        commit: String,
+        day: String,
+        /// Where the ledger goes; its plot beside it.
+        to: Option<PathBuf>,
     }
 
     pub fn main() -> ExitCode {
@@ -60,6 +76,7 @@ mod native {
             Ok(Command::HashWorlds { seeds }) => hash(regional::hash_of(seeds)),
             Ok(Command::Worlds(worlds)) => run_worlds(&worlds),
             Ok(Command::World { seed, size }) => world(seed, size),
+            Ok(Command::Soak(soak)) => self::soak(&soak),
             Err(error) => {
                 eprintln!("cart-sim: {error}\n{USAGE}");
                 ExitCode::from(2)
@@ -73,6 +90,7 @@ mod native {
         let (mut name, mut seed, mut count, mut limit) = (None, None, None, Duration::MAX);
         let mut threads = regional::runner::Run::default().threads;
         let (mut size, mut goes_on) = (None, false);
+        let (mut commit, mut day, mut to) = (None, None, None);
         while let Some(word) = words.next()? {
             match word {
                 Value(word) if name.is_none() => name = Some(word.string()?),
@@ -85,6 +103,9 @@ mod native {
                 Long("seconds") => limit = Duration::from_secs(words.value()?.parse()?),
                 Long("size") => size = Some(words.value()?.parse_with(size_of)?),
                 Long("go-on") => goes_on = true,
+                Long("commit") => commit = Some(words.value()?.string()?),
+                Long("day") => day = Some(words.value()?.string()?),
+                Long("to") => to = Some(words.value()?.into()),
                 Long("threads") => threads = words.value()?.parse()?,
                 _ => return Err(word.unexpected()),
             }
@@ -104,6 +125,11 @@ mod native {
             })),
             (Some("regions replay"), None, Some(seed)) => Ok(Command::World { seed, size }),
             (Some("regions hash"), Some(seeds), None) => Ok(Command::HashWorlds { seeds }),
+            (Some("soak"), Some(count), None) => {
+                let worlds = regional::runner::Run { worlds: count, threads, ..Default::default() };
+                let (commit, day) = (commit.ok_or("--commit is missing")?, day.ok_or("--day is missing")?);
+                Ok(Command::Soak(Soak { worlds, commit, day, to }))
+            }
             (Some("hash"), Some(seeds), None) => Ok(Command::Hash { seeds }),
             _ => Err("this is no command".into()),
         }
@@ -147,6 +173,11 @@ mod native {
     }
 
     fn run_worlds(run: &regional::runner::Run) -> ExitCode {
+        report_worlds(run).map_or_else(|status| status, |_| ExitCode::SUCCESS)
+    }
+
+    /// Runs worlds, and says what was seen; fails where a promise was broken or a fault was hardly met.
+    fn report_worlds(run: &regional::runner::Run) -> Result<regional::runner::Report, ExitCode> {
         let bar = bar(run.worlds, "worlds of regions");
         let report = run.run(|done| bar.set_position(done));
         bar.finish_and_clear();
@@ -154,15 +185,49 @@ mod native {
             report.violations.iter().skip(1).for_each(|other| println!("{other}"));
             world(violation.seed, run.size);
             println!("caught after {} by: {}", report.summary(), violation.invariant);
-            return ExitCode::from(VIOLATION);
+            return Err(ExitCode::from(VIOLATION));
         }
         report.faults.iter().for_each(|(kind, count)| println!("{count:>12}  {kind:?}"));
         println!("{}: no violation", report.summary());
         let rare = report.rare();
         if !rare.is_empty() {
             println!("fired too rarely: {rare:?}");
+            return Err(ExitCode::FAILURE);
+        }
+        Ok(report)
+    }
+
+    fn soak(soak: &Soak) -> ExitCode {
+        let began = Instant::now();
+        let mut walks = Vec::new();
+        for scope in Scope::WHOLE.into_iter().chain([Scope::LARGER]) {
+            let found = breadth::walk(scope);
+            println!("{scope:?}: {} states, whole: {}", found.states, found.all);
+            if let Some(broken) = found.broken {
+                println!("{broken}");
+                return ExitCode::from(VIOLATION);
+            }
+            walks.push((scope, found));
+        }
+        let walk_seconds = began.elapsed().as_secs();
+        let report = match report_worlds(&soak.worlds) {
+            Ok(report) => report,
+            Err(status) => return status,
+        };
+        let (commit, day, threads) = (&soak.commit, &soak.day, soak.worlds.threads);
+        let ledger = Ledger { report: &report, walks: &walks, walk_seconds, commit, day, threads };
+        if ledger.states() < Scope::STATES_MIN {
+            println!("only {} states", ledger.states());
             return ExitCode::FAILURE;
         }
+        let Some(to) = &soak.to else { return ExitCode::SUCCESS };
+        let plot = to.with_extension("svg");
+        let name = plot.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if let Err(error) = fs::write(to, ledger.text(&name)).and_then(|()| fs::write(&plot, ledger.svg())) {
+            eprintln!("cart-sim: {}: {error}", to.display());
+            return ExitCode::FAILURE;
+        }
+        println!("the ledger is in {}", to.display());
         ExitCode::SUCCESS
     }
 

@@ -7,8 +7,12 @@
 
 pub mod audit;
 pub mod breadth;
+#[cfg(not(target_arch = "wasm32"))]
+mod chart;
 pub mod facts;
 pub mod fault;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod ledger;
 pub mod merging;
 pub mod network;
 pub mod orders;

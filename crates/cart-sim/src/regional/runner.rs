@@ -37,19 +37,42 @@ impl Default for Run {
     }
 }
 
+/// What was in worlds that broke no promise, added up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Sums {
+    /// How many worlds.
+    pub worlds: u64,
+    /// What happened: edits, faults, time.
+    pub events: u64,
+    /// Messages that came and alarms that went off.
+    pub came: u64,
+    /// Edits that were acknowledged.
+    pub edits: u64,
+    /// Frames that were sent.
+    pub frames: u64,
+}
+
+impl Sums {
+    fn add(&mut self, other: Self) {
+        self.worlds += other.worlds;
+        self.events += other.events;
+        self.came += other.came;
+        self.edits += other.edits;
+        self.frames += other.frames;
+    }
+}
+
 /// What a run has seen.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
     /// How many worlds were run.
     pub worlds: u64,
-    /// How many of each size.
-    pub sizes: [u64; Size::ALL.len()],
+    /// What was in those of each size.
+    pub sizes: [Sums; Size::ALL.len()],
     /// How long it took.
     pub took: Duration,
     /// What fired.
     pub faults: Faults,
-    /// Events, messages and alarms, acknowledged edits, frames.
-    pub counts: [u64; 4],
     /// The sum of the hashes of all worlds, in whatever order they were run.
     pub hash: u64,
     /// The broken promises, by seed.
@@ -94,33 +117,48 @@ impl Run {
 impl Report {
     fn add(&mut self, outcome: &super::Outcome) {
         self.faults.add(&outcome.faults);
-        self.sizes[outcome.size as usize] += 1;
         self.hash = self.hash.wrapping_add(outcome.hash);
-        let counts = [outcome.events as u64, outcome.came, outcome.acknowledged as u64, outcome.frames];
-        self.counts.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+        self.sizes[outcome.size as usize].add(Sums {
+            worlds: 1,
+            events: outcome.events as u64,
+            came: outcome.came,
+            edits: outcome.acknowledged as u64,
+            frames: outcome.frames,
+        });
     }
 
     fn join(&mut self, other: Self) {
         self.worlds += other.worlds;
         self.faults.add(&other.faults);
-        self.counts.iter_mut().zip(other.counts).for_each(|(sum, count)| *sum += count);
-        self.sizes.iter_mut().zip(other.sizes).for_each(|(sum, count)| *sum += count);
+        self.sizes.iter_mut().zip(other.sizes).for_each(|(sums, more)| sums.add(more));
         self.hash = self.hash.wrapping_add(other.hash);
         self.violations.extend(other.violations);
         self.violations.sort_by_key(|violation| violation.seed);
     }
 
+    /// What was in the worlds of all sizes.
+    pub fn sums(&self) -> Sums {
+        let mut all = Sums::default();
+        self.sizes.iter().for_each(|sums| all.add(*sums));
+        all
+    }
+
+    /// How often each kind of fault must have fired in a run so long.
+    pub fn least(&self) -> u64 {
+        let (worlds, fired) = FIRED;
+        if self.worlds >= worlds { fired } else { self.worlds * fired / worlds / 2 }
+    }
+
     /// The kinds of fault that fired too rarely for a run so long, with how often they fired.
     pub fn rare(&self) -> Vec<(super::fault::Kind, u64)> {
-        let (worlds, fired) = FIRED;
-        let least = if self.worlds >= worlds { fired } else { self.worlds * fired / worlds / 2 };
+        let least = self.least();
         self.faults.iter().filter(|(_, count)| *count < least).collect()
     }
 
     /// In a line: how many, how fast.
     pub fn summary(&self) -> String {
-        let ([events, came, edits, frames], seconds) = (self.counts, self.took.as_secs_f64());
-        let [small, middle, large] = self.sizes;
+        let (Sums { events, came, edits, frames, .. }, seconds) = (self.sums(), self.took.as_secs_f64());
+        let [small, middle, large] = self.sizes.map(|sums| sums.worlds);
         format!(
             "{} worlds of regions ({small} small, {middle} middle, {large} large) in {seconds:.1} s, {:.0} a \
              second; {events} events, {came} messages and alarms, {edits} edits acknowledged, {frames} frames",

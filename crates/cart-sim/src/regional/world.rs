@@ -82,7 +82,7 @@ impl Size {
     }
 
     /// How many regions there may be.
-    fn places(self) -> &'static [usize] {
+    pub fn places(self) -> &'static [usize] {
         match self {
             Self::Small => &[2, 3, 3],
             Self::Middle => &[2, 3, 3, 4],
