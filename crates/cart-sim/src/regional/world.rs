@@ -74,7 +74,7 @@ impl Size {
     /// Every size.
     pub const ALL: &[Self] = &[Self::Small, Self::Middle, Self::Large];
     /// How many of a thousand worlds have each.
-    const SHARES: [(Self, u32); 3] = [(Self::Small, 950), (Self::Middle, 40), (Self::Large, 10)];
+    const SHARES: [(Self, u32); 3] = [(Self::Small, 900), (Self::Middle, 80), (Self::Large, 20)];
 
     /// That of a seed.
     fn of(seed: u64) -> Self {
