@@ -96,10 +96,11 @@ impl Replica {
             self.sync().await;
         }
         for Visit { region, steps } in visits {
-            if self.way.go(region) && self.dice.u8(..4) == 0 {
-                if let Err(error) = self.way.renew().await {
-                    self.record.fault(FaultKind::Unsettled, error);
-                }
+            if self.way.go(region)
+                && self.dice.u8(..4) == 0
+                && let Err(error) = self.way.renew().await
+            {
+                self.record.fault(FaultKind::Unsettled, error);
             }
             self.visit(steps).await;
         }
