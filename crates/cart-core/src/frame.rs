@@ -106,9 +106,12 @@ pub struct Receipt {
 
 /// A digest of all that a holder has of a cart, for "are we equal?".
 pub fn digest(cart: &Cart, ties: &Ties) -> [u8; 16] {
-    let mut bytes = cart.to_bytes();
-    bytes.extend(pack(ties));
-    Version::of_bytes(&bytes).0
+    digest_of_bytes(&cart.to_bytes(), ties)
+}
+
+/// The same by the cart's canonical bytes.
+pub(crate) fn digest_of_bytes(cart: &[u8], ties: &Ties) -> [u8; 16] {
+    Version::of_bytes(&[cart, &pack(ties)].concat()).0
 }
 
 impl Frame {

@@ -4,7 +4,7 @@
 
 use super::{Book, Effect, Hold, LEASE_MS, Link, Replica, ReplyKind};
 use crate::cart::{Cart, Presence};
-use crate::frame::{Frame, Holder, Receipt, digest};
+use crate::frame::{Frame, Holder, Receipt, digest_of_bytes};
 use crate::id::Region;
 use crate::reject::Reject;
 use crate::time::Millis;
@@ -91,7 +91,15 @@ impl Replica {
 
     /// A digest of all that this replica holds.
     pub fn digest(&self) -> [u8; 16] {
-        digest(&self.cart, &self.book.ties)
+        let sequence = self.book.sequence;
+        if let Some((of, digest)) = self.digested.get()
+            && of == sequence
+        {
+            return digest;
+        }
+        let digest = digest_of_bytes(self.bytes(), &self.book.ties);
+        self.digested.set(Some((sequence, digest)));
+        digest
     }
 
     /// Enters this replica in the state, so that others tell it.
@@ -151,7 +159,7 @@ impl Replica {
             changes().for_each(|(_, delta)| joined.join(delta));
             joined.to_bytes()
         } else {
-            self.cart.to_bytes()
+            self.bytes().to_vec()
         };
         Frame {
             from: Holder::Replica(self.book.region),
@@ -237,7 +245,7 @@ impl Replica {
 
     /// A state that others have made: as [`Replica::change`], but the horizon is not moved on by it.
     fn take_in(&mut self, after: Cart, told: &Cart, delta: Option<&Cart>, now: Millis) {
-        self.cart = after;
+        self.set(after);
         if self.cart.is_erased() {
             self.book.forwarding = None;
             self.ledger = Default::default();

@@ -17,6 +17,7 @@ pub use call::{Caller, Edit, Effect, Input, RETRY_DAYS, Reply, ReplyKind, actors
 pub use exchange::{ASK_MS, COALESCE_MS, RECEIPT_MS, RELAY_MS, STORE_MS};
 pub use home::IDLE_MS;
 
+use std::cell::{Cell, OnceCell};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -39,6 +40,10 @@ const LATE_MS: u64 = 10_000;
 #[derive(Clone, Debug)]
 pub struct Replica {
     cart: Cart,
+    /// Its canonical bytes, once they were asked for.
+    bytes: OnceCell<Vec<u8>>,
+    /// The digest of state and ties, and the sequence number for which it was asked.
+    digested: Cell<Option<(u64, [u8; 16])>>,
     book: Book,
     ledger: Ledger,
     limits: Limits,
@@ -87,12 +92,15 @@ impl Replica {
     pub fn from_row(row: &Row) -> Result<Self, Reject> {
         let book = unpack(&row.book).map_err(|_| Reject::Malformed("the book is damaged"))?;
         let ledger = Ledger::from_bytes(&row.ledger).ok_or(Reject::Malformed("the ledger is damaged"))?;
-        Ok(Self::of(Cart::from_bytes(&row.cart)?, book, ledger, true))
+        let replica = Self::of(Cart::from_bytes(&row.cart)?, book, ledger, true);
+        Ok(Self { bytes: row.cart.clone().into(), ..replica })
     }
 
     fn of(cart: Cart, book: Book, ledger: Ledger, stored: bool) -> Self {
         Self {
             cart,
+            bytes: OnceCell::new(),
+            digested: Cell::new(None),
             book,
             ledger,
             limits: Limits::default(),
@@ -217,7 +225,9 @@ impl Replica {
                 Ok(ReplyKind::Done)
             }
             Input::Erase => {
-                self.cart.join(&Cart::erased());
+                let mut after = self.cart.clone();
+                after.join(&Cart::erased());
+                self.set(after);
                 self.ledger = Ledger::default();
                 self.book.ties.leases.clear();
                 if let Some(forwarding) = &mut self.book.forwarding {
@@ -330,13 +340,23 @@ impl Replica {
     /// A new state, made by joining `delta`: the horizon follows, at no row of its own, and what a sealed
     /// cart takes in is to be forwarded from its home.
     fn change(&mut self, after: Cart, delta: &Cart, now: Millis) {
-        self.cart = after;
+        self.set(after);
         self.keep_late(delta);
         let horizon = self.cart.context().horizon();
         self.follow_horizon(now);
         // What a horizon forgets travels in full states only.
         let whole = self.cart.context().horizon() > horizon;
         self.changed(Some(delta).filter(|_| !whole), now);
+    }
+
+    fn set(&mut self, after: Cart) {
+        self.cart = after;
+        self.bytes.take();
+    }
+
+    /// The state's canonical bytes.
+    fn bytes(&self) -> &[u8] {
+        self.bytes.get_or_init(|| self.cart.to_bytes())
     }
 
     /// One more in sequence, by `delta`, or by what no delta says.
@@ -361,6 +381,7 @@ impl Replica {
         let ended = since.day().before(RETRY_DAYS);
         if self.is_home() && !self.cart.is_erased() {
             self.cart.raise_horizon(leased.map_or(ended, |leased: Day| leased.min(ended)));
+            self.bytes.take();
         }
     }
 
@@ -388,7 +409,7 @@ impl Replica {
     }
 
     fn reply(&self, kind: ReplyKind) -> Reply {
-        let cart = if matches!(kind, ReplyKind::State { .. }) { self.cart.to_bytes() } else { Vec::new() };
+        let cart = if matches!(kind, ReplyKind::State { .. }) { self.bytes().to_vec() } else { Vec::new() };
         Reply {
             kind,
             sequence: self.book.sequence,
@@ -401,7 +422,7 @@ impl Replica {
     }
 
     fn row(&self) -> Row {
-        Row { cart: self.cart.to_bytes(), book: pack(&self.book), ledger: self.ledger.to_bytes() }
+        Row { cart: self.bytes().to_vec(), book: pack(&self.book), ledger: self.ledger.to_bytes() }
     }
 }
 
