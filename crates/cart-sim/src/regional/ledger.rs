@@ -40,8 +40,8 @@ impl Ledger<'_> {
             "Written by `make soak SCHEDULES={}` on {day}, from commit {commit}. No promise was broken.\n\n\
              {worlds} random schedules of simulated regions, seeds 0 to {}, each a world of its own from its \
              seed alone, in {} s on {threads} threads ({} a second). The sum of the hashes of all disks at \
-             their ends is `{:016x}`; the same run gives it again, on every machine. `cargo run --profile \
-             soak -p cart-sim -- regions replay SEED` tells the history of one.\n\n",
+             their ends is `{:016x}`; the same run gives it again, on every machine. `cargo run --release \
+             -p cart-sim -- regions replay SEED` tells the history of one.\n\n",
             report.worlds,
             thousands(report.worlds.saturating_sub(1)),
             thousands(seconds),
