@@ -37,6 +37,10 @@ bench: ## time the core beside the crate crdts, as ratios (run it on a quiet mac
 	@cargo test --locked --release -p cart-core --test ratio -- --ignored --nocapture
 	@cargo bench --locked -p cart-core
 
+.PHONY: soak
+soak: ## ten million random schedules of simulated regions, and the ledger of them in docs/soak.md (SCHEDULES=10000000)
+	@SCHEDULES="$(SCHEDULES)" tools/soak
+
 .PHONY: dlq move-slot
 dlq: ## list dead letters of the stores; act on them: DO="replay all", DO="drop ID" (URL=http://localhost:8787)
 	@URL="$(URL)" tools/dlq $(DO)

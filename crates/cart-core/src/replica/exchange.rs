@@ -4,7 +4,7 @@
 
 use super::{Book, Effect, Hold, LEASE_MS, Link, Replica, ReplyKind};
 use crate::cart::{Cart, Presence};
-use crate::frame::{Frame, Holder, Receipt, digest_of};
+use crate::frame::{Frame, Holder, Receipt, digest_of_bytes};
 use crate::id::Region;
 use crate::reject::Reject;
 use crate::ties::Ties;
@@ -97,7 +97,7 @@ impl Replica {
 
     /// A digest of all that this replica holds.
     pub fn digest(&self) -> [u8; 16] {
-        digest_of(self.bytes().to_vec(), &self.book.ties)
+        digest_of_bytes(self.bytes(), &self.book.ties)
     }
 
     /// Enters this replica in the state, so that others tell it.
@@ -246,7 +246,7 @@ impl Replica {
 
     /// A state that others have made: as [`Replica::change`], but the horizon is not moved on by it.
     fn take_in(&mut self, after: Cart, told: &Cart, delta: Option<&Cart>, now: Millis) {
-        self.cart = after;
+        self.set(after);
         if self.cart.is_erased() {
             self.book.forwarding = None;
             self.ledger = Default::default();
