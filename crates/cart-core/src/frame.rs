@@ -106,7 +106,11 @@ pub struct Receipt {
 
 /// A digest of all that a holder has of a cart, for "are we equal?".
 pub fn digest(cart: &Cart, ties: &Ties) -> [u8; 16] {
-    let mut bytes = cart.to_bytes();
+    digest_of(cart.to_bytes(), ties)
+}
+
+/// The same, of a cart's canonical bytes.
+pub fn digest_of(mut bytes: Vec<u8>, ties: &Ties) -> [u8; 16] {
     bytes.extend(pack(ties));
     Version::of_bytes(&bytes).0
 }

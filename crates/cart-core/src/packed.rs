@@ -10,9 +10,14 @@ use crate::reject::Reject;
 /// The first byte.
 pub const FORMAT: u8 = 1;
 
+/// Room for most frames and books, in bytes.
+const USUAL_BYTES: usize = 512;
+
 /// The bytes of a value.
 pub fn pack<T: Serialize>(value: &T) -> Vec<u8> {
-    postcard::to_extend(value, vec![FORMAT]).expect("numbers, texts, bytes and lists of them can be written")
+    let mut bytes = Vec::with_capacity(USUAL_BYTES);
+    bytes.push(FORMAT);
+    postcard::to_extend(value, bytes).expect("numbers, texts, bytes and lists of them can be written")
 }
 
 /// Reads [`pack`]ed bytes.

@@ -1,5 +1,5 @@
 //! Random worlds of regions keep every promise. How many: `EVERCART_SCHEDULES`, 20,000 unless said. Each kind of
-//! fault must have fired so often as befits the length of the run, in one of 100,000 a thousand times.
+//! fault must have fired so often as befits the length of the run, in one of three million a thousand times.
 
 #![cfg(not(target_arch = "wasm32"))]
 
@@ -15,8 +15,8 @@ fn every_promise_is_kept_in_random_worlds_of_regions() {
     let worlds = std::env::var("EVERCART_SCHEDULES").ok();
     let worlds = worlds.map_or(20_000, |count| count.parse().expect("EVERCART_SCHEDULES is a number"));
     let report = Run { worlds, ..Run::default() }.run(|_| {});
-    if let Some(violation) = report.violation {
-        let (history, _) = regional::replay(violation.seed, &regional::shrink(&violation));
+    if let Some(violation) = report.violations.first() {
+        let (history, _) = regional::replay(violation.seed, None, &regional::shrink(violation, None));
         panic!("{}\n{violation}", history.join("\n"));
     }
     println!("{}", report.summary());
@@ -29,9 +29,9 @@ fn every_promise_is_kept_in_random_worlds_of_regions() {
 fn the_same_seed_gives_the_same_world_twice() {
     let none = BTreeSet::new();
     for seed in 0..300 {
-        let (history, told) = regional::replay(seed, &none);
-        assert_eq!(told, regional::run(seed), "telling the history changes nothing, seed {seed}");
-        assert_eq!((history, told), regional::replay(seed, &none), "seed {seed}");
+        let (history, told) = regional::replay(seed, None, &none);
+        assert_eq!(told, regional::run(seed, None), "telling the history changes nothing, seed {seed}");
+        assert_eq!((history, told), regional::replay(seed, None, &none), "seed {seed}");
     }
 }
 
@@ -39,16 +39,15 @@ fn the_same_seed_gives_the_same_world_twice() {
 #[test]
 #[ignore = "walks through five million states, in a minute or two: CI runs it by its name"]
 fn every_interleaving_of_a_tiny_scope_ends_with_the_same() {
-    let scope = |edits, lost, twice, restarts| Scope { edits, lost, twice, restarts, states_max: 3_000_000 };
     let mut whole = 0;
-    for scope in [scope(2, 0, 0, 1), scope(2, 1, 0, 0), scope(2, 0, 1, 0)] {
+    for scope in Scope::WHOLE {
         let found = breadth::walk(scope);
         println!("{scope:?}: {found:?}");
         assert_eq!((found.broken, found.all), (None, true), "{scope:?}");
         whole += found.states;
     }
-    assert!(whole >= 1_500_000, "{whole} states");
-    let found = breadth::walk(scope(4, 2, 1, 1));
+    assert!(whole >= Scope::STATES_MIN, "{whole} states");
+    let found = breadth::walk(Scope::LARGER);
     println!("of the larger scope: {found:?}");
     assert_eq!(found.broken, None);
 }

@@ -4,9 +4,10 @@
 
 use super::{Book, Effect, Hold, LEASE_MS, Link, Replica, ReplyKind};
 use crate::cart::{Cart, Presence};
-use crate::frame::{Frame, Holder, Receipt, digest};
+use crate::frame::{Frame, Holder, Receipt, digest_of};
 use crate::id::Region;
 use crate::reject::Reject;
+use crate::ties::Ties;
 use crate::time::Millis;
 
 /// How long a change waits for others before other regions are told, in milliseconds.
@@ -48,25 +49,24 @@ impl Replica {
     pub fn holders(&self) -> Vec<Holder> {
         let (own, home) = (self.book.region, self.home().region);
         let active = self.cart.replicas.iter().filter(|(_, presence)| !presence.left);
-        let mut regions: Vec<Region> = active.map(|(region, _)| *region).chain([home]).collect();
-        regions.sort_unstable();
-        regions.dedup();
-        let replicas = regions.into_iter().filter(|region| *region != own).map(Holder::Replica);
-        let first = self.book.cart_id.first_home();
-        let stores = match own {
-            own if own == home => self.stores(),
+        let regions = active.map(|(region, _)| *region).chain([home]).filter(|region| *region != own);
+        let mut holders: Vec<Holder> = regions.map(Holder::Replica).collect();
+        holders.sort_unstable();
+        holders.dedup();
+        if own == home {
+            holders.extend(self.stores().into_iter().map(Holder::Store));
+        } else if own == self.book.cart_id.first_home() {
             // Before the region named by the cart's id leaves, its store has to know where the home is.
-            own if own == first => self.first_store().into_iter().collect(),
-            _ => Vec::new(),
-        };
-        replicas.chain(stores.into_iter().map(Holder::Store)).collect()
+            holders.extend(self.first_store().map(Holder::Store));
+        }
+        holders
     }
 
     /// The stores that hold the cart: two of its home. Once its home has moved, all there are: those of a home
     /// that was lost may have what no replica has, and from that of the region named by the cart's id who knows
     /// nothing of it finds the home.
     pub fn stores(&self) -> Vec<Region> {
-        let mut stores = self.regions.stores_of(self.home().region);
+        let mut stores = self.stores_of(self.home().region).to_vec();
         if self.cart.home.is_some() {
             let there = self.regions.places.iter().filter(|place| !place.stores.is_empty());
             let others: Vec<Region> =
@@ -77,7 +77,12 @@ impl Replica {
     }
 
     fn first_store(&self) -> Option<Region> {
-        self.regions.stores_of(self.book.cart_id.first_home()).into_iter().next()
+        self.stores_of(self.book.cart_id.first_home()).first().copied()
+    }
+
+    fn stores_of(&self, home: Region) -> &[Region] {
+        let of_home = self.stores_of.iter().find(|(region, _)| *region == home);
+        of_home.map_or(&[], |(_, stores)| stores)
     }
 
     /// The replicas of the cart, by the state: each with its epoch and whether it has left.
@@ -92,7 +97,7 @@ impl Replica {
 
     /// A digest of all that this replica holds.
     pub fn digest(&self) -> [u8; 16] {
-        digest(&self.cart, &self.book.ties)
+        digest_of(self.bytes().to_vec(), &self.book.ties)
     }
 
     /// Enters this replica in the state, so that others tell it.
@@ -115,11 +120,11 @@ impl Replica {
     }
 
     /// Ties that changed count as a change, which others are told.
-    pub(super) fn note_ties(&mut self, before: &Book) {
-        if self.book.ties == before.ties {
+    pub(super) fn note_ties(&mut self, before: &Ties, sequence: u64) {
+        if self.book.ties == *before {
             return;
         }
-        if self.book.sequence == before.sequence {
+        if self.book.sequence == sequence {
             self.book.sequence += 1;
             self.note_recent(Some(&Cart::default()));
         }
@@ -152,7 +157,7 @@ impl Replica {
             changes().for_each(|(_, delta)| joined.join(delta));
             joined.to_bytes()
         } else {
-            self.cart.to_bytes()
+            self.bytes().to_vec()
         };
         Frame {
             from: Holder::Replica(self.book.region),
@@ -175,7 +180,7 @@ impl Replica {
         let state = Cart::from_bytes(&frame.state)?;
         let mut after = self.cart.clone();
         after.join(&state);
-        let before = self.book.clone();
+        let (ties, before) = (self.book.ties.clone(), self.book.sequence);
         if let Some(theirs) = &frame.ties {
             self.book.ties.join(theirs);
             self.book.ties.forget_ended(now);
@@ -188,12 +193,12 @@ impl Replica {
             let delta = (frame.base > 0).then_some(&state);
             self.take_in(after, &state, delta, now);
         }
-        if self.book.ties.seal != before.ties.seal && !self.cart.is_erased() {
+        if self.book.ties.seal != ties.seal && !self.cart.is_erased() {
             // A home that has only now heard of the seal hands all over, also what it took in before.
             self.book.forwarding = None;
             self.keep_late(&state);
         }
-        self.note_ties(&before);
+        self.note_ties(&ties, before);
         let whole = frame.base == 0;
         if !self.book.joined && whole && frame.joined {
             self.book.joined = true;

@@ -17,7 +17,9 @@ pub use call::{Caller, Edit, Effect, Input, RETRY_DAYS, Reply, ReplyKind, actors
 pub use exchange::{ASK_MS, COALESCE_MS, RECEIPT_MS, RELAY_MS, STORE_MS};
 pub use home::IDLE_MS;
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use crate::cart::Cart;
@@ -26,7 +28,7 @@ use crate::id::{CartId, Region};
 use crate::idem::Ledger;
 use crate::limits::Limits;
 use crate::packed::{pack, unpack};
-use crate::regions::Regions;
+use crate::regions::{Place, Regions};
 use crate::reject::Reject;
 use crate::ties::Ties;
 use crate::time::{Day, HybridClock, Millis};
@@ -39,11 +41,15 @@ const LATE_MS: u64 = 10_000;
 #[derive(Clone, Debug)]
 pub struct Replica {
     cart: Cart,
+    /// The state's canonical bytes, once something has asked for them: of a state they are made once.
+    bytes: Bytes,
     book: Book,
     ledger: Ledger,
     limits: Limits,
     key_ms: u64,
     regions: Arc<Regions>,
+    /// The stores of a cart by its home, as [`Regions::stores_of`] says.
+    stores_of: Vec<(Region, Vec<Region>)>,
     /// Whether it has a row.
     stored: bool,
     /// The changes since it was read, by the sequence number they led to; not all of them, and then none.
@@ -54,6 +60,16 @@ pub struct Replica {
     rung: Option<Millis>,
     /// Who has told what this step took in.
     heard: Option<Holder>,
+}
+
+/// What can be made again at any time, and so is no part of what a replica is.
+#[derive(Clone, Default)]
+struct Bytes(OnceCell<Vec<u8>>);
+
+impl fmt::Debug for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("_")
+    }
 }
 
 impl Replica {
@@ -93,11 +109,13 @@ impl Replica {
     fn of(cart: Cart, book: Book, ledger: Ledger, stored: bool) -> Self {
         Self {
             cart,
+            bytes: Bytes::default(),
             book,
             ledger,
             limits: Limits::default(),
             key_ms: Ledger::KEY_MS,
             regions: Arc::default(),
+            stores_of: Vec::new(),
             stored,
             recent: Vec::new(),
             pace: BTreeMap::new(),
@@ -113,12 +131,17 @@ impl Replica {
 
     /// Among the regions in use, of which some have stores.
     pub fn among(self, regions: Arc<Regions>) -> Self {
-        Self { regions, ..self }
+        let stores_of = |place: &Place| (place.region, regions.stores_of(place.region));
+        Self { stores_of: regions.places.iter().map(stores_of).collect(), regions, ..self }
     }
 
     /// The state.
     pub fn cart(&self) -> &Cart {
         &self.cart
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.bytes.0.get_or_init(|| self.cart.to_bytes())
     }
 
     /// The book.
@@ -151,7 +174,7 @@ impl Replica {
                 self.enter(now);
                 self.ask(now);
             }
-            self.note_ties(&before);
+            self.note_ties(&before.ties, before.sequence);
             let teller = self.heard.take();
             self.follow_links(teller, &before, now);
         }
@@ -341,6 +364,7 @@ impl Replica {
 
     /// One more in sequence, by `delta`, or by what no delta says.
     fn changed(&mut self, delta: Option<&Cart>, now: Millis) {
+        self.bytes = Bytes::default();
         self.book.sequence += 1;
         self.book.updated = now;
         self.note_recent(delta);
@@ -388,7 +412,7 @@ impl Replica {
     }
 
     fn reply(&self, kind: ReplyKind) -> Reply {
-        let cart = if matches!(kind, ReplyKind::State { .. }) { self.cart.to_bytes() } else { Vec::new() };
+        let cart = if matches!(kind, ReplyKind::State { .. }) { self.bytes().to_vec() } else { Vec::new() };
         Reply {
             kind,
             sequence: self.book.sequence,
@@ -401,7 +425,7 @@ impl Replica {
     }
 
     fn row(&self) -> Row {
-        Row { cart: self.cart.to_bytes(), book: pack(&self.book), ledger: self.ledger.to_bytes() }
+        Row { cart: self.bytes().to_vec(), book: pack(&self.book), ledger: self.ledger.to_bytes() }
     }
 }
 

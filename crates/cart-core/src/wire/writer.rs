@@ -38,7 +38,7 @@ pub(super) fn encode_cart(cart: &Cart) -> Vec<u8> {
         (ERASED, cart.erased),
     ];
     let present: u64 = sections.iter().filter(|(_, present)| *present).map(|(bit, _)| bit).sum();
-    writer.out.reserve(32 + cart.lines.len() * 40);
+    writer.out.reserve(64 + cart.lines.len() * 40 + writer.actors.len() * 9);
     writer.out.push(FORMAT);
     writer.number(present);
     writer.actor_table();

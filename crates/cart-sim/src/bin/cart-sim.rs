@@ -3,9 +3,11 @@
 //! ```text
 //! cart-sim run --traces N [--seed S] [--seconds T]   from seed S on; ends with status 3 at a violation
 //! cart-sim replay SEED                               one trace, with its history
-//! cart-sim regions --worlds N [--seed S] [--seconds T] [--threads K]   the same of worlds of regions
+//! cart-sim regions --worlds N [--seed S] [--seconds T] [--threads K] [--size small|middle|large] [--go-on]
+//!                                                    the same of worlds of regions, all of one size or not
 //! cart-sim regions hash --seeds N                    one number for the worlds of seeds 0 to N - 1
 //! cart-sim regions replay SEED                       one world, with its history; a violation is shrunk
+//! cart-sim soak --worlds N --commit C --day D [--to docs/soak.md]   tiny scopes whole, then worlds, and a ledger
 //! cart-sim hash --seeds N                            one number for the traces of seeds 0 to N - 1
 //! ```
 
@@ -20,18 +22,29 @@ fn main() -> std::process::ExitCode {
 #[cfg(not(target_arch = "wasm32"))]
 mod native {
     use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::PathBuf;
     use std::process::ExitCode;
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     use cart_sim::hash::TraceHash;
     use cart_sim::regional;
+    use cart_sim::regional::breadth::{self, Scope};
+    use cart_sim::regional::ledger::Ledger;
+    use cart_sim::regional::world::Size;
     use cart_sim::runner::Run;
     use cart_sim::trace;
     use cart_sim::violation::Violation;
     use indicatif::{ProgressBar, ProgressStyle};
 
+    /// A world is made of very many small things.
+    #[global_allocator]
+    static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
     const USAGE: &str = "usage: cart-sim run --traces N [--seed S] [--seconds T] | replay SEED | hash --seeds N \
-                         | regions replay SEED | regions hash --seeds N | regions --worlds N [--seed S] [--seconds T] [--threads K]";
+                         | regions replay SEED | regions hash --seeds N | regions --worlds N [--seed S] \
+                         [--seconds T] [--threads K] [--size small|middle|large] [--go-on] \
+                         | soak --worlds N --commit C --day D [--to FILE.md]";
     /// The status of a run that found a violation; others mean other failures.
     const VIOLATION: u8 = 3;
 
@@ -40,8 +53,18 @@ mod native {
         Replay { seed: u64 },
         Hash { seeds: u64 },
         Worlds(regional::runner::Run),
-        World { seed: u64 },
+        World { seed: u64, size: Option<Size> },
         HashWorlds { seeds: u64 },
+        Soak(Soak),
+    }
+
+    /// A long run with a ledger.
+    struct Soak {
+        worlds: regional::runner::Run,
+        commit: String,
+        day: String,
+        /// Where the ledger goes; its plot beside it.
+        to: Option<PathBuf>,
     }
 
     pub fn main() -> ExitCode {
@@ -52,7 +75,8 @@ mod native {
             Ok(Command::Hash { seeds }) => hash(TraceHash::of_seeds(seeds)),
             Ok(Command::HashWorlds { seeds }) => hash(regional::hash_of(seeds)),
             Ok(Command::Worlds(worlds)) => run_worlds(&worlds),
-            Ok(Command::World { seed }) => world(seed),
+            Ok(Command::World { seed, size }) => world(seed, size),
+            Ok(Command::Soak(soak)) => self::soak(&soak),
             Err(error) => {
                 eprintln!("cart-sim: {error}\n{USAGE}");
                 ExitCode::from(2)
@@ -65,6 +89,8 @@ mod native {
         let mut words = lexopt::Parser::from_env();
         let (mut name, mut seed, mut count, mut limit) = (None, None, None, Duration::MAX);
         let mut threads = regional::runner::Run::default().threads;
+        let (mut size, mut goes_on) = (None, false);
+        let (mut commit, mut day, mut to) = (None, None, None);
         while let Some(word) = words.next()? {
             match word {
                 Value(word) if name.is_none() => name = Some(word.string()?),
@@ -75,6 +101,11 @@ mod native {
                 Long("seed") => seed = Some(words.value()?.parse()?),
                 Long("traces" | "seeds" | "worlds") => count = Some(words.value()?.parse()?),
                 Long("seconds") => limit = Duration::from_secs(words.value()?.parse()?),
+                Long("size") => size = Some(words.value()?.parse_with(size_of)?),
+                Long("go-on") => goes_on = true,
+                Long("commit") => commit = Some(words.value()?.string()?),
+                Long("day") => day = Some(words.value()?.string()?),
+                Long("to") => to = Some(words.value()?.into()),
                 Long("threads") => threads = words.value()?.parse()?,
                 _ => return Err(word.unexpected()),
             }
@@ -87,14 +118,26 @@ mod native {
             (Some("regions"), Some(worlds), first) => Ok(Command::Worlds(regional::runner::Run {
                 first: first.unwrap_or(0),
                 worlds,
+                size,
+                goes_on,
                 limit,
                 threads,
             })),
-            (Some("regions replay"), None, Some(seed)) => Ok(Command::World { seed }),
+            (Some("regions replay"), None, Some(seed)) => Ok(Command::World { seed, size }),
             (Some("regions hash"), Some(seeds), None) => Ok(Command::HashWorlds { seeds }),
+            (Some("soak"), Some(count), None) => {
+                let worlds = regional::runner::Run { worlds: count, threads, ..Default::default() };
+                let (commit, day) = (commit.ok_or("--commit is missing")?, day.ok_or("--day is missing")?);
+                Ok(Command::Soak(Soak { worlds, commit, day, to }))
+            }
             (Some("hash"), Some(seeds), None) => Ok(Command::Hash { seeds }),
             _ => Err("this is no command".into()),
         }
+    }
+
+    fn size_of(name: &str) -> Result<Size, &'static str> {
+        let size = Size::ALL.iter().find(|size| format!("{size:?}").eq_ignore_ascii_case(name));
+        size.copied().ok_or("a world is small, middle or large")
     }
 
     fn hash(hash: Result<u64, Violation>) -> ExitCode {
@@ -130,31 +173,71 @@ mod native {
     }
 
     fn run_worlds(run: &regional::runner::Run) -> ExitCode {
+        report_worlds(run).map_or_else(|status| status, |_| ExitCode::SUCCESS)
+    }
+
+    /// Runs worlds, and says what was seen; fails where a promise was broken or a fault was hardly met.
+    fn report_worlds(run: &regional::runner::Run) -> Result<regional::runner::Report, ExitCode> {
         let bar = bar(run.worlds, "worlds of regions");
         let report = run.run(|done| bar.set_position(done));
         bar.finish_and_clear();
-        if let Some(violation) = &report.violation {
-            world(violation.seed);
+        if let Some(violation) = report.violations.first() {
+            report.violations.iter().skip(1).for_each(|other| println!("{other}"));
+            world(violation.seed, run.size);
             println!("caught after {} by: {}", report.summary(), violation.invariant);
-            return ExitCode::from(VIOLATION);
+            return Err(ExitCode::from(VIOLATION));
         }
         report.faults.iter().for_each(|(kind, count)| println!("{count:>12}  {kind:?}"));
         println!("{}: no violation", report.summary());
         let rare = report.rare();
         if !rare.is_empty() {
             println!("fired too rarely: {rare:?}");
+            return Err(ExitCode::FAILURE);
+        }
+        Ok(report)
+    }
+
+    fn soak(soak: &Soak) -> ExitCode {
+        let began = Instant::now();
+        let mut walks = Vec::new();
+        for scope in Scope::WHOLE.into_iter().chain([Scope::LARGER]) {
+            let found = breadth::walk(scope);
+            println!("{scope:?}: {} states, whole: {}", found.states, found.all);
+            if let Some(broken) = found.broken {
+                println!("{broken}");
+                return ExitCode::from(VIOLATION);
+            }
+            walks.push((scope, found));
+        }
+        let walk_seconds = began.elapsed().as_secs();
+        let report = match report_worlds(&soak.worlds) {
+            Ok(report) => report,
+            Err(status) => return status,
+        };
+        let (commit, day, threads) = (&soak.commit, &soak.day, soak.worlds.threads);
+        let ledger = Ledger { report: &report, walks: &walks, walk_seconds, commit, day, threads };
+        if ledger.states() < Scope::STATES_MIN {
+            println!("only {} states", ledger.states());
             return ExitCode::FAILURE;
         }
+        let Some(to) = &soak.to else { return ExitCode::SUCCESS };
+        let plot = to.with_extension("svg");
+        let name = plot.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if let Err(error) = fs::write(to, ledger.text(&name)).and_then(|()| fs::write(&plot, ledger.svg())) {
+            eprintln!("cart-sim: {}: {error}", to.display());
+            return ExitCode::FAILURE;
+        }
+        println!("the ledger is in {}", to.display());
         ExitCode::SUCCESS
     }
 
     /// A world with its history; one that breaks a promise with that of its events that are needed for it.
-    fn world(seed: u64) -> ExitCode {
-        let whole = regional::replay(seed, &BTreeSet::new());
+    fn world(seed: u64, size: Option<Size>) -> ExitCode {
+        let whole = regional::replay(seed, size, &BTreeSet::new());
         let Err(violation) = &whole.1 else { return told(seed, whole) };
-        let without = regional::shrink(violation);
+        let without = regional::shrink(violation, size);
         println!("of {} events {} are left out", violation.event, without.len());
-        told(seed, regional::replay(seed, &without))
+        told(seed, regional::replay(seed, size, &without))
     }
 
     fn replay(seed: u64) -> ExitCode {

@@ -40,6 +40,19 @@ pub struct Scope {
     pub states_max: usize,
 }
 
+impl Scope {
+    /// Those that are walked through whole.
+    pub const WHOLE: [Self; 3] = [Self::of(2, 0, 0, 1), Self::of(2, 1, 0, 0), Self::of(2, 0, 1, 0)];
+    /// A larger one, as far as it goes.
+    pub const LARGER: Self = Self::of(4, 2, 1, 1);
+    /// How many states those that are walked through whole must have.
+    pub const STATES_MIN: usize = 1_500_000;
+
+    const fn of(edits: u8, lost: u8, twice: u8, restarts: u8) -> Self {
+        Self { edits, lost, twice, restarts, states_max: 3_000_000 }
+    }
+}
+
 /// An object: its replica in memory, its row, whether its alarm is armed.
 #[derive(Clone)]
 struct Object {

@@ -3,14 +3,19 @@
 
 /// Declares the kinds and the list of all of them.
 macro_rules! kinds {
-    ($($(#[$doc:meta])* $name:ident,)*) => {
+    ($(#[doc = $doc:literal] $name:ident,)*) => {
         /// A kind of fault.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-        pub enum Kind { $($(#[$doc])* $name,)* }
+        pub enum Kind { $(#[doc = $doc] $name,)* }
 
         impl Kind {
             /// Every kind.
             pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// What it is, in a sentence.
+            pub fn text(self) -> &'static str {
+                match self { $(Self::$name => $doc.trim_ascii(),)* }
+            }
         }
     };
 }

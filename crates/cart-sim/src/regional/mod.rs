@@ -7,8 +7,12 @@
 
 pub mod audit;
 pub mod breadth;
+#[cfg(not(target_arch = "wasm32"))]
+mod chart;
 pub mod facts;
 pub mod fault;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod ledger;
 pub mod merging;
 pub mod network;
 pub mod orders;
@@ -28,29 +32,33 @@ use crate::hash::TraceHash;
 use crate::trace;
 use crate::violation::{Fault, Violation};
 use fault::Faults;
-use world::World;
+use world::{Size, World};
 
 /// How a world ended that broke no promise.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Outcome {
+    /// How large it was.
+    pub size: Size,
     /// A hash of all disks at the end.
     pub hash: u64,
     /// What fired.
     pub faults: Faults,
     /// How many events there were.
     pub events: usize,
+    /// How many messages came and alarms went off.
+    pub came: u64,
     /// How many edits were acknowledged.
     pub acknowledged: usize,
     /// How many frames were sent.
     pub frames: u64,
 }
 
-/// Runs the world of a seed.
+/// Runs the world of a seed, in the size that it has unless another is wanted.
 ///
 /// # Errors
 /// The promise that was broken.
-pub fn run(seed: u64) -> Result<Outcome, Violation> {
-    conclude(seed, &mut World::new(seed, false))
+pub fn run(seed: u64, size: Option<Size>) -> Result<Outcome, Violation> {
+    conclude(&mut World::new(seed, size, false), command(size))
 }
 
 /// One number for the worlds of seeds 0 to `seeds - 1`, equal on every machine.
@@ -60,16 +68,20 @@ pub fn run(seed: u64) -> Result<Outcome, Violation> {
 pub fn hash_of(seeds: u64) -> Result<u64, Violation> {
     let mut hash = TraceHash::default();
     for seed in 0..seeds {
-        hash.add(&[run(seed)?.hash.to_be_bytes().to_vec()]);
+        hash.add(&[run(seed, None)?.hash.to_be_bytes().to_vec()]);
     }
     Ok(hash.finish())
 }
 
 /// Runs the world of a seed, but for some of its events, and tells its history.
-pub fn replay(seed: u64, without: &BTreeSet<usize>) -> (Vec<String>, Result<Outcome, Violation>) {
-    let mut world = World::new(seed, true);
+pub fn replay(
+    seed: u64,
+    size: Option<Size>,
+    without: &BTreeSet<usize>,
+) -> (Vec<String>, Result<Outcome, Violation>) {
+    let mut world = World::new(seed, size, true);
     world.without.clone_from(without);
-    let result = conclude(seed, &mut world);
+    let result = conclude(&mut world, command(size));
     if result.is_err() {
         let holders = audit::holders(&mut world);
         world.history.iter_mut().for_each(|history| history.push(holders.clone()));
@@ -78,11 +90,11 @@ pub fn replay(seed: u64, without: &BTreeSet<usize>) -> (Vec<String>, Result<Outc
 }
 
 /// Which events of a world can be left out, one after another, so that the rest still breaks the promise.
-pub fn shrink(violation: &Violation) -> BTreeSet<usize> {
+pub fn shrink(violation: &Violation, size: Option<Size>) -> BTreeSet<usize> {
     let breaks = |without: &BTreeSet<usize>| {
-        let mut world = World::new(violation.seed, false);
+        let mut world = World::new(violation.seed, size, false);
         world.without.clone_from(without);
-        conclude(violation.seed, &mut world).is_err_and(|other| other.invariant == violation.invariant)
+        conclude(&mut world, command(size)).is_err_and(|other| other.invariant == violation.invariant)
     };
     let mut without = BTreeSet::new();
     // Leaving one out may make others needless that were needed before it: until nothing more goes.
@@ -101,11 +113,22 @@ pub fn shrink(violation: &Violation) -> BTreeSet<usize> {
     }
 }
 
-fn conclude(seed: u64, world: &mut World) -> Result<Outcome, Violation> {
-    let result = trace::running(seed, "regions replay", || world.play().and_then(|()| audit::all(world)));
+/// The command that shows a world again, without its seed.
+fn command(size: Option<Size>) -> &'static str {
+    match size {
+        None => "regions replay",
+        Some(Size::Small) => "regions --size small replay",
+        Some(Size::Middle) => "regions --size middle replay",
+        Some(Size::Large) => "regions --size large replay",
+    }
+}
+
+fn conclude(world: &mut World, command: &'static str) -> Result<Outcome, Violation> {
+    let seed = world.seed;
+    let result = trace::running(seed, command, || world.play().and_then(|()| audit::all(world)));
     result.map(|()| outcome(world)).map_err(|Fault { invariant, text }| Violation {
         invariant,
-        command: "regions replay",
+        command,
         seed,
         event: world.event,
         text,
@@ -123,9 +146,11 @@ fn outcome(world: &World) -> Outcome {
         hash.add(&store.row.iter().map(|row| row.frame(store.region).to_bytes()).collect::<Vec<_>>());
     }
     Outcome {
+        size: world.size,
         hash: hash.finish(),
         faults: world.faults.clone(),
         events: world.event,
+        came: world.came,
         acknowledged: world
             .facts
             .iter()

@@ -44,6 +44,7 @@ impl World {
         let first = alarm.map(|(due, _)| due).into_iter().chain(post).min();
         let Some(due) = first.filter(|due| *due <= until) else { return false };
         self.now = self.now.max(due);
+        self.came += 1;
         match alarm {
             Some((due, at)) if post.is_none_or(|post| due <= post) => self.ring(at),
             _ => {
@@ -57,7 +58,8 @@ impl World {
 
     /// All events.
     pub fn play(&mut self) -> Result<(), Fault> {
-        let events = 20 + self.dice.below(21);
+        let (least, more) = self.size.events();
+        let events = least + self.dice.below(more);
         for event in (0..events).filter(|event| !self.without.contains(event)).collect::<Vec<_>>() {
             self.event = event;
             self.dice = Self::dice_of(self.seed, event + 1);
@@ -91,7 +93,7 @@ impl World {
             89..91 if habits.decay => self.turn_store(at),
             91..94 => self.damage(at),
             94..98 => self.list(at),
-            98..100 if habits.erases && self.event > 10 => self.erase(at),
+            98..100 if habits.erases && self.event > self.size.events().0 / 2 => self.erase(at),
             100..103 if habits.poison => self.poison(at),
             103..105 if habits.poison => self.replay_dead(),
             105..109 if habits.orders => self.order(at),

@@ -110,11 +110,12 @@ impl World {
 
     /// Takes in what holders have answered, and acknowledges the frames among it.
     fn take(&mut self, at: usize, answers: Vec<Answer>) {
-        let receipts: Vec<_> = answers.iter().map(|answer| answer.receipt.clone()).collect();
+        let answer = |Answer { from, receipt, frame }| (receipt, (from, frame));
+        let (receipts, frames): (Vec<_>, Vec<_>) = answers.into_iter().map(answer).unzip();
         if !receipts.is_empty() {
             self.serve(at, Input::Receipts { receipts });
         }
-        for Answer { from, frame, .. } in answers {
+        for (from, frame) in frames {
             let Some(bytes) = frame else { continue };
             let Some(Ok(reply)) = self.serve(at, Input::Frame { bytes }).reply else { continue };
             if let ReplyKind::Taken { receipt, .. } = reply.kind {
@@ -180,7 +181,8 @@ impl World {
             return;
         }
         let life = self.sites[at].life;
-        let Handler { answers, missed, .. } = self.sites[at].handler.clone().unwrap_or_default();
+        let Handler { answers, missed, .. } =
+            self.sites[at].handler.as_mut().map(std::mem::take).unwrap_or_default();
         for to in missed {
             self.serve(at, Input::Missed { to });
         }

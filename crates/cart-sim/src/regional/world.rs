@@ -59,6 +59,47 @@ pub struct Habits {
     pub poison: bool,
 }
 
+/// How large a world is. Most are small, so that there are very many of them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Size {
+    /// One cart in two or three regions, a handful of edits and faults.
+    Small,
+    /// Up to four regions; now and then a guest's cart and tabs.
+    Middle,
+    /// Up to five regions, all that there is.
+    Large,
+}
+
+impl Size {
+    /// Every size.
+    pub const ALL: &[Self] = &[Self::Small, Self::Middle, Self::Large];
+    /// How many of a thousand worlds have each.
+    const SHARES: [(Self, u32); 3] = [(Self::Small, 900), (Self::Middle, 80), (Self::Large, 20)];
+
+    /// That of a seed.
+    fn of(seed: u64) -> Self {
+        World::dice_of(seed, usize::MAX).weighted(&Self::SHARES)
+    }
+
+    /// How many regions there may be.
+    pub fn places(self) -> &'static [usize] {
+        match self {
+            Self::Small => &[2, 3, 3],
+            Self::Middle => &[2, 3, 3, 4],
+            Self::Large => &[3, 3, 3, 3, 4, 5],
+        }
+    }
+
+    /// How many events there are at least, and how many more at most.
+    pub fn events(self) -> (usize, usize) {
+        match self {
+            Self::Small => (3, 6),
+            Self::Middle => (8, 13),
+            Self::Large => (20, 21),
+        }
+    }
+}
+
 impl Habits {
     /// Nothing fails.
     const NONE: Self = Self {
@@ -79,6 +120,8 @@ impl Habits {
 pub struct World {
     /// What it is made of.
     pub seed: u64,
+    /// How large it is.
+    pub size: Size,
     /// Its events that do not happen, in a history that is being shrunk.
     pub without: BTreeSet<usize>,
     /// The chance of the event that is happening: each has its own, whatever happened before.
@@ -89,6 +132,8 @@ pub struct World {
     pub faults: Faults,
     /// What has happened, if it is wanted.
     pub history: Option<Vec<String>>,
+    /// Messages that came and alarms that went off.
+    pub came: u64,
     /// Frames sent.
     pub frames: u64,
     /// Frames sent since something was last changed anywhere, or since nothing fails any more.
@@ -137,10 +182,11 @@ pub struct World {
 }
 
 impl World {
-    /// The world of a seed; `tells` if its history is wanted.
-    pub fn new(seed: u64, tells: bool) -> Self {
+    /// The world of a seed, of the size that the seed has unless another is wanted; `tells` if its history is.
+    pub fn new(seed: u64, size: Option<Size>, tells: bool) -> Self {
+        let size = size.unwrap_or_else(|| Size::of(seed));
         let mut dice = Self::dice_of(seed, 0);
-        let count = *dice.pick(&[3, 3, 3, 3, 4, 5]);
+        let count = *dice.pick(size.places());
         let place = |(region, latitude, longitude)| {
             let stores = vec!["STORE".into()];
             Place { region, latitude, longitude, share: None, stores }
@@ -160,7 +206,7 @@ impl World {
             moves: dice.chance(40),
             decay: dice.chance(50),
             erases: dice.chance(6),
-            tabs: dice.chance(40),
+            tabs: dice.chance(40) && size != Size::Small,
             orders: dice.chance(30),
             poison: dice.chance(20),
         };
@@ -170,16 +216,18 @@ impl World {
         let habits = if calm { Habits { tabs: habits.tabs, ..Habits::NONE } } else { habits };
         let guest = places[dice.below(count)].region;
         let mut carts = vec![CartId::mint(Region::Weur, [3; 15])];
-        if !habits.erases && dice.chance(25) {
+        if !habits.erases && size != Size::Small && dice.chance(25) {
             carts.push(CartId::mint(guest, [5; 15]));
         }
         let both = || (0..carts.len()).flat_map(|cart| places.iter().map(move |place| (cart, place.region)));
         Self {
             seed,
+            size,
             without: BTreeSet::new(),
             event: 0,
             faults: Faults::default(),
             history: tells.then(Vec::new),
+            came: 0,
             frames: 0,
             idle_frames: 0,
             changes: 0,
