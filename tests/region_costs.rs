@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use harness::{Answer, Counts, Regions, RegionsOptions, Session};
+use harness::{Answer, Counts, Regions, RegionsOptions, Session, without_stores};
 use reqwest::Method;
 
 const NAMES: [&str; 3] = ["weur", "enam", "apac"];
@@ -34,7 +34,8 @@ const ARRIVAL_FRAMES: u64 = 4;
 /// The home of the cart comes first.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_edit_costs_what_it_costs_in_one_two_and_three_regions() {
-    let regions = Regions::start(&NAMES, RegionsOptions::default()).await;
+    let options = RegionsOptions { vars: vec![without_stores()], ..RegionsOptions::default() };
+    let regions = Regions::start(&NAMES, options).await;
     let session = regions.shop(NAMES[0]).open().await;
     let mut cart = Cart { regions: &regions, session, last: None };
 
