@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use cart_core::id::{CartId, Region};
-use harness::{Answer, Operator, Regions, RegionsOptions, Session, Shop};
+use harness::{Answer, Operator, Regions, RegionsOptions, Session, Shop, stores_of};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -174,7 +174,7 @@ impl World {
                 let shown = if view["partial"] == false { view["version"].clone() } else { Value::Null };
                 seen.push((format!("{name}, {} pieces", quantity(&view)), shown));
             }
-            for name in cart.stores() {
+            for name in stores_of(cart.home) {
                 let region = Region::parse(name).expect("a region");
                 let row = self.operator(name).row(region, &id).await;
                 seen.push((
@@ -209,15 +209,6 @@ impl Cart {
 
     fn id(&self) -> &str {
         &self.session.cart_id
-    }
-
-    /// The stores of the home: its own and the nearest other one.
-    fn stores(&self) -> [&'static str; 2] {
-        match self.home {
-            "weur" => ["weur", "enam"],
-            "enam" => ["enam", "weur"],
-            _ => ["apac", "weur"],
-        }
     }
 
     async fn add(&mut self, world: &World, name: &str) {

@@ -13,7 +13,7 @@ mod runtime;
 
 pub use client::{Answer, Session, Shop};
 pub use faults::{Counts, Faults};
-pub use operator::{ARRIVES_MAX, Operator, now};
+pub use operator::{ARRIVES_MAX, Operator, now, stores_of};
 pub use proxy::Link;
 pub use regions::{Regions, RegionsOptions};
 pub use runtime::{Options, Runtime, root, without_stores};

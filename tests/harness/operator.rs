@@ -16,6 +16,17 @@ use crate::{Answer, Runtime, Shop, root};
 /// How long a message may take to be a row: a second in the queue, and then some.
 pub const ARRIVES_MAX: Duration = Duration::from_secs(20);
 
+/// The regions whose stores hold the carts of a home: itself and the nearest other one.
+pub fn stores_of(home: &str) -> [&'static str; 2] {
+    match home {
+        "weur" => ["weur", "enam"],
+        "enam" => ["enam", "weur"],
+        "apac" => ["apac", "weur"],
+        _ => panic!("{home} is not in use"),
+    }
+}
+
+/// The operator of a runtime, and a peer region of it.
 #[derive(Clone)]
 pub struct Operator {
     pub shop: Shop,
@@ -28,13 +39,18 @@ pub struct Operator {
 impl Operator {
     /// Of a runtime of this tree.
     pub fn of(runtime: &Runtime) -> Self {
+        Self::at(runtime.shop())
+    }
+
+    /// Of the runtime where a shop is.
+    pub fn at(shop: Shop) -> Self {
         let secrets = std::fs::read_to_string(root().join(".dev.vars")).expect(".dev.vars");
         let secret = |name: &str| {
             let found = secrets.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
             found.unwrap_or_else(|| panic!("no {name}: run tools/setup")).to_owned()
         };
         let signer = Signer::new(secret("TOKEN_SECRET").as_bytes()).expect("32 bytes or more");
-        Self { shop: runtime.shop(), token: secret("ADMIN_TOKEN"), near: None, signer }
+        Self { shop, token: secret("ADMIN_TOKEN"), near: None, signer }
     }
 
     pub fn call(&self, method: Method, path: &str) -> RequestBuilder {
@@ -65,6 +81,12 @@ impl Operator {
     /// As a peer region, of which it has the secret.
     pub async fn run(&self, errand: &Errand) -> Answer {
         self.peer("/peer/store", pack(errand)).await
+    }
+
+    /// The bytes of a cart's state as the store of a region has it; none if it has none.
+    pub async fn state(&self, store: Region, cart: &CartId) -> Vec<u8> {
+        let answer = self.run(&Errand::Read { store, cart_id: cart.clone() }).await.expect(200);
+        Frame::from_bytes(&answer.bytes).map(|frame| frame.state).unwrap_or_default()
     }
 
     /// The bytes of a call of a peer region, signed.

@@ -1,11 +1,12 @@
-//! What each holder of a cart has of it, once all is quiet: the bytes must be the same everywhere. Nobody is
-//! made to ask another by looking: each region is asked with a token that names it.
+//! What each holder of a cart has of it, once all is quiet, replicas and stores: the bytes must be the same
+//! everywhere. Nobody is made to ask another by looking: each region is asked with a token that names it.
 
 use std::time::{Duration, Instant};
 
 use cart_core::cart::Cart;
+use cart_core::id::{CartId, Region};
 use data_encoding::BASE64_NOPAD;
-use harness::Counts;
+use harness::{Counts, Operator, stores_of};
 
 use crate::call::Call;
 use crate::play::World;
@@ -31,6 +32,11 @@ pub struct Copy {
 }
 
 impl Copy {
+    /// Whether it is a replica's.
+    pub fn is_replica(&self) -> bool {
+        self.holder.starts_with("replica")
+    }
+
     /// The number of its region.
     pub fn region(&self) -> usize {
         REGIONS.iter().position(|name| self.holder.ends_with(name)).unwrap_or_default()
@@ -77,8 +83,8 @@ pub async fn when_quiet(world: &World) -> Result<(Vec<Copy>, Carried), String> {
             (last, since) = (now, Instant::now());
         } else if since.elapsed() > QUIET || began.elapsed() > QUIET_MAX {
             let equal_ms = equal_ms.unwrap_or_default();
-            let carried =
-                Carried { replicas: copies.len(), edits: 0, frames, rows: world.rows.total(), equal_ms };
+            let replicas = world.rows.regions().len();
+            let carried = Carried { replicas, edits: 0, frames, rows: world.rows.total(), equal_ms };
             return Ok((copies, carried));
         }
         tokio::time::sleep(if equal_ms.is_some() { LOOK_EVERY } else { LOOK_FIRST }).await;
@@ -89,7 +95,7 @@ pub fn are_equal(copies: &[Copy]) -> bool {
     copies.windows(2).all(|pair| pair[0].state == pair[1].state)
 }
 
-/// What the replicas have, where a device has been served.
+/// What the replicas have, where a device has been served, and then the stores of the home.
 async fn copies(world: &World) -> Result<Vec<Copy>, String> {
     let mut copies = Vec::new();
     for name in world.rows.regions() {
@@ -103,6 +109,13 @@ async fn copies(world: &World) -> Result<Vec<Copy>, String> {
             return Err(format!("{name} is not served there"));
         }
         copies.push(Copy { holder: format!("replica {name}"), state });
+    }
+    let cart_id = CartId::try_from(world.session.cart_id.clone()).map_err(|reject| reject.to_string())?;
+    for name in stores_of(cart_id.first_home().name()) {
+        let at = REGIONS.iter().position(|there| *there == name).unwrap_or_default();
+        let store = Region::parse(name).ok_or("no region")?;
+        let state = Operator::at(world.shops.at(at).clone()).state(store, &cart_id).await;
+        copies.push(Copy { holder: format!("store {name}"), state });
     }
     Ok(copies)
 }

@@ -128,7 +128,8 @@ impl World {
                 played.faults.push(Fault { kind: FaultKind::Diverged, detail: words.join("; ") });
             }
             // A fresh replica looks in any of the regions.
-            look = copies[seed as usize % copies.len()].region();
+            let replicas: Vec<&Copy> = copies.iter().filter(|copy| copy.is_replica()).collect();
+            look = replicas[seed as usize % replicas.len()].region();
             played.carried = Some(carried);
         }
         let end = self.final_state(look, &mut replicas, &mut played).await?;

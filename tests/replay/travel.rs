@@ -117,7 +117,7 @@ pub fn carrying(run: &Run) -> String {
     line("ms until all were equal, 99 of 100", &|group| format!("{:.0}", group.equal_ms(0.99)));
     out.push_str(
         "\nThe time until all were equal is from the last answer to a device until a look found the same bytes in all \
-         regions; between two looks is a tenth of a second and their time.\n",
+         regions and in both stores; between two looks is a tenth of a second and their time.\n",
     );
     out
 }
@@ -133,5 +133,6 @@ was there is checked by what was shown: of the views on the way, in one of three
 syncs, each must show exactly what the edits listed for it add up to.
 
 At the end each region is asked for the cart's bytes, with a token of its own, so that none asks another before \
-it answers. They must be the same, once nothing has passed for six seconds.
+it answers, and so are the stores of the two regions that keep it. They must be the same, once nothing has passed \
+for six seconds.
 ";
