@@ -93,6 +93,8 @@ kinds! {
     TakeOver,
     /// An idle replica that deleted its storage.
     Retired,
+    /// A moved home told of by the sweep of a store.
+    Swept,
     /// A replica that came back after it had deleted its storage.
     Returned,
     /// A day passed.

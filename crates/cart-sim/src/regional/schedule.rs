@@ -374,6 +374,28 @@ impl World {
                 self.serve(at, Input::Retire);
             }
         }
+        self.tell_moved();
+    }
+
+    /// The sweep of a store tells the home, and the region where the cart was made, of carts whose home has moved.
+    fn tell_moved(&mut self) {
+        for store in 0..self.stores.len() {
+            let there = &self.stores[store];
+            let Some(row) = there.row.as_ref().filter(|row| !there.down && row.cart.home().is_some()) else {
+                continue;
+            };
+            let home = row.cart.home().map(|home| home.region);
+            let (cart, bytes) = (there.cart, row.frame(there.region).to_bytes());
+            let first = self.carts[cart].first_home();
+            for region in home.into_iter().chain([first].into_iter().filter(|first| home != Some(*first))) {
+                let at = self.at(cart, region);
+                if self.passes(store, at) {
+                    self.faults.fire(Kind::Swept);
+                    self.prepare(at, true, false);
+                    self.serve(at, Input::Frame { bytes: bytes.clone() });
+                }
+            }
+        }
     }
 
     fn skew(&mut self, at: usize) {
@@ -462,6 +484,12 @@ impl World {
             self.drain()?;
         }
         self.sync_all()?;
+        let lost = [Kind::Wipe, Kind::RegionLost].into_iter().any(|kind| self.faults.count(kind) > 0);
+        if lost && self.faults.count(Kind::TakeOver) + self.faults.count(Kind::HandOver) > 0 {
+            // What a home that was lost had put into a queue may have come when all had looked.
+            self.tell_moved();
+            self.drain()?;
+        }
         if self.faults.count(Kind::StoreLost) + self.faults.count(Kind::RegionLost) > 0 {
             // Of a store that lost its row a home that has nothing to say to it hears with its next change.
             for cart in 0..self.carts.len() {
