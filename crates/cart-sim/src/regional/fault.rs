@@ -51,6 +51,8 @@ kinds! {
     AlarmAgain,
     /// An object put out of memory.
     Restart,
+    /// A turn that could not write, its disk being full.
+    DiskFull,
     /// A region's disk lost.
     Wipe,
     /// All disks of a region lost, its store too.

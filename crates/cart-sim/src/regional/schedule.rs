@@ -90,7 +90,8 @@ impl World {
             81..85 if habits.days => self.retire(),
             85..87 if habits.decay => self.skew(at),
             87..89 if habits.decay => self.lose_alarm(at),
-            89..91 if habits.decay => self.turn_store(at),
+            89..91 if habits.decay && self.dice.chance(50) => self.turn_store(at),
+            89..91 if habits.decay => self.fill(at),
             91..94 => self.damage(at),
             94..98 => self.list(at),
             98..100 if habits.erases && self.event > self.size.events().0 / 2 => self.erase(at),
@@ -290,6 +291,15 @@ impl World {
         }
     }
 
+    /// The disk of an object is full, or has room again.
+    fn fill(&mut self, at: usize) {
+        let site = &mut self.sites[at];
+        site.full = !site.full;
+        self.tell(|world| {
+            format!("the disk of {} is full: {}", world.sites[at].region, world.sites[at].full)
+        });
+    }
+
     /// A store is down, or up again, for all carts.
     fn turn_store(&mut self, at: usize) {
         let down = !self.stores[at].down;
@@ -472,7 +482,7 @@ impl World {
         self.network.weather = Weather::FAIR;
         self.stores.iter_mut().for_each(|store| store.down = false);
         for site in &mut self.sites {
-            (site.skew_ms, site.asked) = (0, None);
+            (site.skew_ms, site.asked, site.full) = (0, None, false);
         }
         self.tell(|_| "peace".into());
         self.pass(400_000);
