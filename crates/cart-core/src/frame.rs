@@ -106,13 +106,12 @@ pub struct Receipt {
 
 /// A digest of all that a holder has of a cart, for "are we equal?".
 pub fn digest(cart: &Cart, ties: &Ties) -> [u8; 16] {
-    digest_of(cart.to_bytes(), ties)
+    digest_of_bytes(&cart.to_bytes(), ties)
 }
 
-/// The same, of a cart's canonical bytes.
-pub fn digest_of(mut bytes: Vec<u8>, ties: &Ties) -> [u8; 16] {
-    bytes.extend(pack(ties));
-    Version::of_bytes(&bytes).0
+/// The same by the cart's canonical bytes.
+pub(crate) fn digest_of_bytes(cart: &[u8], ties: &Ties) -> [u8; 16] {
+    Version::of_bytes(&[cart, &pack(ties)].concat()).0
 }
 
 impl Frame {

@@ -48,17 +48,18 @@ impl Stored {
 
     /// All that the store of `region` holds, as a frame that is whole.
     pub fn frame(&self, region: Region) -> Frame {
+        let state = self.cart.to_bytes();
         Frame {
             from: Holder::Store(region),
             incarnation: self.incarnation,
             to: 0,
             base: 0,
             sequence: self.rev,
-            digest: frame::digest(&self.cart, &self.ties),
+            digest: frame::digest_of_bytes(&state, &self.ties),
             joined: true,
             pull: false,
             ties: Some(self.ties.clone()),
-            state: self.cart.to_bytes(),
+            state,
         }
     }
 }

@@ -14,9 +14,9 @@ use std::time::Instant;
 
 const SECONDS_MAX: u64 = 60;
 const TRACES_MAX: u64 = 50_000;
-const WORLDS_MAX: u64 = 50_000;
+const WORLDS_MAX: u64 = 1_000_000;
 /// How many worlds the core as it is must stand.
-const WORLDS: u64 = 1_000;
+const WORLDS: u64 = 20_000;
 /// The status with which the command says that it has found a violation.
 const VIOLATION: i32 = 3;
 

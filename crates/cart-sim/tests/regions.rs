@@ -9,6 +9,10 @@ use cart_sim::regional::breadth::{self, Scope};
 use cart_sim::regional::{self, runner::Run};
 use cart_sim::trace;
 
+/// As the command's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[test]
 fn every_promise_is_kept_in_random_worlds_of_regions() {
     trace::announce_panics();
@@ -37,7 +41,7 @@ fn the_same_seed_gives_the_same_world_twice() {
 
 /// What has all been walked through, and of a larger scope the first three million states.
 #[test]
-#[ignore = "walks through five million states, in a minute or two: CI runs it by its name"]
+#[ignore = "walks through five million states, in a minute or two: make test runs it"]
 fn every_interleaving_of_a_tiny_scope_ends_with_the_same() {
     let mut whole = 0;
     for scope in Scope::WHOLE {

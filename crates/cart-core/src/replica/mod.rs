@@ -104,7 +104,8 @@ impl Replica {
     pub fn from_row(row: &Row) -> Result<Self, Reject> {
         let book = unpack(&row.book).map_err(|_| Reject::Malformed("the book is damaged"))?;
         let ledger = Ledger::from_bytes(&row.ledger).ok_or(Reject::Malformed("the ledger is damaged"))?;
-        Ok(Self::of(Cart::from_bytes(&row.cart)?, book, ledger, true))
+        let replica = Self::of(Cart::from_bytes(&row.cart)?, book, ledger, true);
+        Ok(Self { bytes: Bytes(row.cart.clone().into()), ..replica })
     }
 
     fn of(cart: Cart, book: Book, ledger: Ledger, stored: bool) -> Self {
@@ -242,7 +243,9 @@ impl Replica {
                 Ok(ReplyKind::Done)
             }
             Input::Erase => {
-                self.cart.join(&Cart::erased());
+                let mut after = self.cart.clone();
+                after.join(&Cart::erased());
+                self.set(after);
                 self.ledger = Ledger::default();
                 self.book.ties.leases.clear();
                 if let Some(forwarding) = &mut self.book.forwarding {
@@ -355,7 +358,7 @@ impl Replica {
     /// A new state, made by joining `delta`: the horizon follows, at no row of its own, and what a sealed
     /// cart takes in is to be forwarded from its home.
     fn change(&mut self, after: Cart, delta: &Cart, now: Millis) {
-        self.cart = after;
+        self.set(after);
         self.keep_late(delta);
         let horizon = self.cart.context().horizon();
         self.follow_horizon(now);
@@ -364,9 +367,13 @@ impl Replica {
         self.changed(Some(delta).filter(|_| !whole), now);
     }
 
+    fn set(&mut self, after: Cart) {
+        self.cart = after;
+        self.bytes = Bytes::default();
+    }
+
     /// One more in sequence, by `delta`, or by what no delta says.
     fn changed(&mut self, delta: Option<&Cart>, now: Millis) {
-        self.bytes = Bytes::default();
         self.book.sequence += 1;
         self.book.updated = now;
         self.note_recent(delta);
@@ -388,6 +395,7 @@ impl Replica {
         let ended = since.day().before(RETRY_DAYS);
         if self.is_home() && !self.cart.is_erased() && self.book.ties.seal.is_none() {
             self.cart.raise_horizon(leased.map_or(ended, |leased: Day| leased.min(ended)));
+            self.bytes = Bytes::default();
         }
     }
 

@@ -325,7 +325,8 @@ impl World {
             self.faults.fire(Kind::Retired);
             self.tell(|world| format!("{} deletes its storage", world.sites[at].region));
         } else if let Some(before) = &turn.before {
-            if !told {
+            // Only a home raises it; one elsewhere may write first what frames have told it before.
+            if !told && self.load(at).is_home() {
                 self.note_horizon(at, before.as_ref());
             }
             if before.is_none() && std::mem::take(&mut self.sites[at].left) {
