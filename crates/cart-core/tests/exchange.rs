@@ -2,8 +2,11 @@
 
 mod shop;
 
+use cart_core::cart::Cart;
+use cart_core::command::{self, Command};
 use cart_core::frame::{Frame, Holder, Receipt};
 use cart_core::id::Region;
+use cart_core::line::Location;
 use cart_core::regions::{Place, Regions};
 use cart_core::reject::Reject;
 use cart_core::replica::{Caller, Edit, Effect, IDLE_MS, Input, RELAY_MS, Replica, ReplyKind};
@@ -15,6 +18,7 @@ use std::sync::Arc;
 const WEUR: Holder = Holder::Replica(Region::Weur);
 const ENAM: Holder = Holder::Replica(Region::Enam);
 const APAC: Holder = Holder::Replica(Region::Apac);
+const DAY: u64 = Millis::DAY;
 
 /// A replica of cart 1 with its session, in a region; stores of the first two.
 struct Site {
@@ -536,4 +540,85 @@ fn a_home_that_hears_of_the_seal_late_hands_over_what_it_took_in_before() {
     home.take(told.expect("it tells the new home").1, now);
     let outbox = home.replica.book().forwarding.clone().expect("it forwards").outbox;
     assert_eq!(outbox.shown(&shop::key("Y"), cart_core::line::Location::Cart), 1);
+}
+
+/// A replica that is made anew, told by the state alone, hands over what was removed before the horizon.
+#[test]
+fn what_left_a_sealed_cart_leaves_the_users_however_old_it_is() {
+    let mut home = Site::new(Region::Weur, 1, false);
+    home.service(Input::Fresh, BEGIN);
+    home.add("a", "X", BEGIN);
+    let later = BEGIN.plus(5 * DAY);
+    home.add("b", "Y", later);
+    assert!(home.replica.cart().context().horizon() > BEGIN.day(), "the horizon has passed X");
+    let (_, sealed) = home.service(Input::Seal { into: cart_id(2) }, later);
+    let ReplyKind::Sealed(state) = sealed else { panic!("{sealed:?}") };
+    let mut user = Cart::from_bytes(&state).expect("a state");
+    assert_eq!(user.shown(&shop::key("X"), Location::Cart), 1);
+    home.service(Input::Forwarded { delta: state }, later);
+    let (line_id, at) = (shop::key("X").line_id(), command::Place::Cart);
+    let edit = home.session.edit_of("c", vec![Command::Remove { line_id, at }], later);
+    home.step(&home.session.shopper(), Input::Edit(edit), later);
+    // The home is lost before it has forwarded that; what it told is all there is.
+    let mut next = Site::new(Region::Enam, 2, false);
+    let (effects, _) = next.service(Input::Pull { from: WEUR }, later);
+    let [Effect::Send { frame, .. }] = <[Effect; 1]>::try_from(effects).expect("one") else { panic!() };
+    let (_, told) = home.take(frame, later);
+    next.take(told.expect("it has something to tell"), later);
+    next.service(Input::TakeOver { term: 0 }, later);
+    let outbox = next.replica.book().forwarding.clone().expect("it forwards").outbox;
+    user.join(&outbox);
+    assert_eq!(user.shown(&shop::key("X"), Location::Cart), 0);
+    assert_eq!(user.shown(&shop::key("Y"), Location::Cart), 1);
+}
+
+#[test]
+fn a_new_home_acts_once_both_its_stores_know() {
+    let mut home = Site::new(Region::Weur, 1, true);
+    home.service(Input::TakeOver { term: 0 }, BEGIN);
+    assert!(home.replica.acts_as_home(), "it was the home before");
+    let mut next = Site::new(Region::Enam, 2, true);
+    next.add("a", "X", BEGIN);
+    next.service(Input::TakeOver { term: 0 }, BEGIN);
+    let seal = || Input::Seal { into: cart_id(2) };
+    let refused = |effects: Vec<Effect>| matches!(effects.as_slice(), [Effect::Reply(Err(_))]);
+    assert!(next.replica.is_home() && refused(next.replica.step(&Caller::Service, seal(), BEGIN)));
+    let grant = Input::HandOver { to: Region::Apac };
+    assert!(refused(next.replica.step(&Caller::Service, grant, BEGIN)));
+    let (mut rows, mut acts) = (std::collections::BTreeMap::<Holder, Stored>::new(), Vec::new());
+    for _ in 0..4 {
+        if next.alarm.is_none() || next.replica.acts_as_home() {
+            break;
+        }
+        let (now, frames) = next.ring();
+        for (to, bytes) in frames.into_iter().filter(|(to, _)| matches!(to, Holder::Store(_))) {
+            let frame = Frame::from_bytes(&bytes).expect("its own");
+            let taken = store::take(rows.get(&to), &[frame], to.region(), 9).expect("taken");
+            rows.extend(taken.write.map(|row| (to, row)));
+            next.receipt(taken.receipts[0].to_bytes(), now);
+            let both =
+                [Region::Weur, Region::Enam].iter().all(|region| rows.contains_key(&Holder::Store(*region)));
+            acts.push((both, next.replica.acts_as_home()));
+        }
+    }
+    assert!(acts.iter().all(|(both, acts)| both == acts) && next.replica.acts_as_home(), "{acts:?}");
+}
+
+/// The home before held it for the devices of a guest's cart.
+#[test]
+fn a_new_home_holds_the_horizon() {
+    let (mut home, mut next) = pair();
+    home.service(Input::Expect { guest: cart_id(2) }, BEGIN);
+    let horizon = |next: &Site| next.replica.cart().context().horizon();
+    let held = horizon(&next);
+    next.service(Input::TakeOver { term: 0 }, BEGIN.plus(9 * DAY));
+    let mut settle_and_add = |key: &str, days: u64| {
+        let (now, frames) = next.ring();
+        let (receipt, _) = home.take(frames[0].1.clone(), now);
+        next.receipt(receipt, now);
+        next.add(key, "X", BEGIN.plus(days * DAY));
+        horizon(&next)
+    };
+    assert_eq!(settle_and_add("b", 10), held);
+    assert!(settle_and_add("c", 60) > held, "no lease lasts so long");
 }

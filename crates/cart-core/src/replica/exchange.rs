@@ -2,7 +2,7 @@
 //! from it means. There is no row an event: what is not acknowledged is the outbox. Deltas that are still in
 //! memory are sent joined, else the whole state, which is small.
 
-use super::{Book, Effect, Hold, LEASE_MS, Link, Replica, ReplyKind};
+use super::{Book, Effect, Link, Replica, ReplyKind};
 use crate::cart::{Cart, Presence};
 use crate::frame::{Frame, Holder, Receipt, digest_of_bytes};
 use crate::id::Region;
@@ -204,8 +204,7 @@ impl Replica {
         if !self.book.joined && (whole || equal) && frame.joined {
             self.book.joined = true;
             // Replicas that only the lost storage knew of may still have edits of the days since.
-            let day = self.cart.context().horizon();
-            self.book.hold = Some(Hold { day, until: now.plus(LEASE_MS) });
+            self.hold_horizon(now);
         }
         let knows = whole || frame.to == self.book.incarnation;
         let (own, sequence) = (self.digest(), self.book.sequence);

@@ -318,6 +318,9 @@ impl World {
         if crash.is_some() && handled && self.sites[at].disk.alarm != alarm {
             self.faults.fire(Kind::AlarmAgain);
         }
+        if turn.failed {
+            self.faults.fire(Kind::DiskFull);
+        }
         if turn.forgot {
             self.faults.fire(Kind::Retired);
             self.tell(|world| format!("{} deletes its storage", world.sites[at].region));
