@@ -138,19 +138,6 @@ fn a_replica_enters_itself_when_its_owner_comes_and_is_told_from_then_on() {
 }
 
 #[test]
-fn the_first_replica_learns_from_a_home_that_knows_nothing_that_it_has_heard_of_everything() {
-    let (mut home, mut away) = (Site::new(Region::Weur, 1, false), Site::new(Region::Enam, 2, false));
-    home.service(Input::Fresh, BEGIN);
-    let (effects, _) = away.service(Input::Pull { from: WEUR }, BEGIN);
-    let [Effect::Send { frame, .. }] = <[Effect; 1]>::try_from(effects).expect("one") else { panic!() };
-    let (receipt, answer) = home.take(frame, BEGIN);
-    away.receipt(receipt, BEGIN);
-    assert!(!away.replica.book().joined, "a receipt says nothing of what was there before");
-    away.take(answer.expect("equal, and told so"), BEGIN);
-    assert!(away.replica.book().joined);
-}
-
-#[test]
 fn what_was_missed_is_sent_again_later_and_later() {
     let (mut home, mut away) = pair();
     let (now, frames) = away.ring();
