@@ -60,8 +60,13 @@ impl DurableObject for CartObject {
         let mut rows = Rows::default();
         let current = self.prepare(&call, &mut rows).await;
         let mut head = self.turn(&call, rows);
-        if let Ok(reply) = &mut head.reply {
-            reply.partial |= !current;
+        match &mut head.reply {
+            Ok(reply) => reply.partial |= !current,
+            // A lease of which this replica has not heard; another may have.
+            Err(problem) if !current && problem.code == "actor_unknown" => {
+                *problem = Problem::unreachable(call.region);
+            }
+            Err(_) => {}
         }
         Response::from_bytes(pack(&head))
     }

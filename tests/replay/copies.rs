@@ -20,8 +20,8 @@ const QUIET: Duration = Duration::from_secs(6);
 const LOOK_EVERY: Duration = Duration::from_millis(1_500);
 /// The same until all have been found equal.
 const LOOK_FIRST: Duration = Duration::from_millis(100);
-/// How long it may take.
-const QUIET_MAX: Duration = Duration::from_secs(90);
+/// How long it may take: a region that was missed is told again after a minute at most.
+const QUIET_MAX: Duration = Duration::from_secs(180);
 
 /// What a holder has.
 #[derive(Clone, PartialEq, Eq)]
@@ -73,7 +73,13 @@ pub async fn when_quiet(world: &World) -> Result<(Vec<Copy>, Carried), String> {
     let began = Instant::now();
     let (mut last, mut since, mut equal_ms) = (None, Instant::now(), None);
     loop {
-        let copies = copies(world).await?;
+        let Some(copies) = copies(world).await? else {
+            if began.elapsed() > QUIET_MAX {
+                return Err("a region does not serve its replica".to_owned());
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+            continue;
+        };
         if equal_ms.is_none() && are_equal(&copies) {
             equal_ms = Some(began.elapsed().as_millis() as u64);
         }
@@ -81,7 +87,7 @@ pub async fn when_quiet(world: &World) -> Result<(Vec<Copy>, Carried), String> {
         let now = Some((copies.clone(), world.rows.total(), frames));
         if now != last {
             (last, since) = (now, Instant::now());
-        } else if since.elapsed() > QUIET || began.elapsed() > QUIET_MAX {
+        } else if since.elapsed() > QUIET && are_equal(&copies) || began.elapsed() > QUIET_MAX {
             let equal_ms = equal_ms.unwrap_or_default();
             let replicas = world.rows.regions().len();
             let carried = Carried { replicas, edits: 0, frames, rows: world.rows.total(), equal_ms };
@@ -95,8 +101,9 @@ pub fn are_equal(copies: &[Copy]) -> bool {
     copies.windows(2).all(|pair| pair[0].state == pair[1].state)
 }
 
-/// What the replicas have, where a device has been served, and then the stores of the home.
-async fn copies(world: &World) -> Result<Vec<Copy>, String> {
+/// What the replicas have, where a device has been served, and then the stores of the home; `None` if one cannot
+/// be asked at present.
+async fn copies(world: &World) -> Result<Option<Vec<Copy>>, String> {
     let mut copies = Vec::new();
     for name in world.rows.regions() {
         let way = world.way_in(&name);
@@ -106,7 +113,7 @@ async fn copies(world: &World) -> Result<Vec<Copy>, String> {
         let state =
             state.ok_or_else(|| format!("{name} does not show its state: {}", heard.answer.text()))?;
         if heard.answer.header("evercart-region") != name {
-            return Err(format!("{name} is not served there"));
+            return Ok(None);
         }
         copies.push(Copy { holder: format!("replica {name}"), state });
     }
@@ -117,7 +124,7 @@ async fn copies(world: &World) -> Result<Vec<Copy>, String> {
         let state = Operator::at(world.shops.at(at).clone()).state(store, &cart_id).await;
         copies.push(Copy { holder: format!("store {name}"), state });
     }
-    Ok(copies)
+    Ok(Some(copies))
 }
 
 impl World {

@@ -167,6 +167,13 @@ impl World {
         });
         let views: Vec<Value> = views.collect();
         played.concurrent = concurrent(&events);
+        // A region that hangs is not asked for a while, and another serves. All edits are to count once all the same;
+        // but one made twice, in two regions that did not hear of each other, saw two things.
+        for fault in played.faults.iter_mut().filter(|_| self.rows.is_shaken()) {
+            if matches!(fault.kind, FaultKind::NotReplayed | FaultKind::WrongRefusal) {
+                fault.kind = FaultKind::Unsettled;
+            }
+        }
         for fault in &mut played.faults {
             fault.detail = format!("basket {}: {}", self.basket.name, fault.detail);
         }

@@ -18,6 +18,8 @@ use crate::travel;
 
 /// Of so many carts one may stay unjudged: answers get lost for good when a machine is overloaded.
 const CARTS_PER_UNSETTLED: usize = 200;
+/// The same where carts travel: a region that hangs for a while is passed over.
+const TRAVELLING_PER_UNSETTLED: usize = 20;
 const EXAMPLES_MAX: usize = 2;
 const FAULTS_SHOWN: usize = 20;
 
@@ -42,6 +44,8 @@ pub struct Run {
     refused_at_home: BTreeMap<String, Refusals>,
     faults: BTreeMap<FaultKind, usize>,
     first_faults: Vec<Fault>,
+    /// Carts that are not judged.
+    unsettled: usize,
 }
 
 #[derive(Default)]
@@ -72,6 +76,7 @@ impl Run {
         {
             *baskets += 1;
         }
+        self.unsettled += usize::from(played.line.is_none());
         self.measure.join(played.measure);
         self.carried.extend(played.carried);
         self.concurrent += played.concurrent;
@@ -101,7 +106,9 @@ impl Run {
 
     /// Too much of the run could not be judged for its verdict to mean anything.
     pub fn is_unjudged(&self) -> bool {
-        self.fault(FaultKind::Unsettled) > (self.carts / CARTS_PER_UNSETTLED) as u64
+        let per_unsettled =
+            if self.carried.is_empty() { CARTS_PER_UNSETTLED } else { TRAVELLING_PER_UNSETTLED };
+        self.unsettled > self.carts / per_unsettled
     }
 
     /// What may not be.
@@ -245,7 +252,7 @@ fn verdict(run: &Run) -> String {
     for (what, count) in run.verdict() {
         let _ = writeln!(out, "| **{what}** | **{}** |", grouped(count));
     }
-    let unsettled = run.fault(FaultKind::Unsettled);
+    let unsettled = run.unsettled;
     if unsettled > 0 {
         let _ = writeln!(out, "| not judged: the first answer was lost for good | {unsettled} |");
     }

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use harness::Answer;
@@ -16,7 +17,10 @@ pub type Rows = (u64, u64);
 
 /// Of all objects of a cart, by their region.
 #[derive(Default)]
-pub struct RowsOf(Mutex<BTreeMap<String, Count>>);
+pub struct RowsOf {
+    counts: Mutex<BTreeMap<String, Count>>,
+    shaken: AtomicBool,
+}
 
 struct Count {
     /// Before it slept last.
@@ -31,7 +35,7 @@ impl RowsOf {
             return;
         }
         let said = answer.rows_since_wake();
-        let mut all = self.0.lock().expect("the counts");
+        let mut all = self.counts.lock().expect("the counts");
         let region = answer.header("evercart-region").to_owned();
         let now = Instant::now();
         let count = all.entry(region).or_insert(Count { before: (0, 0), since: (0, 0), heard: now });
@@ -46,13 +50,23 @@ impl RowsOf {
         count.heard = now;
     }
 
+    /// A call was served in another region than its shopper's, or by a replica that might be behind.
+    pub fn shake(&self) {
+        self.shaken.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether there was such a call: what an edit saw, and whether a repeated one is known, is then not exact.
+    pub fn is_shaken(&self) -> bool {
+        self.shaken.load(Ordering::Relaxed)
+    }
+
     /// Where the cart was served.
     pub fn regions(&self) -> Vec<String> {
-        self.0.lock().expect("the counts").keys().cloned().collect()
+        self.counts.lock().expect("the counts").keys().cloned().collect()
     }
 
     pub fn total(&self) -> Rows {
-        let all = self.0.lock().expect("the counts");
+        let all = self.counts.lock().expect("the counts");
         all.values().map(|count| sum(count.before, count.since)).fold((0, 0), sum)
     }
 }

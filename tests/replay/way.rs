@@ -156,6 +156,9 @@ impl Way {
             let partial = !elsewhere && is_partial(answer);
             let unmoved = answer.status.is_success() && !elsewhere && !partial;
             let unmoved = unmoved && session.said().region.name() != here;
+            if elsewhere || partial || unmoved {
+                self.rows.shake();
+            }
             self.note(|travels| {
                 travels.elsewhere += u64::from(elsewhere);
                 travels.partial += u64::from(partial);

@@ -46,14 +46,13 @@ impl Regions {
 
     /// The regions by their distance from a point on earth, nearest first.
     pub fn nearest(&self, latitude: f64, longitude: f64) -> Vec<Region> {
-        let mut places: Vec<(f64, usize)> = self
-            .places
-            .iter()
-            .enumerate()
-            .map(|(at, place)| (haversine((latitude, longitude), (place.latitude, place.longitude)), at))
-            .collect();
-        places.sort_unstable_by(|one, other| one.partial_cmp(other).unwrap_or(std::cmp::Ordering::Equal));
-        places.into_iter().filter_map(|(_, at)| self.places.get(at)).map(|place| place.region).collect()
+        // A few: put in their places one by one, they take a tenth of the code that sorting does.
+        let mut near: Vec<(f64, Region)> = Vec::new();
+        for place in &self.places {
+            let far = haversine((latitude, longitude), (place.latitude, place.longitude));
+            near.insert(near.partition_point(|(nearer, _)| *nearer <= far), (far, place.region));
+        }
+        near.into_iter().map(|(_, region)| region).collect()
     }
 
     /// The region of a new session. With shares configured, a region gets its share of all sessions, by `luck`,

@@ -123,15 +123,15 @@ impl Ties {
             *mine = (*mine).max(*until);
         }
         for theirs in &other.carts {
-            match self.carts.iter_mut().find(|mine| mine.cart == theirs.cart) {
-                Some(mine) => {
-                    mine.made = mine.made.min(theirs.made);
-                    mine.struck = lesser(mine.struck, theirs.struck);
-                }
-                None => self.carts.push(theirs.clone()),
+            let mut joined = theirs.clone();
+            if let Some(at) = self.carts.iter().position(|mine| mine.cart == theirs.cart) {
+                let mine = self.carts.remove(at);
+                joined.made = mine.made.min(joined.made);
+                joined.struck = lesser(mine.struck, joined.struck);
             }
+            let before = |there: &Further| (there.made, &there.cart) < (joined.made, &joined.cart);
+            self.carts.insert(self.carts.partition_point(before), joined);
         }
-        self.carts.sort_unstable_by(|one, other| (one.made, &one.cart).cmp(&(other.made, &other.cart)));
         for (actor, at) in &other.erasures {
             let mine = self.erasures.entry(*actor).or_insert(*at);
             *mine = (*mine).min(*at);

@@ -50,9 +50,12 @@ impl Replica {
         let (own, home) = (self.book.region, self.home().region);
         let active = self.cart.replicas.iter().filter(|(_, presence)| !presence.left);
         let regions = active.map(|(region, _)| *region).chain([home]).filter(|region| *region != own);
-        let mut holders: Vec<Holder> = regions.map(Holder::Replica).collect();
-        holders.sort_unstable();
-        holders.dedup();
+        let mut holders = Vec::new();
+        for holder in regions.map(Holder::Replica) {
+            if let Err(at) = holders.binary_search(&holder) {
+                holders.insert(at, holder);
+            }
+        }
         if own == home {
             holders.extend(self.stores().into_iter().map(Holder::Store));
         } else if own == self.book.cart_id.first_home() {

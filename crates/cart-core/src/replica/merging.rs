@@ -87,9 +87,11 @@ impl Replica {
             self.book.clock.observe(guest.latest_time());
             self.change(after, &guest, now);
             if let Some(forwarding) = &mut self.book.forwarding {
-                forwarding.path.extend(path);
-                forwarding.path.sort();
-                forwarding.path.dedup();
+                for cart in path {
+                    if let Err(at) = forwarding.path.binary_search(&cart) {
+                        forwarding.path.insert(at, cart);
+                    }
+                }
             }
         }
         Ok(self.state(false))
