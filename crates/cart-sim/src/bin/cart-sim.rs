@@ -31,6 +31,7 @@ mod native {
     use cart_sim::regional;
     use cart_sim::regional::breadth::{self, Scope};
     use cart_sim::regional::ledger::Ledger;
+    use cart_sim::regional::runner::BATCH;
     use cart_sim::regional::world::Size;
     use cart_sim::runner::Run;
     use cart_sim::trace;
@@ -179,7 +180,14 @@ mod native {
     /// Runs worlds, and says what was seen; fails where a promise was broken or a fault was hardly met.
     fn report_worlds(run: &regional::runner::Run) -> Result<regional::runner::Report, ExitCode> {
         let bar = bar(run.worlds, "worlds of regions");
-        let report = run.run(|done| bar.set_position(done));
+        let tenths = |done: u64| done * 10 / run.worlds.max(1);
+        let report = run.run(|done| {
+            bar.set_position(done);
+            // Where nobody sees a bar, a line now and then.
+            if bar.is_hidden() && tenths(done) > tenths(done.saturating_sub(BATCH)) {
+                println!("{done} of {} worlds", run.worlds);
+            }
+        });
         bar.finish_and_clear();
         if let Some(violation) = report.violations.first() {
             report.violations.iter().skip(1).for_each(|other| println!("{other}"));

@@ -51,8 +51,10 @@ impl Ledger<'_> {
         out += "## Schedules\n\n\
                 Most are short, so that there are very many of them; what needs a longer history is left to the \
                 others. Each is judged by the same auditors.\n\n\
-                | size | regions | events each | schedules | events | messages and alarms | edits acknowledged \
-                | frames |\n|---|---|---|---:|---:|---:|---:|---:|\n";
+                A step is an event (an edit, a fault, time that passes), a message that comes or an alarm that \
+                goes off.\n\n\
+                | size | regions | events each | steps each, mean | schedules | events | messages and alarms \
+                | edits acknowledged | frames |\n|---|---|---|---:|---:|---:|---:|---:|---:|\n";
         for (size, sums) in Size::ALL.iter().zip(report.sizes) {
             let ((least, more), places) = (size.events(), size.places());
             let most = |of: &[usize]| of.iter().max().copied().unwrap_or(0);
@@ -113,8 +115,10 @@ impl Ledger<'_> {
 
 fn row(name: &str, sums: Sums) -> String {
     let Sums { worlds, events, came, edits, frames } = sums;
-    let [worlds, events, came, edits, frames] = [worlds, events, came, edits, frames].map(thousands);
-    format!("| {name} | {worlds} | {events} | {came} | {edits} | {frames} |\n")
+    let steps = (events + came) / worlds.max(1);
+    let [steps, worlds, events, came, edits, frames] =
+        [steps, worlds, events, came, edits, frames].map(thousands);
+    format!("| {name} | {steps} | {worlds} | {events} | {came} | {edits} | {frames} |\n")
 }
 
 /// A number with commas.

@@ -9,7 +9,7 @@ use super::world::Size;
 use crate::violation::Violation;
 
 /// How many worlds a thread takes at a time.
-const BATCH: u64 = 32;
+pub const BATCH: u64 = 32;
 /// In a run of so many worlds each kind of fault must have fired so often; in a shorter one, in proportion,
 /// half as often, since there chance weighs more.
 const FIRED: (u64, u64) = (3_000_000, 1_000);
