@@ -19,9 +19,12 @@ setup: ## install the pinned tools, once
 clean: ## remove what was built, and the local databases; tools stay
 	rm -rf target build .wrangler .replay
 
-.PHONY: replay replay-broken
+.PHONY: replay replay-regions replay-broken
 replay: ## play real baskets against the Worker and account for every edit (BASKETS=2000 or all, SEED=1, URL=)
 	@BASKETS="$(BASKETS)" SEED="$(SEED)" URL="$(URL)" tools/replay
+
+replay-regions: ## the same with carts that travel between three regions (BASKETS=2000 or all, SEED=1)
+	@BASKETS="$(BASKETS)" SEED="$(SEED)" tools/replay --regions
 
 replay-broken: ## show that the account finds out builds that are broken on purpose (SEED=1)
 	@SEED="$(SEED)" tools/replay_broken

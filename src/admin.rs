@@ -328,18 +328,14 @@ impl Admin<'_> {
         let mut at = if to.lost_term.is_some() { region } else { cart_id.first_home() };
         // Each that is no longer the home names the next; in a circle only while they have not told each other.
         for _ in 0..=self.config.regions.places.len() {
-            if self.call(cart_id, at, Input::Read).await?.sequence == 0 {
+            let before = self.call(cart_id, at, Input::Read).await?;
+            if before.sequence == 0 {
                 return Err(Reject::CartNotFound.into());
             }
             match self.call(cart_id, at, input.clone()).await? {
-                Reply { kind: ReplyKind::AtHome(home), .. } => at = home,
-                reply => {
-                    let cart = Cart::from_bytes(&reply.cart)?;
-                    return answer(vec![
-                        ("cart_id", cart_id.as_str().into()),
-                        ("home", home(cart_id, &cart)),
-                    ]);
-                }
+                Reply { kind: ReplyKind::AtHome(home), .. } if home != region => at = home,
+                Reply { kind: ReplyKind::AtHome(_), .. } => return moved(cart_id, &before),
+                reply => return moved(cart_id, &reply),
             }
         }
         Err(Problem::retry(503, "region_unreachable", "the regions disagree on the home for now; try again"))
@@ -406,6 +402,11 @@ fn answer(fields: Vec<(&str, Value)>) -> Result<Response, Problem> {
 
 fn done(status: u16) -> Result<Response, Problem> {
     Response::empty().map(|response| response.with_status(status)).map_err(|error| Problem::object(&error))
+}
+
+fn moved(cart_id: &CartId, reply: &Reply) -> Result<Response, Problem> {
+    let cart = Cart::from_bytes(&reply.cart)?;
+    answer(vec![("cart_id", cart_id.as_str().into()), ("home", home(cart_id, &cart))])
 }
 
 fn home(cart_id: &CartId, cart: &Cart) -> Value {

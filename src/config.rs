@@ -6,7 +6,7 @@ use cart_core::id::Region;
 use cart_core::idem::Ledger;
 use cart_core::limits::Limits;
 use cart_core::regions::Regions;
-use cart_core::session::Signer;
+use cart_core::session::{SLIDE_MS, Signer};
 use worker::Env;
 
 use crate::error::Problem;
@@ -33,6 +33,8 @@ pub struct Config {
     pub admin_token: String,
     /// For how long a store that does not take a message is tried before it is put aside, in seconds.
     pub store_patience_s: u64,
+    /// How old a token may be before it is renewed on the way, in milliseconds.
+    pub slide_ms: u64,
     /// What signs tokens and contexts.
     pub signer: Signer,
     /// Origins allowed in production.
@@ -70,6 +72,7 @@ impl Config {
                 .unwrap_or_default(),
             store_patience_s: number("STORE_PATIENCE_S").map_or(STORE_PATIENCE_S, u64::from),
             admin_token: env.secret("ADMIN_TOKEN").map(|secret| secret.to_string()).unwrap_or_default(),
+            slide_ms: number("SESSION_SLIDE_MS").filter(|_| development).map_or(SLIDE_MS, u64::from),
             signer: Signer::new(secret.as_bytes())
                 .ok_or_else(|| Problem::misconfigured("set the secret TOKEN_SECRET to 32 bytes or more"))?,
             origins: text("ALLOWED_ORIGINS")

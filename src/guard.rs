@@ -6,7 +6,7 @@ use std::cell::Cell;
 use cart_core::breaker::Circuit;
 use cart_core::id::{CartId, IdempotencyKey, Region, SessionId};
 use cart_core::replica::Caller;
-use cart_core::session::{SLIDE_MS, Session, TokenFault};
+use cart_core::session::{Session, TokenFault};
 use cart_core::time::Millis;
 use worker::{Headers, Request};
 
@@ -36,6 +36,8 @@ pub struct Visitor {
     pub travels: bool,
     /// The region that this request is for: named in development, else the nearest.
     pub near: Region,
+    /// All, in the order of their distance.
+    pub order: Vec<Region>,
     /// Whether the request named it.
     pub named: bool,
     /// Where the request was served.
@@ -50,10 +52,12 @@ impl Visitor {
         let headers = request.headers();
         let skew_ms = skew(headers, config)?;
         let named = named_region(headers, config)?;
-        let near = match named.or(config.here) {
-            Some(region) => region,
-            None => nearest(request, config)?,
+        let order = match named.or(config.here) {
+            Some(region) => config.regions.nearest_to(region),
+            None => nearest(request, config),
         };
+        let near = order.first().copied();
+        let near = near.ok_or_else(|| Problem::misconfigured("REGIONS names no region"))?;
         let now = sys::now(skew_ms);
         let origin = check_origin(request, config)?;
         Ok(Self {
@@ -65,6 +69,7 @@ impl Visitor {
             by_cookie: false,
             travels: false,
             near,
+            order,
             named: named.is_some(),
             served: Cell::new(near),
             partial: Cell::new(false),
@@ -76,7 +81,7 @@ impl Visitor {
         let Some(token) = self.token(headers)? else { return Ok(()) };
         let session = config.signer.session(&token, self.now).map_err(fault)?;
         // The token stays as it came for this request: dots are derived from its day.
-        self.issue = self.now > session.issued.plus(SLIDE_MS);
+        self.issue = self.now > session.issued.plus(config.slide_ms);
         self.travels = self.issue;
         self.session = Some(session);
         Ok(())
@@ -105,12 +110,11 @@ impl Visitor {
     pub fn open(&mut self, config: &Config) -> Result<&Session, Problem> {
         let failed = |error: worker::Error| Problem::object(&error);
         let healthy = |region| transport::circuit(region) == Circuit::Closed;
-        let near = config.regions.nearest_to(self.near);
         let region = if self.named || config.here.is_some() {
             self.near
         } else {
             let luck = sys::random_u64().map_err(failed)?;
-            config.regions.assign(&near, healthy, luck).unwrap_or(self.near)
+            config.regions.assign(&self.order, healthy, luck).unwrap_or(self.near)
         };
         self.session = Some(Session {
             id: SessionId::mint(sys::random().map_err(failed)?),
@@ -220,18 +224,23 @@ fn named_region(headers: &Headers, config: &Config) -> Result<Option<Region>, Pr
     })
 }
 
-/// The region nearest to where the platform says that the request comes from.
-fn nearest(request: &Request, config: &Config) -> Result<Region, Problem> {
+/// The regions by their distance from where the platform says that the request comes from, in development the caller.
+fn nearest(request: &Request, config: &Config) -> Vec<Region> {
     let cf = js_sys::Reflect::get(request.inner(), &"cf".into()).unwrap_or_default();
+    let number = |text: &str| Some(js_sys::parse_float(text)).filter(|it| it.is_finite());
     let degrees = |name: &str| {
         let value = js_sys::Reflect::get(&cf, &name.into()).ok()?;
-        value.as_f64().or_else(|| Some(js_sys::parse_float(&value.as_string()?))).filter(|it| it.is_finite())
+        value.as_f64().or_else(|| number(&value.as_string()?))
     };
-    let near = match (degrees("latitude"), degrees("longitude")) {
-        (Some(latitude), Some(longitude)) => config.regions.nearest(latitude, longitude).first().copied(),
-        _ => config.regions.places.first().map(|place| place.region),
+    let place = request.headers().get("Evercart-Place").ok().flatten().filter(|_| config.development);
+    let (latitude, longitude) = match place.as_deref().and_then(|place| place.split_once(',')) {
+        Some((latitude, longitude)) => (number(latitude), number(longitude)),
+        None => (degrees("latitude"), degrees("longitude")),
     };
-    near.ok_or_else(|| Problem::misconfigured("REGIONS names no region"))
+    match (latitude, longitude) {
+        (Some(latitude), Some(longitude)) => config.regions.nearest(latitude, longitude),
+        _ => config.regions.places.iter().map(|place| place.region).collect(),
+    }
 }
 
 /// A browser's request from another site: any in development, those of the list in production.

@@ -1,5 +1,6 @@
 //! Answers: the view of a cart with its headers, and what every answer carries.
 
+use base64ct::{Base64Unpadded, Encoding as _};
 use cart_core::cart::Cart;
 use cart_core::id::{CartId, Region};
 use cart_core::replica::{Reply, seen_of};
@@ -117,6 +118,11 @@ pub fn replica_headers(response: &Response, reply: &Reply, head: &Head, config: 
     }
 }
 
+/// In development, the whole state that an answer is of: what an account of edits needs to know of what they saw.
+pub fn state_header(response: &Response, reply: &Reply) {
+    Setter(response.headers()).put("Evercart-State", &Base64Unpadded::encode_string(&reply.cart));
+}
+
 /// What every answer carries.
 pub fn common_headers(
     response: &Response,
@@ -142,7 +148,8 @@ pub fn common_headers(
     }
     if let (Some(config), Some(visitor)) = (config, visitor)
         && let Some(session) = visitor.renewed()
-        && !(400..500).contains(&response.status_code())
+        // Where no replica has answered, nobody has looked whether the session was signed out.
+        && response.status_code() < 400
     {
         let token = config.signer.token(&session);
         // A script that has only the cookie is not given the token.

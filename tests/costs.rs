@@ -10,7 +10,7 @@ use cart_core::id::{Actor, CartId};
 use cart_core::line::{LineKey, Location};
 use cart_core::sync::{Device, SyncRequest, SyncResponse};
 use cart_core::time::Millis;
-use harness::{Answer, Operator, Options, Runtime, Session, Shop};
+use harness::{Answer, Operator, Options, Runtime, Session, Shop, without_stores};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
@@ -31,16 +31,10 @@ const EDIT: Rows = (1, 1);
 /// The first edit: it looks for the row, makes the table (two rows of the schema), and writes it.
 const FIRST_EDIT: Rows = (2, 3);
 
-/// One region without a store: what the edits themselves cost.
-fn without_stores() -> Options {
-    let regions = r#"[{"region": "weur", "latitude": 50.1, "longitude": 8.7}]"#;
-    Options { vars: vec![("REGIONS".to_owned(), regions.to_owned())], ..Options::default() }
-}
-
 /// A runtime without stores that the tests share.
 async fn alone() -> &'static Runtime {
     static ALONE: OnceCell<Runtime> = OnceCell::const_new();
-    ALONE.get_or_init(|| Runtime::start(without_stores())).await
+    ALONE.get_or_init(|| Runtime::start(Options { vars: vec![without_stores()], ..Options::default() })).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -205,7 +199,7 @@ async fn a_cart_that_was_never_written_stays_so() {
 /// does the same.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lone_call_wakes_the_object_with_one_row() {
-    let mut runtime = Runtime::start(without_stores()).await;
+    let mut runtime = Runtime::start(Options { vars: vec![without_stores()], ..Options::default() }).await;
     let buyer = Buyer::new(&runtime.shop()).await;
     let unwritten = Buyer::new(&runtime.shop()).await;
     buyer.add(SKUS[0]).await;

@@ -331,6 +331,9 @@ impl Exchange<'_> {
             respond::show(self.env, self.config, cart_id, reply, head.region, self.visitor.now).await?;
         let response = shown.response(self.request, status)?;
         respond::replica_headers(&response, reply, head, self.config);
+        if self.config.development && self.request.headers().has("Evercart-Show-State").unwrap_or(false) {
+            respond::state_header(&response, reply);
+        }
         Ok(response)
     }
 }

@@ -19,14 +19,15 @@ impl Exchange<'_> {
     pub(super) async fn renew_session(&mut self) -> Result<Response, Problem> {
         let Empty {} = body::json(self.request).await?;
         let session = self.visitor.renewable(self.request.headers(), self.config)?;
+        // Whoever renews may have travelled: what was shown elsewhere is asked for there.
+        (self.visitor.session, self.visitor.travels) = (Some(session.clone()), true);
         let newest = match self.newest(&session).await {
             // Every cart was erased: the session goes on, and makes a new one.
             Err(problem) if problem.status == 404 => session.root.clone(),
             newest => newest?.0,
         };
-        let renewed = session.renewed(self.visitor.now);
-        self.visitor.session = Some(renewed.clone());
         self.visitor.issue = true;
+        let renewed = self.visitor.renewed().unwrap_or(session);
         respond::session(self.config, &renewed, &newest).map_err(ours)
     }
 

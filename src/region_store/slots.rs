@@ -1,6 +1,6 @@
 //! Which database of a region holds a cart: one of 1,024 slots by the hash of its id, and each database says
 //! in a table which slots it owns. Every write asks that table in its own statement, so that nobody can write
-//! to a database that has given the slot away. Moving one is described in docs/adr/0012-slots-move-by-reference.md.
+//! to a database that has given the slot away. Moving one is described in docs/adr/0013-slots-move-by-reference.md.
 
 use std::cell::RefCell;
 

@@ -36,7 +36,7 @@ pub async fn sweep(env: &Env, config: &Config) -> Result<(), Problem> {
             let Some(last) = places.max() else { break };
             after = last;
             visited += idle.len();
-            left += visit(env, config, &store, idle).await?;
+            left += visit(env, config, region, &store, idle).await?;
         }
         if visited > 0 {
             worker::console_log!("sweep of {region}: {visited} idle carts, {left} gave up their storage");
@@ -49,11 +49,12 @@ pub async fn sweep(env: &Env, config: &Config) -> Result<(), Problem> {
 async fn visit(
     env: &Env,
     config: &Config,
+    region: Region,
     store: &impl RegionStore,
     idle: Vec<(CartId, Row)>,
 ) -> Result<usize, Problem> {
     let visits = idle.into_iter().map(async |(cart_id, row)| {
-        goes(env, config, &cart_id, &row).await.then(|| {
+        goes(env, config, region, &cart_id, &row).await.then(|| {
             let mut after = Row { resident: false, ..row.clone() };
             after.stored.rev += 1;
             Write { cart_id, before: Some(row), after }
@@ -66,8 +67,30 @@ async fn visit(
 }
 
 /// Tells the replicas of a cart to go; whether the home has. It is the last: the others leave by telling it.
-async fn goes(env: &Env, config: &Config, cart_id: &CartId, row: &Row) -> bool {
+async fn goes(env: &Env, config: &Config, store: Region, cart_id: &CartId, row: &Row) -> bool {
     let home = home_of(cart_id, &row.stored.cart);
+    let call = async |region, input| {
+        let call = Call {
+            cart_id: cart_id.clone(),
+            region,
+            caller: Caller::Service,
+            input,
+            fresh: false,
+            shown_by: None,
+            skew_ms: config.skew_ms,
+        };
+        send(env, config, &call).await
+    };
+    if row.stored.cart.home().is_some() {
+        // What a home that was lost had put into the queue may have come when all others had looked here.
+        let bytes = row.stored.frame(store).to_bytes();
+        let first = Some(cart_id.first_home()).filter(|first| *first != home);
+        for region in [home].into_iter().chain(first) {
+            if let Err(problem) = call(region, Input::Frame { bytes: bytes.clone() }).await {
+                worker::console_error!("sweep: {}", problem.detail);
+            }
+        }
+    }
     let replicas = row.stored.cart.replicas().iter();
     let away: Vec<Region> = replicas
         .filter(|(region, presence)| !presence.left && **region != home)
@@ -75,16 +98,7 @@ async fn goes(env: &Env, config: &Config, cart_id: &CartId, row: &Row) -> bool {
         .collect();
     let mut gone = away.is_empty();
     for region in if gone { vec![home] } else { away } {
-        let call = Call {
-            cart_id: cart_id.clone(),
-            region,
-            caller: Caller::Service,
-            input: Input::Retire,
-            fresh: false,
-            shown_by: None,
-            skew_ms: config.skew_ms,
-        };
-        match send(env, config, &call).await {
+        match call(region, Input::Retire).await {
             Ok((reply, _)) => gone &= matches!(reply.kind, ReplyKind::Answer(true)),
             Err(problem) => {
                 worker::console_error!("sweep: {}", problem.detail);

@@ -2,13 +2,19 @@
 
 use std::time::Duration;
 
-use cart_core::id::{Actor, CartId};
+use cart_core::id::{Actor, CartId, Region};
+use cart_core::session::{Session as Token, Signer};
 use cart_core::sync::{Device, Learned, SyncResponse};
+use data_encoding::BASE64URL_NOPAD;
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
+use crate::root;
+
 /// How long a test waits for an answer.
 const ANSWER_MAX: Duration = Duration::from_secs(30);
+/// How many bytes of tag stand before a token's payload.
+const TOKEN_TAG_BYTES: usize = 16;
 
 /// A shop at an address.
 #[derive(Clone)]
@@ -31,6 +37,27 @@ pub struct Answer {
     pub status: StatusCode,
     pub headers: reqwest::header::HeaderMap,
     pub bytes: Vec<u8>,
+}
+
+impl Session {
+    /// What the token says. It is signed, not secret.
+    pub fn said(&self) -> Token {
+        let sealed = BASE64URL_NOPAD.decode(self.token.as_bytes()).expect("a token");
+        serde_json::from_slice(sealed.get(TOKEN_TAG_BYTES..).expect("a payload")).expect("a session")
+    }
+
+    /// The same session with the token of another region, as its renewal there would give it.
+    pub fn moved_to(&self, region: &str) -> Self {
+        let region = Region::parse(region).expect("a region's name");
+        Self { token: signer().token(&Token { region, ..self.said() }), ..self.clone() }
+    }
+}
+
+/// What signs in the runtimes of this project.
+fn signer() -> Signer {
+    let settings = std::fs::read_to_string(root().join(".dev.vars")).expect(".dev.vars: run tools/setup");
+    let secret = settings.lines().find_map(|line| line.strip_prefix("TOKEN_SECRET=")).expect("a secret");
+    Signer::new(secret.as_bytes()).expect("a secret that is long enough")
 }
 
 impl Shop {

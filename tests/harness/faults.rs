@@ -70,3 +70,26 @@ pub struct Counts {
     /// No fault of the link: the receiver could not be reached or broke off.
     pub unreached: u64,
 }
+
+impl Counts {
+    pub fn plus(self, more: Self) -> Self {
+        Self {
+            frames: self.frames + more.frames,
+            frame_bytes: self.frame_bytes + more.frame_bytes,
+            delivered: self.delivered + more.delivered,
+            answers: self.answers + more.answers,
+            answer_bytes: self.answer_bytes + more.answer_bytes,
+            answered: self.answered + more.answered,
+            cut: self.cut + more.cut,
+            black_holed: self.black_holed + more.black_holed,
+            given_up: self.given_up + more.given_up,
+            delayed: self.delayed + more.delayed,
+            requests_lost: self.requests_lost + more.requests_lost,
+            answers_lost: self.answers_lost + more.answers_lost,
+            repeated: self.repeated + more.repeated,
+            reordered: self.reordered + more.reordered,
+            slowed: self.slowed + more.slowed,
+            unreached: self.unreached + more.unreached,
+        }
+    }
+}

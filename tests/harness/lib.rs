@@ -16,4 +16,4 @@ pub use faults::{Counts, Faults};
 pub use operator::{ARRIVES_MAX, Operator, now};
 pub use proxy::Link;
 pub use regions::{Regions, RegionsOptions};
-pub use runtime::{Options, Runtime, root};
+pub use runtime::{Options, Runtime, root, without_stores};

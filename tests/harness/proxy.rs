@@ -5,6 +5,7 @@
 //! All chance comes from a seed, and each request has its own share of it: the nth request of a link has the
 //! same luck whatever is drawn for those beside it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -43,6 +44,7 @@ struct Wire {
     state: watch::Sender<State>,
     rng: Mutex<Rng>,
     counts: Mutex<Counts>,
+    counts_of: Mutex<BTreeMap<String, Counts>>,
 }
 
 #[derive(Clone, Default)]
@@ -85,6 +87,7 @@ impl Link {
             state: watch::Sender::default(),
             rng: Mutex::new(Rng::with_seed(seed)),
             counts: Mutex::default(),
+            counts_of: Mutex::default(),
         });
         Self { url, wire: wire.clone(), serving: tokio::spawn(serve(listener, wire)) }
     }
@@ -118,6 +121,11 @@ impl Link {
 
     pub fn counts(&self) -> Counts {
         *self.wire.counts.lock().expect("the counts")
+    }
+
+    /// Of the frames about one cart.
+    pub fn counts_of(&self, cart_id: &str) -> Counts {
+        self.wire.counts_of.lock().expect("the counts").get(cart_id).copied().unwrap_or_default()
     }
 }
 
@@ -289,11 +297,21 @@ impl Passage {
         self.rng.u8(0..100) < percent(&self.wire.state.borrow().faults)
     }
 
-    fn note(&self, note: impl FnOnce(&mut Counts)) {
-        if self.head.uri.path() == FRAME_PATH {
-            note(&mut self.wire.counts.lock().expect("the counts"));
+    fn note(&self, note: impl Fn(&mut Counts)) {
+        if self.head.uri.path() != FRAME_PATH {
+            return;
+        }
+        note(&mut self.wire.counts.lock().expect("the counts"));
+        if let Some(cart_id) = cart_of(&self.body) {
+            note(self.wire.counts_of.lock().expect("the counts").entry(cart_id.to_owned()).or_default());
         }
     }
+}
+
+/// The cart that a call is about: after the format byte its first field, a text behind its length.
+fn cart_of(body: &[u8]) -> Option<&str> {
+    let (&length, rest) = body.get(1..)?.split_first()?;
+    str::from_utf8(rest.get(..usize::from(length))?).ok().filter(|text| text.starts_with("c_"))
 }
 
 /// Without the headers that are about one connection: each side has its own.

@@ -6,6 +6,7 @@
 //! other, with spaces between).
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::{Faults, Link, Options, Runtime, Shop};
@@ -19,6 +20,8 @@ pub struct RegionsOptions {
     pub vars_of: BTreeMap<String, Vec<(String, String)>>,
     /// What the chance of all links comes from.
     pub seed: u64,
+    /// Another tree to serve than this one, built already.
+    pub tree: Option<PathBuf>,
 }
 
 /// Running regions and the links between them.
@@ -32,7 +35,8 @@ impl Regions {
     /// Starts them with empty states and the whole catalog, linked without faults.
     pub async fn start(names: &[&str], options: RegionsOptions) -> Self {
         let (first, others) = names.split_first().expect("a region");
-        let settings = Options { vars: options.vars.clone(), ..Options::default() };
+        let settings =
+            Options { vars: options.vars.clone(), tree: options.tree.clone(), ..Options::default() };
         let prepared = Runtime::prepare(settings);
         let mut runtimes: BTreeMap<_, _> =
             others.iter().map(|name| ((*name).to_owned(), Runtime::prepare_like(&prepared))).collect();

@@ -22,6 +22,15 @@ const OBJECTS: &str = "v3/do";
 /// Process groups to end when this process ends, however it ends.
 static GROUPS: Mutex<Vec<i32>> = Mutex::new(Vec::new());
 
+/// The setting by which no region has a store: what is counted then is the cost of replicas alone.
+pub fn without_stores() -> (String, String) {
+    let place = |region, latitude, longitude| {
+        format!(r#"{{"region": "{region}", "latitude": {latitude}, "longitude": {longitude}}}"#)
+    };
+    let places = [place("enam", 39.0, -77.5), place("weur", 50.1, 8.7), place("apac", 35.7, 139.7)];
+    ("REGIONS".to_owned(), format!("[{}]", places.join(", ")))
+}
+
 /// What may differ between runtimes.
 #[derive(Clone, Default)]
 pub struct Options {
@@ -102,6 +111,11 @@ impl Runtime {
 
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Where its state is.
+    pub fn state(&self) -> &Path {
+        &self.state
     }
 
     /// The process group, while there is one.

@@ -20,6 +20,8 @@ reads one basket a line ({"basket", "scope", "events", "refused", "final", "view
 cart shows at last ("final") with this account, and writes totals and the first 50 mismatches as JSON. "views",
 which may be left out, are what it showed on the way: after the commit "seq" and before the next. Events may
 leave out "in", "scope" and "batch". "line_count_by_key" counts the lines of a key listed in one place.
+Where a cart has several replicas, each with commits of its own, no "upto" says what was seen: "saw" does, of
+an event, a view or a refusal. It lists the events by their positions in the basket's list.
 A refusal is judged if its code is one of JUDGED, by what the events with seq <= upto show; it carries "key"
 and "in", "n", "coupon", as its code needs. One that saw more, such as the rest of its batch, is "dirty".
 Exit code 0: all as it must be; 1: a violation; 2: the input is malformed.
@@ -58,6 +60,7 @@ class Event:
     own: bool                # every earlier one of its device, if so,
     batch: int | None        # and every earlier one of its batch
     acknowledged: bool
+    saw: frozenset | None = None   # instead of "upto": the positions of the events it saw
     key: str | None = None
     n: int | None = None
     code: str | None = None
@@ -81,9 +84,14 @@ class Event:
 def saw(e, f):
     """Did event e see event f?"""
     earlier = f.position < e.position
-    return ((f.seq is not None and f.seq <= e.upto)
+    return (is_in(f, e.saw, e.upto)
             or (earlier and e.own and f.device == e.device)
             or (earlier and e.batch is not None and f.batch == e.batch))
+
+
+def is_in(f, saw, upto):
+    """Is event f among those that are listed, or else among the commits up to that one?"""
+    return f.position in saw if saw is not None else f.seq is not None and f.seq <= upto
 
 
 # ---- What a set of events shows --------------------------------------------------------------------
@@ -229,7 +237,8 @@ def mismatches_of(basket):
         yield mismatch(*difference)
 
     for shown in basket.views:
-        for _, key, where, *both in islice(differences(shown, view(lambda e: e.seq <= shown["seq"])), 1):
+        must = view(lambda e: is_in(e, shown["saw"], shown["seq"]))
+        for _, key, where, *both in islice(differences(shown, must), 1):
             yield mismatch("views_wrong", key, f"{where} at {shown['seq']}", *both)
 
     for e in basket.events:
@@ -241,7 +250,7 @@ def mismatches_of(basket):
             yield mismatch("lost", e.key, "time", f"{e.op} {name(e)} later than what it saw", "earlier")
 
     for refusal in filter(is_judged, basket.refused):
-        seen = view(lambda e: e.seq <= refusal["upto"])
+        seen = view(lambda e: is_in(e, refusal["saw"], refusal["upto"]))
         about = JUDGED[refusal["code"]]
         if not about.is_right(refusal, seen):
             yield mismatch("refusals_wrong", refusal.get("key", refusal.get("coupon")), refusal.get("in", "coupons"),
@@ -335,6 +344,10 @@ def strings(v):
     return type(v) is list and all(map(string, v))
 
 
+def positions(v):
+    return type(v) is list and all(number(position) and position >= 0 for position in v)
+
+
 def event_id(v):
     return (type(v) is list and len(v) == 2 and number(v[0]) and v[0] >= 0
             and string(v[1]) and re.fullmatch("[0-9a-f]{16}", v[1]) is not None)
@@ -426,12 +439,19 @@ def checked(record, form, what, defaults=()):
     return {key: fields[key] for key in form}
 
 
+def listed(record, form, what, defaults=()):
+    """As `checked`, with the events that were seen, if they are listed."""
+    fields = checked(record, form | {"saw": or_null(positions)}, what, dict(defaults) | {"saw": None})
+    return fields if fields["saw"] is None else fields | {"saw": frozenset(fields["saw"])}
+
+
 def basket_of(line):
     try:
         record = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise Malformed(f"not JSON: {error}") from None
     record = checked(record, BASKET, "the basket", {"views": []})
+
     events = [event_of(e, position, record["scope"]) for position, e in enumerate(record["events"])]
     if len({e.id for e in events}) < len(events):
         twice = next(e for e in events if any(f.id == e.id for f in events[:e.position]))
@@ -444,13 +464,13 @@ def basket_of(line):
     return Basket(record["basket"], events, effects,
                   [refusal_of(r, position) for position, r in enumerate(record["refused"])],
                   checked(record["final"], FINAL, "final"),
-                  [checked(v, FINAL | {"seq": number}, f"view {position}", {"line_count_by_key": {}})
+                  [listed(v, FINAL | {"seq": number}, f"view {position}", {"line_count_by_key": {}})
                    for position, v in enumerate(record["views"])])
 
 
 def event_of(record, position, scope):
     what = f"event {position}"
-    fields = checked(record, EVENT, what)
+    fields = listed(record, EVENT, what)
     form, places = FORMS[fields["op"]]
     fields |= checked(record, form | {"in": one_of(*places), "scope": string, "batch": or_null(number)}, what,
                       {"in": places[0], "scope": scope, "batch": None})
@@ -462,7 +482,7 @@ def event_of(record, position, scope):
 
 def refusal_of(record, position):
     what = f"refusal {position}"
-    fields = checked(record, REFUSED, what)
+    fields = listed(record, REFUSED, what)
     if not is_judged(fields):
         return fields
     places = FORMS[fields["op"]][1]

@@ -17,11 +17,13 @@ use reqwest::Method;
 
 use crate::basket::Row;
 use crate::call::{Call, Heard};
-use crate::intent::{Step, add, extra};
+use crate::intent::{Step, Visit, add, extra};
 use crate::measure::Measure;
 use crate::play::World;
 use crate::record::{Act, Event, FaultKind, Record, Refusal};
+use crate::seen::Seen;
 use crate::shown::Shown;
+use crate::way::Way;
 
 /// How many earlier views it still has.
 const VIEWS_MAX: usize = 6;
@@ -34,6 +36,7 @@ const OFFLINE_MS_MAX: u64 = 80;
 pub struct Browser {
     number: usize,
     world: Arc<World>,
+    way: Way,
     dice: Rng,
     view: View,
     older: VecDeque<View>,
@@ -49,7 +52,7 @@ pub struct Browser {
 struct View {
     shown: Shown,
     context: Option<String>,
-    sequence: u64,
+    seen: Seen,
 }
 
 /// An edit on its way.
@@ -58,17 +61,18 @@ struct Sent {
     key: u64,
     actor: Actor,
     commands: Vec<Command>,
-    /// The sequence of the view whose context goes along.
-    seen: Option<u64>,
+    /// What was seen of the view whose context goes along.
+    seen: Option<Seen>,
     /// The code with which it must be refused.
     refusal: Option<&'static str>,
 }
 
 impl Browser {
-    pub fn new(number: usize, world: Arc<World>, seed: u64) -> Self {
+    pub fn new(number: usize, world: Arc<World>, way: Way, seed: u64) -> Self {
         Self {
             number,
             world,
+            way,
             dice: Rng::with_seed(seed),
             view: View::default(),
             older: VecDeque::new(),
@@ -79,12 +83,42 @@ impl Browser {
         }
     }
 
-    pub async fn play(mut self, steps: Vec<Step>) -> (Record, Measure) {
-        let mut steps = VecDeque::from(steps);
+    pub async fn play(mut self, visits: Vec<Visit>) -> (Record, Measure) {
         self.pause(5 * PAUSE_MS_MAX).await;
         if self.dice.bool() {
             self.reload().await;
         }
+        for Visit { region, steps } in visits {
+            if self.way.go(region) {
+                self.arrive().await;
+            }
+            self.visit(VecDeque::from(steps)).await;
+        }
+        self.measure.travels.join(self.way.travels());
+        (self.record, self.measure)
+    }
+
+    /// In another region, with the token of the one before.
+    async fn arrive(&mut self) {
+        match self.dice.u8(..4) {
+            // The session was idle for so long that its token must be renewed before anything else.
+            0 => {
+                if let Err(error) = self.way.renew().await {
+                    self.record.fault(FaultKind::Unsettled, error);
+                }
+            }
+            // The answer to the last edit did not arrive there; it is sent again here.
+            1 if !self.applied.is_empty() => {
+                self.way.note(|travels| travels.retries += 1);
+                let last = self.applied.last().cloned();
+                self.send_again(last).await;
+            }
+            2 => self.reload().await,
+            _ => {}
+        }
+    }
+
+    async fn visit(&mut self, mut steps: VecDeque<Step>) {
         while !steps.is_empty() {
             self.pause(PAUSE_MS_MAX).await;
             let together = self.dice.usize(2..=TOGETHER_MAX).min(steps.len());
@@ -94,13 +128,13 @@ impl Browser {
                 _ => self.burst(steps.drain(..together).collect()).await,
             }
             if self.dice.u8(..20) == 0 {
-                self.send_old_again().await;
+                let old = self.dice.choice(&self.applied).cloned();
+                self.send_again(old).await;
             }
             if self.dice.u8(..30) == 0 {
                 self.reload().await;
             }
         }
-        (self.record, self.measure)
     }
 
     /// One edit. What takes away goes mostly with the context of a view, often an old one.
@@ -189,9 +223,9 @@ impl Browser {
         let sent = Sent {
             call: call.header("idempotency-key", &name),
             key: self.keys,
-            actor: Actor::derive(self.world.day, &self.world.session_id, &name),
+            actor: Actor::derive(self.way.token().day(), &self.world.session_id, &name),
             commands,
-            seen: view.filter(|view| view.context.is_some()).map(|view| view.sequence),
+            seen: view.filter(|view| view.context.is_some()).map(|view| view.seen.clone()),
             refusal,
         };
         match self.exchange(&sent).await {
@@ -215,7 +249,7 @@ impl Browser {
             92..=96 => (1, true),
             _ => (2, true),
         };
-        let make = || sent.call.make(&world.shop, &world.session, cart);
+        let make = || sent.call.make(&self.way, cart);
         if at_once {
             let (first, second, third) =
                 tokio::join!(make(), make(), async { if again > 1 { Some(make().await) } else { None } });
@@ -270,6 +304,15 @@ impl Browser {
                 .record
                 .fault(FaultKind::Unsettled, "an edit's answer has no sequence or time".to_owned());
         };
+        // Without a context it saw what was there: all commits before its own, or all dots but its own.
+        let there = match first.seen(&self.way) {
+            Seen::Upto(sequence) => Seen::Upto(sequence - 1),
+            dots => dots,
+        };
+        let seen = sent.seen.clone().unwrap_or(there);
+        if matches!(seen, Seen::Unknown) {
+            return self.record.fault(FaultKind::Unsettled, "an edit's answer has no state".to_owned());
+        }
         if let Some(code) = sent.refusal {
             let detail = format!("{:?} is applied; it must be refused as {code}", sent.commands);
             self.record.fault(FaultKind::WrongAcceptance, detail);
@@ -279,11 +322,12 @@ impl Browser {
         for (at, command) in sent.commands.iter().enumerate() {
             // The clock ticks once a change, so those before the last one have the times before.
             let time = HybridTime(last.0 - (count - 1 - at) as u64);
-            let event = Event::new(self.number, command, Dot::new(sent.actor, at as u64 + 1), time);
+            let dot = Dot::new(sent.actor, at as u64 + 1);
+            let event = Event::new(self.number, command, dot, time, seen.clone());
             self.measure.kinds.entry(event.act.op).or_default().0 += 1;
             self.record.events.push(Event {
                 seq: Some(sequence),
-                upto: sent.seen.unwrap_or(sequence - 1),
+                region: self.way.region(),
                 batch: (count > 1).then_some(self.number as u64 * 1_000_000 + sent.key),
                 acknowledged: true,
                 ..event
@@ -305,16 +349,23 @@ impl Browser {
         }
         let Some(command) = sent.commands.first() else { return };
         let act = Act::of(command);
-        let now = last.sequence().unwrap_or(0);
+        // Of several replicas a refusal does not tell what that one had seen.
+        let now = match self.way.are_regions() {
+            true => Seen::Unknown,
+            false => Seen::Upto(last.sequence().unwrap_or(0)),
+        };
         // What a move brings is what the edit saw, what is there is the state's.
         let moves_over_limit = code == "quantity_limit" && act.op != "add" && sent.seen.is_some();
+        // The limit is that of the state, whatever the edit saw.
+        let seen = sent.seen.clone().filter(|_| code != "quantity_limit").unwrap_or(now);
         self.record.refused.push(Refusal {
             device: self.number,
             op: act.op,
             at: act.at,
-            // The limit is that of the state, whatever the edit saw.
-            upto: sent.seen.filter(|_| code != "quantity_limit").unwrap_or(now),
-            dirty: sent.commands.len() > 1 || moves_over_limit,
+            upto: seen.upto(),
+            saw: None,
+            dirty: sent.commands.len() > 1 || moves_over_limit || matches!(seen, Seen::Unknown),
+            seen,
             key: act.key,
             n: act.n,
             coupon: act.code,
@@ -324,12 +375,12 @@ impl Browser {
     }
 
     /// An edit made long ago comes again: it must be recognised.
-    async fn send_old_again(&mut self) {
-        let Some(call) = self.dice.choice(&self.applied).cloned() else { return };
+    async fn send_again(&mut self, call: Option<Call>) {
+        let Some(call) = call else { return };
         let world = Arc::clone(&self.world);
         let cart = world.cart(&mut self.dice);
         self.measure.again();
-        match call.make(&world.shop, &world.session, cart).await {
+        match call.make(&self.way, cart).await {
             Ok(heard) if heard.is_ok() && heard.replayed() => self.learn(&heard),
             Ok(heard) => {
                 let answer = format!("{} {}", heard.answer.status.as_u16(), heard.detail());
@@ -344,7 +395,7 @@ impl Browser {
         let call = Call::new("view", Method::GET, "");
         let world = Arc::clone(&self.world);
         let cart = world.cart(&mut self.dice);
-        match call.make(&world.shop, &world.session, cart).await {
+        match call.make(&self.way, cart).await {
             Ok(heard) => {
                 self.measure.call("view", &heard.cost);
                 self.learn(&heard);
@@ -358,13 +409,15 @@ impl Browser {
         let view = Shown::of_view(&heard.answer.bytes).and_then(|shown| {
             let body = heard.answer.json();
             let context = body["context"].as_str().map(str::to_owned);
-            let sequence = heard.sequence().ok_or("a view without a sequence")?;
-            Ok(View { shown, context, sequence })
+            match heard.seen(&self.way) {
+                Seen::Unknown => Err("a view without a sequence or state".to_owned()),
+                seen => Ok(View { shown, context, seen }),
+            }
         });
         match view {
             Ok(view) => {
                 if self.dice.usize(..ANSWERS_PER_VIEW) == 0 {
-                    self.record.view(view.sequence, &view.shown);
+                    self.record.view(view.seen.clone(), &view.shown);
                 }
                 self.older.push_back(std::mem::replace(&mut self.view, view));
                 if self.older.len() > VIEWS_MAX {

@@ -1,12 +1,18 @@
 //! One call over HTTP: what goes out, what comes back, how long it took and how many bytes it was.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use cart_core::cart::Cart;
 use cart_core::command::{Command, Place};
-use harness::{Answer, Session, Shop};
+use data_encoding::BASE64_NOPAD;
+use harness::{Answer, Shop};
 use reqwest::Method;
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
+
+use crate::seen::Seen;
+use crate::way::Way;
 
 /// How often a call is made while the service says that it cannot be served now.
 const TRIES_MAX: u32 = 6;
@@ -141,11 +147,14 @@ impl Call {
     }
 
     /// Makes the call of a cart. Where the service says "later" it is made again, as it says.
-    pub async fn make(&self, shop: &Shop, session: &Session, cart: &str) -> Result<Heard, String> {
-        let mut unsure = false;
+    pub async fn make(&self, way: &Way, cart: &str) -> Result<Heard, String> {
+        let (shop, mut unsure) = (way.shop(), false);
         for attempt in 1.. {
             let mut request =
-                shop.call(session, self.method.clone(), &format!("/v1/carts/{cart}{}", self.path));
+                shop.call(&way.session(), self.method.clone(), &format!("/v1/carts/{cart}{}", self.path));
+            if way.are_regions() {
+                request = request.header("evercart-show-state", "yes");
+            }
             for (name, value) in &self.headers {
                 request = request.header(*name, value);
             }
@@ -159,6 +168,7 @@ impl Call {
             let ms = began.elapsed().as_secs_f32() * 1_000.0;
             match answer {
                 Ok(answer) if answer.status.as_u16() < 500 => {
+                    way.learn(&answer);
                     let (rows_read, rows_written) = rows(&answer);
                     let (got_head, got_body) = (got_head(&answer), answer.bytes.len());
                     let cost = Cost { ms, sent_head, sent_body, got_head, got_body, rows_read, rows_written };
@@ -196,6 +206,18 @@ impl Heard {
     /// The sequence number, where the cart was reached at all.
     pub fn sequence(&self) -> Option<u64> {
         self.answer.header("evercart-sequence").parse().ok()
+    }
+
+    /// What the replica had seen when it answered, the call's own edits too.
+    pub fn seen(&self, way: &Way) -> Seen {
+        if !way.are_regions() {
+            return self.sequence().map_or(Seen::Unknown, Seen::Upto);
+        }
+        let state = BASE64_NOPAD.decode(self.answer.header("evercart-state").as_bytes()).unwrap_or_default();
+        match Cart::from_bytes(&state) {
+            Ok(cart) if !state.is_empty() => Seen::Dots(Arc::new(cart.context().clone())),
+            _ => Seen::Unknown,
+        }
     }
 
     /// The code of a refusal.

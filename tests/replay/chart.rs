@@ -4,10 +4,13 @@ use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
+use crate::copies::Carried;
 use crate::measure::Measure;
 use crate::report::{by_count, times};
+use crate::travel::{BYTES, FRAMES, Group, WRITTEN};
 
 const SIZE: (u32, u32) = (860, 800);
+const TRAVELS_SIZE: (u32, u32) = (1_000, 560);
 const EDITS_HEIGHT: u32 = 340;
 const HTTP: RGBColor = RGBColor(47, 111, 178);
 const SYNC: RGBColor = RGBColor(222, 138, 42);
@@ -154,4 +157,66 @@ fn words(size: u32) -> TextStyle<'static> {
 
 fn thousands(number: f64) -> String {
     if number >= 10_000.0 { format!("{:.0}k", number / 1_000.0) } else { format!("{number:.0}") }
+}
+
+/// The plot of carts that travel, as SVG.
+pub fn svg_of_travels(carried: &[Carried]) -> Result<String, Failure> {
+    let groups = Group::all(carried);
+    let mut out = String::new();
+    {
+        let area = SVGBackend::with_string(&mut out, TRAVELS_SIZE).into_drawing_area();
+        area.fill(&WHITE)?;
+        let cells = area.split_evenly((2, 2));
+        let carts = |group: &Group<'_>| group.carts.len() as f64;
+        by_regions(&cells[0], &groups, "Carts by the regions they were in", "carts", &carts)?;
+        for (cell, figure) in cells[1..].iter().zip([&FRAMES, &BYTES, &WRITTEN]) {
+            let title = format!("An edit: {}", figure.name);
+            by_regions(cell, &groups, &title, "for each edit", &|group| group.per_edit(figure))?;
+        }
+        area.present()?;
+    }
+    Ok(out)
+}
+
+/// A bar for each number of regions.
+fn by_regions(
+    area: &Area<'_>,
+    groups: &[Group<'_>],
+    title_of_it: &str,
+    what: &str,
+    of: &dyn Fn(&Group<'_>) -> f64,
+) -> Result<(), Failure> {
+    let most = groups.iter().map(of).fold(0.0, f64::max);
+    let most = if most > 0.0 { most } else { 1.0 };
+    let mut chart = ChartBuilder::on(area)
+        .caption(title_of_it, title())
+        .margin(12)
+        .margin_right(30)
+        .x_label_area_size(44)
+        .y_label_area_size(90)
+        .build_cartesian_2d(0.0..most * 1.2, rows(groups.len()))?;
+    let number = |x: f64| match most {
+        most if most < 20.0 => format!("{x:.2}"),
+        _ => thousands(x),
+    };
+    chart
+        .configure_mesh()
+        .disable_y_mesh()
+        .light_line_style(TRANSPARENT)
+        .bold_line_style(GRID)
+        .axis_style(INK)
+        .x_desc(what)
+        .x_labels(5)
+        .x_label_formatter(&|x| number(*x))
+        .y_labels(0)
+        .label_style(words(13))
+        .axis_desc_style(words(13))
+        .draw()?;
+    label_rows(&mut chart, &["one region", "two", "three"])?;
+    for (row, group) in groups.iter().enumerate() {
+        let value = of(group);
+        chart.draw_series([bar(row, 0.0, value, HTTP)])?;
+        tell(&mut chart, (value, middle(row)), number(value))?;
+    }
+    Ok(())
 }

@@ -27,8 +27,14 @@ const COUPONS: [&str; 4] = ["SAVE10", "FREESHIP", "LOYAL-5", "WINTER17"];
 /// What a device is to do.
 pub struct Part {
     pub kind: Kind,
-    pub steps: Vec<Step>,
+    pub visits: Vec<Visit>,
     pub seed: u64,
+}
+
+/// What it does in one region.
+pub struct Visit {
+    pub region: usize,
+    pub steps: Vec<Step>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -46,22 +52,33 @@ pub enum Step {
     Extra,
 }
 
-/// Gives the basket's rows to its devices, each with its share of further edits.
+/// Gives the basket's rows to its devices, each with its share of further edits. Of several trips each is one
+/// device's: its shopper does them one after the other, and others of the household theirs at the same time.
 pub fn parts(basket: &Basket, seed: u64) -> Vec<Part> {
     let mut dice = Rng::with_seed(seed);
     let devices = 1 + dice.usize(..DEVICES_MAX);
-    let mut parts: Vec<Part> =
-        (0..devices).map(|_| Part { kind: kind(&mut dice), steps: Vec::new(), seed: dice.u64(..) }).collect();
-    for row in &basket.rows {
-        let part = dice.usize(..devices);
-        parts[part].steps.push(Step::Row(row.clone()));
-        parts[part].steps.push(Step::Extra);
+    let mut parts: Vec<Part> = (0..devices)
+        .map(|_| Part { kind: kind(&mut dice), visits: Vec::new(), seed: dice.u64(..) })
+        .collect();
+    for trip in &basket.trips {
+        let only = (basket.trips.len() > 1).then(|| dice.usize(..devices));
+        let mut steps: Vec<Vec<Step>> = vec![Vec::new(); devices];
+        for row in &trip.rows {
+            let part = only.unwrap_or_else(|| dice.usize(..devices));
+            steps[part].push(Step::Row(row.clone()));
+            steps[part].push(Step::Extra);
+        }
+        for (at, (part, mut steps)) in parts.iter_mut().zip(steps).enumerate() {
+            if only.is_some_and(|only| only != at) {
+                continue;
+            }
+            steps.extend(vec![Step::Extra; dice.usize(1..=2)]);
+            let from = steps.len().min(1);
+            dice.shuffle(&mut steps[from..]);
+            part.visits.push(Visit { region: trip.region, steps });
+        }
     }
-    for part in &mut parts {
-        part.steps.extend(vec![Step::Extra; dice.usize(1..=2)]);
-        let from = part.steps.len().min(1);
-        dice.shuffle(&mut part.steps[from..]);
-    }
+    parts.retain(|part| !part.visits.is_empty());
     parts
 }
 
@@ -159,7 +176,7 @@ fn wish(dice: &mut Rng) -> Wish {
 }
 
 fn another(dice: &mut Rng, basket: &Basket) -> Command {
-    let fit: Vec<&Row> = basket.rows.iter().filter(|row| row.refusal().is_none()).collect();
+    let fit: Vec<&Row> = basket.rows().filter(|row| row.refusal().is_none()).collect();
     match dice.choice(&fit) {
         Some(row) => Command::Add {
             sku: row.sku.clone(),

@@ -9,6 +9,7 @@ mod basket;
 mod browser;
 mod call;
 mod chart;
+mod copies;
 mod intent;
 mod measure;
 mod options;
@@ -16,7 +17,11 @@ mod play;
 mod record;
 mod replica;
 mod report;
+mod rows;
+mod seen;
 mod shown;
+mod travel;
+mod way;
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write as _};
@@ -24,7 +29,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
-use harness::{Runtime, Shop, root};
+use harness::{Regions, RegionsOptions, Runtime, Shop, root};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 use tokio::task::JoinSet;
@@ -33,6 +38,7 @@ use crate::basket::Basket;
 use crate::options::Options;
 use crate::play::Played;
 use crate::report::Run;
+use crate::way::{REGIONS, Shops};
 
 /// How often it says where it is, where nobody watches.
 const SAY_EVERY: Duration = Duration::from_secs(20);
@@ -52,42 +58,89 @@ async fn main() -> ExitCode {
 
 async fn replay() -> Result<Run, String> {
     let options = Options::read()?;
-    let baskets = basket::read(&root().join("data"), options.baskets)?;
-    let (_runtime, shop) = match &options.url {
-        Some(url) => (None, Shop::at(url.clone())),
-        None => {
-            let served = harness::Options { tree: options.tree.clone(), ..harness::Options::default() };
-            let runtime = Runtime::start(served).await;
-            let shop = runtime.shop();
-            (Some(runtime), shop)
-        }
+    let data = root().join("data");
+    let baskets = match options.regions {
+        true => basket::read_travelling(&data, options.baskets, options.seed)?,
+        false => basket::read(&data, options.baskets)?,
     };
-    if !shop.is_ready().await {
-        return Err(format!("{} does not answer", shop.url));
+    let served = Served::start(&options).await;
+    let shops = served.shops();
+    if !shops.at(0).is_ready().await {
+        return Err(format!("{} does not answer", shops.at(0).url));
     }
     let name = options.baskets.map_or("all".to_owned(), |count| count.to_string());
     fs::create_dir_all(root().join(".replay")).map_err(|error| format!(".replay: {error}"))?;
     fs::create_dir_all(&options.report).map_err(|error| format!("{}: {error}", options.report.display()))?;
     let traces = if options.tree.is_some() { options.report.clone() } else { root().join(".replay") };
-    let trace = traces.join(format!("baskets-{name}-seed-{}.jsonl", options.seed));
+    let played = if options.regions { "regions" } else { "baskets" };
+    let trace = traces.join(format!("{played}-{name}-seed-{}.jsonl", options.seed));
 
     let mut run =
-        play_all(&shop, baskets, &options, &trace).await.map_err(|error| format!("the trace: {error}"))?;
+        play_all(&shops, baskets, &options, &trace).await.map_err(|error| format!("the trace: {error}"))?;
     run.account = account(&trace)?;
+    let log = trace.with_extension("log");
+    fs::write(&log, served.log()).map_err(|error| format!("{}: {error}", log.display()))?;
     report::write(&run, &options)?;
     println!("{}", report::summary(&run));
-    println!("replay: {}", shown(&options.report.join("replay.md")));
+    println!("replay: {}", shown(&options.report.join(report::name(&options)).with_extension("md")));
     Ok(run)
+}
+
+/// What is played against.
+enum Served {
+    Url(String),
+    Here(Runtime),
+    Regions(Regions),
+}
+
+impl Served {
+    async fn start(options: &Options) -> Self {
+        if let Some(url) = &options.url {
+            return Self::Url(url.clone());
+        }
+        if !options.regions {
+            let served = harness::Options { tree: options.tree.clone(), ..harness::Options::default() };
+            return Self::Here(Runtime::start(served).await);
+        }
+        // A shopper who comes to another region is one whose last request was long ago.
+        let vars = vec![("SESSION_SLIDE_MS".to_owned(), "0".to_owned())];
+        let served = RegionsOptions {
+            vars,
+            seed: options.seed,
+            tree: options.tree.clone(),
+            ..RegionsOptions::default()
+        };
+        Self::Regions(Regions::start(&REGIONS, served).await)
+    }
+
+    /// What the runtimes have printed: their complaints.
+    fn log(&self) -> String {
+        match self {
+            Self::Url(_) => String::new(),
+            Self::Here(runtime) => runtime.log(),
+            Self::Regions(regions) => {
+                REGIONS.map(|name| format!("{name}:\n{}", regions.runtime(name).log())).concat()
+            }
+        }
+    }
+
+    fn shops(&self) -> Shops {
+        match self {
+            Self::Url(url) => Shops::one(Shop::at(url.clone())),
+            Self::Here(runtime) => Shops::one(runtime.shop()),
+            Self::Regions(regions) => Shops::of(regions),
+        }
+    }
 }
 
 /// Plays the baskets, so many at once, and writes the trace.
 async fn play_all(
-    shop: &Shop,
+    shops: &Shops,
     baskets: Vec<Basket>,
     options: &Options,
     trace: &Path,
 ) -> std::io::Result<Run> {
-    let mut run = Run::of(baskets.len());
+    let mut run = Run::of(baskets.len(), baskets.iter().map(|basket| basket.trips.len()).sum());
     let mut file = BufWriter::new(File::create(trace)?);
     let (bar, began) = (bar(baskets.len()), Instant::now());
     let mut said = Instant::now();
@@ -97,7 +150,7 @@ async fn play_all(
         while playing.len() < options.at_once
             && let Some(basket) = waiting.next()
         {
-            playing.spawn(play::play(shop.clone(), basket, options.seed));
+            playing.spawn(play::play(shops.clone(), basket, options.seed));
         }
         let Some(played) = playing.join_next().await else { break };
         let played = played.map_err(std::io::Error::other)?;
@@ -113,9 +166,9 @@ async fn play_all(
         if bar.is_hidden() && said.elapsed() > SAY_EVERY {
             said = Instant::now();
             println!(
-                "replay: {} of {} baskets, {} edits, {rate:.0} a second",
+                "replay: {} of {} carts, {} edits, {rate:.0} a second",
                 bar.position(),
-                run.baskets,
+                run.carts,
                 run.edits()
             );
         }
@@ -126,7 +179,7 @@ async fn play_all(
 }
 
 fn bar(count: usize) -> ProgressBar {
-    let style = "replay [{bar:32}] {pos}/{len} baskets, {msg}, {eta} left";
+    let style = "replay [{bar:32}] {pos}/{len} carts, {msg}, {eta} left";
     let style = ProgressStyle::with_template(style).expect("a template").progress_chars("## ");
     ProgressBar::new(count as u64).with_style(style)
 }

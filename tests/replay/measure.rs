@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::call::Cost;
+use crate::way::Travels;
 
 /// Times of calls, and sums.
 #[derive(Default)]
@@ -19,6 +20,7 @@ pub struct Measure {
     pub repeated: u64,
     /// Edits by kind: over HTTP and by sync.
     pub kinds: BTreeMap<&'static str, (u64, u64)>,
+    pub travels: Travels,
 }
 
 /// Sums over calls that changed the cart.
@@ -57,6 +59,7 @@ impl Measure {
         self.sync.join(&other.sync);
         self.calls += other.calls;
         self.repeated += other.repeated;
+        self.travels.join(other.travels);
     }
 }
 

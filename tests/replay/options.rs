@@ -7,8 +7,7 @@ use harness::root;
 /// How many baskets are played unless said.
 pub const BASKETS: usize = 2_000;
 
-const USAGE: &str =
-    "usage: replay [--baskets N|all] [--seed N] [--url URL] [--at-once N] [--tree DIR] [--report DIR]";
+const USAGE: &str = "usage: replay [--baskets N|all] [--seed N] [--url URL | --regions] [--at-once N] [--tree DIR] [--report DIR]";
 
 pub struct Options {
     /// The first so many; all if `None`.
@@ -16,7 +15,9 @@ pub struct Options {
     pub seed: u64,
     /// A server that runs already; else one is started.
     pub url: Option<String>,
-    /// How many baskets are played at once.
+    /// In three regions, each a process, between which the carts travel.
+    pub regions: bool,
+    /// How many carts are played at once.
     pub at_once: usize,
     /// Another tree to build and serve than this one.
     pub tree: Option<PathBuf>,
@@ -36,6 +37,7 @@ impl Options {
             baskets: Some(BASKETS),
             seed: 1,
             url: None,
+            regions: false,
             at_once: 16,
             tree: None,
             report: PathBuf::new(),
@@ -51,6 +53,7 @@ impl Options {
                 }
                 Long("seed") => options.seed = parser.value()?.parse()?,
                 Long("url") => options.url = Some(parser.value()?.string()?.trim_end_matches('/').to_owned()),
+                Long("regions") => options.regions = true,
                 Long("at-once") => options.at_once = parser.value()?.parse()?,
                 Long("tree") => options.tree = Some(parser.value()?.into()),
                 Long("report") => report = Some(parser.value()?.into()),

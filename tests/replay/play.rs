@@ -3,12 +3,9 @@
 
 use std::sync::Arc;
 
-use cart_core::id::{CartId, Scope, SessionId};
-use cart_core::session::Session as Token;
-use cart_core::time::Day;
-use data_encoding::BASE64URL_NOPAD;
+use cart_core::id::{CartId, Dot, Scope, SessionId};
 use fastrand::Rng;
-use harness::{Session, Shop};
+use harness::Session;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
@@ -16,26 +13,28 @@ use tokio::task::JoinHandle;
 use crate::basket::Basket;
 use crate::browser::Browser;
 use crate::call::Call;
+use crate::copies::{self, Carried, Copy};
 use crate::intent::{Kind, Part, parts};
 use crate::measure::Measure;
 use crate::record::{Event, Fault, FaultKind, Record, Refusal};
 use crate::replica::Replica;
+use crate::rows::RowsOf;
+use crate::seen::Seen;
 use crate::shown::Shown;
+use crate::way::{Shops, Way};
 
-/// How many bytes of tag stand before a token's payload.
-const TOKEN_TAG_BYTES: usize = 16;
 /// Of so many calls one names its cart `current`.
 const CALLS_PER_CURRENT: usize = 8;
 
 /// What the devices of a basket share.
 pub struct World {
-    pub shop: Shop,
+    pub shops: Shops,
     pub session: Session,
     pub session_id: SessionId,
-    /// The day of the token: that of the actors of HTTP edits.
-    pub day: Day,
     pub scope: Scope,
     pub basket: Basket,
+    /// Of the cart's objects.
+    pub rows: Arc<RowsOf>,
 }
 
 /// A basket that was played.
@@ -50,12 +49,14 @@ pub struct Played {
     pub faults: Vec<Fault>,
     /// Edits that did not see an edit of another device which had become durable before them.
     pub concurrent: usize,
+    /// What its travels took.
+    pub carried: Option<Carried>,
 }
 
 /// Plays a basket. The seed is that of the run.
-pub async fn play(shop: Shop, basket: Basket, seed: u64) -> Played {
+pub async fn play(shops: Shops, basket: Basket, seed: u64) -> Played {
     let name = basket.name.clone();
-    let outcome = match World::open(shop, basket).await {
+    let outcome = match World::open(shops, basket).await {
         Ok(world) => Arc::new(world).play(seed).await,
         Err(error) => Err(error),
     };
@@ -66,7 +67,8 @@ pub async fn play(shop: Shop, basket: Basket, seed: u64) -> Played {
 }
 
 impl World {
-    async fn open(shop: Shop, basket: Basket) -> Result<Self, String> {
+    async fn open(shops: Shops, basket: Basket) -> Result<Self, String> {
+        let shop = shops.at(basket.trips.first().map_or(0, |trip| trip.region));
         let answer =
             harness::Answer::try_of(shop.request(Method::POST, "/v1/sessions").json(&json!({}))).await;
         let answer = answer.map_err(|error| format!("no session: {error}"))?;
@@ -77,15 +79,14 @@ impl World {
         let session =
             Session { session_id: text("session_id")?, token: text("token")?, cart_id: text("cart_id")? };
         let cart_id = CartId::try_from(session.cart_id.clone()).map_err(|error| error.to_string())?;
-        let token = read_token(&session.token).ok_or("the session's token cannot be read")?;
-        Ok(Self {
-            shop,
-            session_id: token.id.clone(),
-            day: token.day(),
-            scope: cart_id.scope(),
-            session,
-            basket,
-        })
+        let session_id = session.said().id;
+        let rows = Arc::default();
+        Ok(Self { shops, session_id, scope: cart_id.scope(), session, basket, rows })
+    }
+
+    /// The way of a device that begins in a region.
+    fn way(&self, region: usize) -> Way {
+        Way::new(self.shops.clone(), self.session.clone(), self.rows.clone(), region)
     }
 
     /// The cart as a path names it.
@@ -97,12 +98,13 @@ impl World {
         let seed = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ self.basket.name.parse().unwrap_or(0u64);
         let mut played = Played::default();
         let (mut browsers, mut replicas) = (Vec::new(), Vec::new());
-        for (number, Part { kind, steps, seed }) in parts(&self.basket, seed).into_iter().enumerate() {
+        for (number, Part { kind, visits, seed }) in parts(&self.basket, seed).into_iter().enumerate() {
             let world = Arc::clone(&self);
+            let way = self.way(visits.first().map_or(0, |visit| visit.region));
             match kind {
-                Kind::Browser => browsers.push((Browser::new(number, world, seed), steps)),
+                Kind::Browser => browsers.push((Browser::new(number, world, way, seed), visits)),
                 Kind::Replica { clock_off_ms } => {
-                    replicas.push((Replica::open(number, world, seed, clock_off_ms).await?, steps));
+                    replicas.push((Replica::open(number, world, way, seed, clock_off_ms).await?, visits));
                 }
             }
         }
@@ -110,15 +112,26 @@ impl World {
 
         // All at once; each waits for its own answers only.
         let browsers: Vec<JoinHandle<_>> =
-            browsers.into_iter().map(|(browser, steps)| tokio::spawn(browser.play(steps))).collect();
+            browsers.into_iter().map(|(browser, visits)| tokio::spawn(browser.play(visits))).collect();
         let replicas: Vec<JoinHandle<_>> =
-            replicas.into_iter().map(|(replica, steps)| tokio::spawn(replica.play(steps))).collect();
+            replicas.into_iter().map(|(replica, visits)| tokio::spawn(replica.play(visits))).collect();
         let (mut records, mut replicas) = (join(browsers).await?, join(replicas).await?);
 
         for replica in &mut replicas {
             replica.flush().await;
         }
-        let end = self.final_state(&mut replicas, &mut played).await?;
+        let mut look = 0;
+        if self.shops.are_regions() {
+            let (copies, carried) = copies::when_quiet(&self).await?;
+            if !copies::are_equal(&copies) {
+                let words: Vec<String> = copies.iter().map(Copy::told).collect();
+                played.faults.push(Fault { kind: FaultKind::Diverged, detail: words.join("; ") });
+            }
+            // A fresh replica looks in any of the regions.
+            look = copies[seed as usize % copies.len()].region();
+            played.carried = Some(carried);
+        }
+        let end = self.final_state(look, &mut replicas, &mut played).await?;
         let (mut events, mut views) = (Vec::new(), Vec::new());
         records.extend(replicas.into_iter().map(Replica::finish));
         for (record, measure) in records {
@@ -130,6 +143,28 @@ impl World {
             played.faults.extend(faults);
             played.measure.join(measure);
         }
+        if let Some(carried) = &mut played.carried {
+            carried.edits = played.measure.http.edits + played.measure.sync.edits;
+        }
+        let dots: Vec<Dot> = events.iter().map(|event: &Event| event.dot).collect();
+        for (at, event) in events.iter_mut().enumerate() {
+            event.saw = event.seen.positions(&dots);
+            // The state of its answer has what was made with it.
+            let call = dots[at].actor;
+            if let (Some(saw), false) = (&mut event.saw, event.own) {
+                saw.retain(|other| dots[*other].actor != call);
+            }
+        }
+        for refusal in &mut played.refused {
+            refusal.saw = refusal.seen.positions(&dots);
+        }
+        let views = views.into_iter().map(|(seen, mut view): (Seen, Value)| {
+            if let Some(saw) = seen.positions(&dots) {
+                view["saw"] = json!(saw);
+            }
+            view
+        });
+        let views: Vec<Value> = views.collect();
         played.concurrent = concurrent(&events);
         for fault in &mut played.faults {
             fault.detail = format!("basket {}: {}", self.basket.name, fault.detail);
@@ -146,13 +181,14 @@ impl World {
     /// What the cart shows when all is done: the view, a fresh replica and every replica must agree.
     async fn final_state(
         self: &Arc<Self>,
+        region: usize,
         replicas: &mut [Replica],
         played: &mut Played,
     ) -> Result<Value, String> {
-        let mut fresh = Replica::open(usize::MAX, Arc::clone(self), 0, 0).await?;
+        let mut fresh = Replica::open(usize::MAX, Arc::clone(self), self.way(region), 0, 0).await?;
         fresh.flush().await;
         let call = Call::new("view", Method::GET, "");
-        let heard = call.make(&self.shop, &self.session, &self.session.cart_id).await?;
+        let heard = call.make(&self.way(region), &self.session.cart_id).await?;
         played.measure.call("view", &heard.cost);
         let view = Shown::of_view(&heard.answer.bytes)?;
         let version = heard.answer.json()["version"].as_str().unwrap_or_default().to_owned();
@@ -185,15 +221,13 @@ async fn join<T>(tasks: Vec<JoinHandle<T>>) -> Result<Vec<T>, String> {
     Ok(done)
 }
 
-/// What a token says. It is signed, not secret.
-fn read_token(token: &str) -> Option<Token> {
-    let sealed = BASE64URL_NOPAD.decode(token.as_bytes()).ok()?;
-    serde_json::from_slice(sealed.get(TOKEN_TAG_BYTES..)?).ok()
-}
-
 fn concurrent(events: &[Event]) -> usize {
-    let unseen = |e: &Event, f: &Event| {
-        f.device != e.device && f.seq.is_some_and(|seq| seq > e.upto && Some(seq) < e.seq)
+    let unseen = |(at, e): (usize, &Event), (other, f): (usize, &Event)| match (&e.saw, &f.saw) {
+        (Some(saw), Some(other_saw)) => {
+            f.device != e.device && !saw.contains(&other) && !other_saw.contains(&at)
+        }
+        _ => f.device != e.device && f.seq.is_some_and(|seq| seq > e.upto && Some(seq) < e.seq),
     };
-    events.iter().filter(|e| events.iter().any(|f| unseen(e, f))).count()
+    let all = || events.iter().enumerate();
+    all().filter(|e| all().any(|f| unseen(*e, f))).count()
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::intent::sku_of;
+use crate::seen::Seen;
 use crate::shown::Shown;
 
 /// An edit. How its fields are meant: the top of `account.py`.
@@ -21,10 +22,20 @@ pub struct Event {
     pub time: Option<(u64, u16)>,
     pub seq: Option<u64>,
     pub upto: u64,
+    /// The positions of what it saw, where `upto` does not say it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub saw: Option<Vec<usize>>,
     pub own: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub batch: Option<u64>,
     pub acknowledged: bool,
+    #[serde(skip)]
+    pub dot: Dot,
+    #[serde(skip)]
+    pub seen: Seen,
+    /// Where it became durable.
+    #[serde(skip)]
+    pub region: usize,
 }
 
 /// What an edit does.
@@ -53,6 +64,8 @@ pub struct Refusal {
     pub at: &'static str,
     pub code: String,
     pub upto: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub saw: Option<Vec<usize>>,
     pub dirty: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
@@ -63,6 +76,8 @@ pub struct Refusal {
     /// What was sent and the answer's words, for the report.
     #[serde(skip)]
     pub example: String,
+    #[serde(skip)]
+    pub seen: Seen,
 }
 
 /// An answer that is wrong whatever the cart shows. Each ends the run with a failure.
@@ -93,19 +108,20 @@ pub struct Record {
     pub events: Vec<Event>,
     pub refused: Vec<Refusal>,
     /// Some of what was shown on the way.
-    pub views: Vec<Value>,
+    pub views: Vec<(Seen, Value)>,
     /// Refused by the device's own core, never sent: code and example.
     pub refused_at_home: Vec<(String, String)>,
     pub faults: Vec<Fault>,
 }
 
 impl Record {
-    /// What was shown after a commit and before the next.
-    pub fn view(&mut self, sequence: u64, shown: &Shown) {
+    /// What was shown to who had seen this.
+    pub fn view(&mut self, seen: Seen, shown: &Shown) {
         let Shown { coupons, note, .. } = shown;
         let (lines, saved) = (Shown::sums(&shown.lines), Shown::sums(&shown.saved));
-        self.views
-            .push(json!({"seq": sequence, "lines": lines, "saved": saved, "coupons": coupons, "note": note}));
+        let view =
+            json!({"seq": seen.upto(), "lines": lines, "saved": saved, "coupons": coupons, "note": note});
+        self.views.push((seen, view));
     }
 
     pub fn fault(&mut self, kind: FaultKind, detail: String) {
@@ -155,8 +171,8 @@ impl Act {
 }
 
 impl Event {
-    /// An edit with its dot and the time at which it was made.
-    pub fn new(device: usize, command: &Command, dot: Dot, time: HybridTime) -> Self {
+    /// An edit with its dot, the time at which it was made and what it saw.
+    pub fn new(device: usize, command: &Command, dot: Dot, time: HybridTime, seen: Seen) -> Self {
         let act = Act::of(command);
         Self {
             id: (dot.counter, dot.actor.to_hex()),
@@ -164,10 +180,14 @@ impl Event {
             time: act.is_timed().then(|| (time.millis().0, time.count())),
             act,
             seq: None,
-            upto: 0,
+            upto: seen.upto(),
+            saw: None,
             own: false,
             batch: None,
             acknowledged: false,
+            dot,
+            seen,
+            region: 0,
         }
     }
 }

@@ -20,11 +20,13 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::call::{Call, Cost};
-use crate::intent::{Step, add, extra};
+use crate::intent::{Step, Visit, add, extra};
 use crate::measure::Measure;
 use crate::play::World;
 use crate::record::{Event, FaultKind, Record};
+use crate::seen::Seen;
 use crate::shown::Shown;
+use crate::way::Way;
 
 /// The longest time offline, in edits and between two of them.
 const BURST_MAX: usize = 7;
@@ -37,6 +39,7 @@ const FLUSHES_MAX: usize = 5;
 pub struct Replica {
     number: usize,
     world: Arc<World>,
+    way: Way,
     dice: Rng,
     clock_off_ms: i64,
     device: Device,
@@ -62,12 +65,13 @@ impl Replica {
     pub async fn open(
         number: usize,
         world: Arc<World>,
+        way: Way,
         seed: u64,
         clock_off_ms: i64,
     ) -> Result<Self, String> {
         let mut measure = Measure::default();
         let call = Call::new("lease", Method::POST, "/actors").json(&json!({}));
-        let heard = call.make(&world.shop, &world.session, &world.session.cart_id).await?;
+        let heard = call.make(&way, &world.session.cart_id).await?;
         measure.call("lease", &heard.cost);
         let actor = heard.answer.json()["actor"].as_str().and_then(Actor::from_hex);
         let actor = actor.ok_or_else(|| format!("no lease: {}", heard.answer.text()))?;
@@ -75,6 +79,7 @@ impl Replica {
         Ok(Self {
             number,
             world,
+            way,
             dice: Rng::with_seed(seed),
             clock_off_ms,
             device,
@@ -86,10 +91,24 @@ impl Replica {
         })
     }
 
-    pub async fn play(mut self, steps: Vec<Step>) -> Self {
+    pub async fn play(mut self, visits: Vec<Visit>) -> Self {
         if self.dice.bool() {
             self.sync().await;
         }
+        for Visit { region, steps } in visits {
+            if self.way.go(region)
+                && self.dice.u8(..4) == 0
+                && let Err(error) = self.way.renew().await
+            {
+                self.record.fault(FaultKind::Unsettled, error);
+            }
+            self.visit(steps).await;
+        }
+        self.measure.travels.join(self.way.travels());
+        self
+    }
+
+    async fn visit(&mut self, steps: Vec<Step>) {
         let mut burst = self.dice.usize(1..=BURST_MAX);
         for step in steps {
             self.pause().await;
@@ -103,7 +122,6 @@ impl Replica {
                 }
             }
         }
-        self
     }
 
     /// Gets everything through that is not acknowledged, and takes in all there is.
@@ -144,10 +162,11 @@ impl Replica {
             }
         };
         for change in changes {
+            let seen = self.seen();
             let stamp = self.device.edit(change, self.now());
-            let event = Event::new(self.number, &command, stamp.dot, stamp.time);
+            let event = Event::new(self.number, &command, stamp.dot, stamp.time, seen);
             self.measure.kinds.entry(event.act.op).or_default().1 += 1;
-            self.record.events.push(Event { upto: self.upto, own: true, ..event });
+            self.record.events.push(Event { own: true, ..event });
         }
     }
 
@@ -174,7 +193,7 @@ impl Replica {
             20..=26 => {
                 let (request, _) = self.request();
                 let world = Arc::clone(&self.world);
-                let make = || request.call.make(&world.shop, &world.session, &world.session.cart_id);
+                let make = || request.call.make(&self.way, &world.session.cart_id);
                 let (first, second) = tokio::join!(make(), make());
                 let first = self.heard(first, &request, true);
                 let second = self.heard(second, &request, false);
@@ -216,7 +235,7 @@ impl Replica {
 
     async fn exchange(&mut self, request: &Request, first: bool) -> Option<SyncResponse> {
         let world = Arc::clone(&self.world);
-        let heard = request.call.make(&world.shop, &world.session, world.cart(&mut self.dice)).await;
+        let heard = request.call.make(&self.way, world.cart(&mut self.dice)).await;
         self.heard(heard, request, first)
     }
 
@@ -256,16 +275,28 @@ impl Replica {
         Some(response)
     }
 
+    /// What the device had seen.
+    fn seen(&self) -> Seen {
+        match self.way.are_regions() {
+            true => Seen::Dots(Arc::new(self.device.cart().context().clone())),
+            false => Seen::Upto(self.upto),
+        }
+    }
+
     fn settle(&mut self, response: &SyncResponse, request: &Request, cost: &Cost, unsure: bool) {
-        let mut settled = 0;
+        let (mut settled, region) = (0, self.way.region());
         for event in &mut self.record.events {
             if event.id.0 > response.prior && event.id.0 <= request.highest {
+                // Another region may not have heard of it yet.
+                if event.seq.is_some() && event.region != region {
+                    continue;
+                }
                 if event.seq.is_some() {
                     let detail = format!("{} {:?} became durable twice", event.act.op, event.id);
                     self.record.faults.push(crate::record::Fault { kind: FaultKind::NotReplayed, detail });
                     continue;
                 }
-                event.seq = Some(response.sequence);
+                (event.seq, event.region) = (Some(response.sequence), region);
                 settled += 1;
             }
         }
@@ -292,7 +323,7 @@ impl Replica {
         self.record.events[..acknowledged].iter_mut().for_each(|event| event.acknowledged = true);
         // With nothing pending it shows what the service showed.
         if self.device.pending() == 0 && self.dice.usize(..RESPONSES_PER_VIEW) == 0 {
-            self.record.view(self.upto, &self.shown());
+            self.record.view(self.seen(), &self.shown());
         }
     }
 

@@ -9,25 +9,30 @@ use harness::root;
 use serde_json::Value;
 
 use crate::chart;
+use crate::copies::Carried;
 use crate::measure::{Measure, Sums, percentile};
 use crate::options::Options;
 use crate::play::Played;
 use crate::record::{Fault, FaultKind};
+use crate::travel;
 
-/// Of so many baskets one may stay unjudged: answers get lost for good when a machine is overloaded.
-const BASKETS_PER_UNSETTLED: usize = 200;
+/// Of so many carts one may stay unjudged: answers get lost for good when a machine is overloaded.
+const CARTS_PER_UNSETTLED: usize = 200;
 const EXAMPLES_MAX: usize = 2;
 const FAULTS_SHOWN: usize = 20;
 
 /// A run of many baskets.
 #[derive(Default)]
 pub struct Run {
+    pub carts: usize,
     pub baskets: usize,
     /// How long the playing took.
     pub seconds: f64,
     pub measure: Measure,
     /// What the account says.
     pub account: Value,
+    /// What it took to carry each cart, where carts travel.
+    pub carried: Vec<Carried>,
     browsers: usize,
     replicas: usize,
     /// Baskets with so many devices, from one.
@@ -55,8 +60,8 @@ impl Refusals {
 }
 
 impl Run {
-    pub fn of(baskets: usize) -> Self {
-        Self { baskets, ..Self::default() }
+    pub fn of(carts: usize, baskets: usize) -> Self {
+        Self { carts, baskets, ..Self::default() }
     }
 
     pub fn add(&mut self, played: Played) {
@@ -68,6 +73,7 @@ impl Run {
             *baskets += 1;
         }
         self.measure.join(played.measure);
+        self.carried.extend(played.carried);
         self.concurrent += played.concurrent;
         for refusal in &played.refused {
             self.refused.entry(refusal.code.clone()).or_default().add(&refusal.example);
@@ -95,7 +101,7 @@ impl Run {
 
     /// Too much of the run could not be judged for its verdict to mean anything.
     pub fn is_unjudged(&self) -> bool {
-        self.fault(FaultKind::Unsettled) > (self.baskets / BASKETS_PER_UNSETTLED) as u64
+        self.fault(FaultKind::Unsettled) > (self.carts / CARTS_PER_UNSETTLED) as u64
     }
 
     /// What may not be.
@@ -125,7 +131,7 @@ impl Run {
 /// A few lines for the terminal.
 pub fn summary(run: &Run) -> String {
     let mut out = format!(
-        "replay: {} baskets, {} edits, {} acknowledged, {:.0} edits a second, in {:.0} s\n",
+        "replay: {} carts, {} edits, {} acknowledged, {:.0} edits a second, in {:.0} s\n",
         grouped(run.accounted("baskets")),
         grouped(run.accounted("edits")),
         grouped(run.accounted("acknowledged")),
@@ -149,15 +155,35 @@ pub fn summary(run: &Run) -> String {
     out
 }
 
-/// Writes `replay.md` and `replay.svg`.
+/// What the report and its plot are called.
+pub fn name(options: &Options) -> &'static str {
+    if options.regions { "replay-regions" } else { "replay" }
+}
+
+/// Writes the report and its plot.
 pub fn write(run: &Run, options: &Options) -> Result<(), String> {
     let failed = |error: std::io::Error| format!("{}: {error}", options.report.display());
-    fs::write(options.report.join("replay.md"), text(run, options)).map_err(failed)?;
-    let svg = chart::svg(&run.measure).map_err(|error| format!("the plot: {error}"))?;
-    fs::write(options.report.join("replay.svg"), svg).map_err(failed)
+    let file = options.report.join(name(options));
+    let svg = match options.regions {
+        true => chart::svg_of_travels(&run.carried),
+        false => chart::svg(&run.measure),
+    };
+    fs::write(file.with_extension("svg"), svg.map_err(|error| format!("the plot: {error}"))?)
+        .map_err(failed)?;
+    fs::write(file.with_extension("md"), text(run, options)).map_err(failed)
 }
 
 fn text(run: &Run, options: &Options) -> String {
+    if options.regions {
+        return [
+            travel::head(run, options),
+            verdict(run),
+            travel::carrying(run),
+            refusals(run),
+            travel::JUDGING.to_owned(),
+        ]
+        .join("\n");
+    }
     [
         head(run, options),
         verdict(run),
@@ -171,33 +197,44 @@ fn text(run: &Run, options: &Options) -> String {
 }
 
 fn head(run: &Run, options: &Options) -> String {
-    let [one, two, three] = run.by_devices;
-    let baskets = options.baskets.map_or("all".to_owned(), |count| count.to_string());
-    let url = options.url.as_ref().map_or(String::new(), |url| format!(" URL={url}"));
     format!(
         "# Replay of real baskets\n\n\
-         Written by `make replay BASKETS={baskets} SEED={seed}{url}` on {date}, from commit {commit}.\n\n\
+         {written}\n\n\
          {count} real households' baskets (`data/README.md`) against the running Worker, {at_once} at a time, \
-         on a machine with {cores} cores that runs client and server. Each basket is a cart of its own, edited \
-         at once by one ({one}), two ({two}) or three ({three}) devices: {browsers} over plain HTTP and \
-         {replicas} with a replica of their own, which edit offline and sync. Answers are thrown away and asked \
-         for again, calls are repeated up to three times and at once, old ones turn up much later, and of the \
-         replicas one in four has a wrong clock.\n",
-        seed = options.seed,
-        date = said_by("date", &["-u", "+%Y-%m-%d %H:%M UTC"]),
-        commit = commit(),
+         on a machine with {cores} cores that runs client and server. Each basket is a cart of its own, {edited}\n",
+        written = written("replay", options),
+        edited = edited(run),
         count = grouped(run.baskets as u64),
         at_once = options.at_once,
         cores = std::thread::available_parallelism().map_or(0, usize::from),
-        browsers = grouped(run.browsers as u64),
-        replicas = grouped(run.replicas as u64),
+    )
+}
+
+/// By what command, when and of which commit.
+pub fn written(command: &str, options: &Options) -> String {
+    let baskets = options.baskets.map_or("all".to_owned(), |count| count.to_string());
+    let url = options.url.as_ref().map_or(String::new(), |url| format!(" URL={url}"));
+    let date = said_by("date", &["-u", "+%Y-%m-%d %H:%M UTC"]);
+    let (seed, commit) = (options.seed, commit());
+    format!("Written by `make {command} BASKETS={baskets} SEED={seed}{url}` on {date}, from commit {commit}.")
+}
+
+/// By whom a cart is edited, and over what network.
+pub fn edited(run: &Run) -> String {
+    let [one, two, three] = run.by_devices;
+    let (browsers, replicas) = (grouped(run.browsers as u64), grouped(run.replicas as u64));
+    format!(
+        "edited at once by one ({one}), two ({two}) or three ({three}) devices: {browsers} over plain HTTP and \
+         {replicas} with a replica of their own, which edit offline and sync. Answers are thrown away and asked \
+         for again, calls are repeated up to three times and at once, old ones turn up much later, and of the \
+         replicas one in four has a wrong clock."
     )
 }
 
 fn verdict(run: &Run) -> String {
     let mut out = String::from("## Account\n\n| | |\n|---|---:|\n");
     for (what, count) in [
-        ("baskets judged", run.accounted("baskets")),
+        ("carts judged", run.accounted("baskets")),
         ("edits", run.accounted("edits")),
         ("of them acknowledged", run.accounted("acknowledged")),
         ("of them made without seeing an earlier one of another device", run.concurrent as u64),
@@ -346,7 +383,7 @@ the commits up to the answer's sequence.
 ";
 
 /// 12345 as 12,345.
-fn grouped(number: u64) -> String {
+pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::new();
     for (at, digit) in digits.chars().enumerate() {

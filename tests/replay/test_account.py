@@ -203,6 +203,18 @@ class Rules(unittest.TestCase):
                     events = sorted(history(*rounds), key=lambda e: sign * e["device"])
                     self.assertEqual(shown(events), then)
 
+    def test_what_was_seen_may_be_listed(self):
+        for title, (rounds, then) in SCENARIOS.items():
+            events = history(*rounds)
+            listed = [e | {"upto": 0, "saw": [at for at, f in enumerate(events) if f["seq"] <= e["upto"]]} for e in events]
+            with self.subTest(title):
+                self.assertEqual(shown(listed), then)
+        # In two places at once: each commit is the first of its replica, and none sees the other's.
+        apart = [e | {"saw": [], "seq": 1, "upto": 1} for e in history({"A": "add X 1"}, {"B": "remove X"})]
+        self.assertEqual(shown(apart), "X:1")
+        apart[1]["saw"] = [0]
+        self.assertEqual(shown(apart), "")
+
     def test_what_never_became_durable_is_not_shown_but_was_seen(self):
         events = history({"A": "add X 1"}, {"A": "add X 2; remove X"})
         events[1] |= {"seq": None, "acknowledged": False}
@@ -258,6 +270,17 @@ class Violations(unittest.TestCase):
         for wrong in ({}, [1], [{}], [basket([])["final"]]):
             with self.subTest(wrong), self.assertRaises(Malformed):
                 judged(basket(events, self.RIGHT, views=wrong))
+
+    def test_views_and_refusals_that_list_what_was_seen(self):
+        events = history({"G": "add X 3; add Y 1"})
+        view = {**basket([], "Y:1")["final"], "seq": 0}
+        refused = {"device": 0, "op": "remove", "key": "X", "code": "line_not_found", "upto": 0, "dirty": False}
+        for saw, kinds in [([1], {}), ([0], {"views_wrong": 1, "refusals_wrong": 1}), ([], {"views_wrong": 1})]:
+            with self.subTest(saw=saw):
+                wrong = basket(events, "X:3 Y:1", views=[view | {"saw": saw}], refused=[refused | {"saw": saw}])
+                self.assertEqual(self.kinds(wrong), kinds)
+        with self.assertRaises(Malformed):
+            judged(basket(events, "X:3 Y:1", views=[view | {"saw": [-1]}]))
 
     def test_two_lines_of_one_key(self):
         b = basket(self.EVENTS, self.RIGHT)

@@ -56,17 +56,17 @@ impl Regions {
         places.into_iter().filter_map(|(_, at)| self.places.get(at)).map(|place| place.region).collect()
     }
 
-    /// The region of a new session. With shares configured, a region gets its share of all sessions that
-    /// healthy regions serve, by `luck`, a random number; without, the nearest healthy one does. `near` is
-    /// in the order of distance. If none is healthy, the nearest.
+    /// The region of a new session. With shares configured, a region gets its share of all sessions, by `luck`,
+    /// a random number; without, the nearest does. What an unhealthy region would get goes to the nearest that
+    /// is healthy. `near` is in the order of distance. If none is healthy, the nearest.
     pub fn assign(&self, near: &[Region], healthy: impl Fn(Region) -> bool, luck: u64) -> Option<Region> {
         let share = |place: &&Place| u64::from(place.share.unwrap_or(0));
-        let places = self.places.iter().filter(|place| healthy(place.region));
-        let total: u64 = places.clone().map(|place| share(&place)).sum();
+        let total: u64 = self.places.iter().map(|place| share(&place)).sum();
         let mut rest = luck.checked_rem(total).unwrap_or_default();
-        for place in places.filter(|place| share(place) > 0) {
+        for place in self.places.iter().filter(|place| share(place) > 0) {
             match rest.checked_sub(share(&place)) {
-                None => return Some(place.region),
+                None if healthy(place.region) => return Some(place.region),
+                None => break,
                 Some(less) => rest = less,
             }
         }
@@ -142,8 +142,10 @@ mod tests {
         for ((_, count), share) in counts.iter().zip([500i32, 300, 200]) {
             assert!((count - share).abs() <= 20, "{counts:?}");
         }
+        // The nearest of those that are left takes the place of one that is sick, and no other.
         let counts = served(&regions, &|region| region != Region::Enam);
-        assert!((counts[0].1 - 600i32).abs() <= 20 && counts.len() == 2, "{counts:?}");
+        assert!((counts[0].1 - 800i32).abs() <= 20 && counts.len() == 2, "{counts:?}");
+        assert_eq!(served(&regions, &|_| false), [(Region::Weur, 1_000)]);
     }
 
     #[test]

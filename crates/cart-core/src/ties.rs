@@ -1,11 +1,12 @@
 //! What the replicas of a cart share beside its state: whose it is, who may edit it, where it went. A join
 //! semilattice like the state, so that it travels with it in frames and lies beside it in a store.
 
-use std::collections::BTreeMap;
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{Actor, CartId, SessionId};
+use crate::id::{Actor, CartId, Dot, SessionId};
 use crate::time::{Day, Millis};
 
 /// Joined field by field; equal ties are equal bytes.
@@ -39,12 +40,29 @@ pub struct Further {
 }
 
 /// The seal of a guest's cart. Its home makes it, once; of two, which only a lost home can leave, the earlier.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Seal {
     /// The day of the seal: what goes there is named by it, see [`crate::transplant`].
     pub day: Day,
     /// The user's cart.
     pub into: CartId,
+    /// What was there then of actors before the horizon, sorted. No context names these dots any more, so whoever
+    /// hands over later that they are gone has to look for them here.
+    pub retired: Vec<Dot>,
+}
+
+impl Seal {
+    /// The earlier of two; of the same, all that was there.
+    fn join(self, other: Self) -> Self {
+        match (self.day, &self.into).cmp(&(other.day, &other.into)) {
+            Ordering::Less => self,
+            Ordering::Greater => other,
+            Ordering::Equal => {
+                let retired: BTreeSet<Dot> = self.retired.into_iter().chain(other.retired).collect();
+                Self { retired: retired.into_iter().collect(), ..other }
+            }
+        }
+    }
 }
 
 impl Ties {
@@ -119,7 +137,10 @@ impl Ties {
             *mine = (*mine).min(*at);
         }
         self.bound_erasures();
-        self.seal = lesser(self.seal.take(), other.seal.clone());
+        self.seal = match (self.seal.take(), other.seal.clone()) {
+            (Some(mine), Some(theirs)) => Some(mine.join(theirs)),
+            (mine, theirs) => mine.or(theirs),
+        };
     }
 
     /// Of too many erasures the oldest are forgotten.
@@ -158,14 +179,16 @@ mod tests {
         let mut other = one.clone();
         other.strike(&cart(1), Millis(9));
         other.signed_out = Some(Millis(4));
-        other.seal = Some(Seal { day: Day(2), into: cart(7) });
+        other.seal = Some(Seal { day: Day(2), into: cart(6), retired: vec![Dot::new(Actor(2), 1)] });
         let mut third = Ties::new(Millis(2));
         third.leases.insert(Actor(1), Millis(12));
         third.leases.insert(Actor(2), Millis(1));
-        third.seal = Some(Seal { day: Day(2), into: cart(6) });
+        third.seal = Some(Seal { day: Day(2), into: cart(6), retired: vec![Dot::new(Actor(1), 1)] });
         third.enroll(cart(3), Millis(1));
         third.note_erasure(Actor(9), Millis(9));
-        vec![one, other, third]
+        let mut fourth = third.clone();
+        fourth.seal = Some(Seal { day: Day(3), into: cart(5), retired: vec![Dot::new(Actor(3), 1)] });
+        vec![one, other, third, fourth]
     }
 
     #[test]
@@ -188,7 +211,7 @@ mod tests {
 
     #[test]
     fn what_was_struck_does_not_come_back_from_a_replica_that_has_not_heard_of_it() {
-        let [before, mut struck, _] = <[Ties; 3]>::try_from(some()).expect("three");
+        let [before, mut struck, ..] = <[Ties; 4]>::try_from(some()).expect("four");
         struck.join(&before);
         assert_eq!(struck.listed().map(|further| &further.cart).collect::<Vec<_>>(), [&cart(2)]);
     }

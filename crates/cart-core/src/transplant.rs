@@ -17,6 +17,7 @@ use crate::cart::Cart;
 use crate::context::Context;
 use crate::id::{Actor, CartId, Dot};
 use crate::line::{Contribution, Contributions, Move};
+use crate::ties::Seal;
 use crate::time::Day;
 use crate::wire;
 
@@ -27,6 +28,26 @@ pub struct Transplant<'a> {
     pub from: &'a CartId,
     /// The day on which it was sealed.
     pub sealed: Day,
+}
+
+impl Seal {
+    /// What the user's cart is to join of the state, or a delta, of the sealed cart `from`. Of actors that a
+    /// horizon has passed its context names nothing: what was there at the seal and is gone is named by the seal.
+    pub fn transplant(&self, from: &CartId, cart: &Cart) -> Cart {
+        let transplant = Transplant { from, sealed: self.day };
+        let mut moved = transplant.of(cart);
+        let seen = self.retired.iter().filter(|dot| cart.context().contains(**dot));
+        moved.context.extend(seen.map(|dot| transplant.dot(*dot)));
+        moved
+    }
+
+    /// What is there of actors before the horizon.
+    pub fn retired_in(cart: &Cart) -> Vec<Dot> {
+        let horizon = cart.context().horizon();
+        let mut retired: Vec<Dot> = wire::live_dots(cart).filter(|dot| dot.actor.day() < horizon).collect();
+        retired.sort_unstable();
+        retired
+    }
 }
 
 impl Transplant<'_> {

@@ -57,6 +57,8 @@ pub struct Book {
     pub tied: u64,
     /// What is known of each other holder of the cart.
     pub links: BTreeMap<Holder, Link>,
+    /// The sequence number at which the home came here, until both its stores know.
+    pub homed: Option<u64>,
     /// What this guest's cart has to hand over, once it was merged and while this replica is its home.
     pub forwarding: Option<Forwarding>,
     /// The carts that are about to be merged here.

@@ -2,7 +2,7 @@
 //! from it means. There is no row an event: what is not acknowledged is the outbox. Deltas that are still in
 //! memory are sent joined, else the whole state, which is small.
 
-use super::{Book, Effect, Hold, LEASE_MS, Link, Replica, ReplyKind};
+use super::{Book, Effect, Link, Replica, ReplyKind};
 use crate::cart::{Cart, Presence};
 use crate::frame::{Frame, Holder, Receipt, digest_of_bytes};
 use crate::id::Region;
@@ -200,11 +200,11 @@ impl Replica {
         }
         self.note_ties(&ties, before);
         let whole = frame.base == 0;
-        if !self.book.joined && whole && frame.joined {
+        let equal = frame.digest == self.digest();
+        if !self.book.joined && (whole || equal) && frame.joined {
             self.book.joined = true;
             // Replicas that only the lost storage knew of may still have edits of the days since.
-            let day = self.cart.context().horizon();
-            self.book.hold = Some(Hold { day, until: now.plus(LEASE_MS) });
+            self.hold_horizon(now);
         }
         let knows = whole || frame.to == self.book.incarnation;
         let (own, sequence) = (self.digest(), self.book.sequence);
@@ -228,7 +228,9 @@ impl Replica {
         let asks = frame.pull || !listed;
         // One that has itself heard of nothing may have been edited meanwhile, and shown that.
         let has = self.book.joined || self.stored;
-        let answers = asks && has && frame.digest != own && matches!(frame.from, Holder::Replica(_));
+        // One that has not yet heard what was there before it does not learn it from a receipt.
+        let lacks = frame.digest != own || (self.book.joined && !frame.joined);
+        let answers = asks && has && lacks && matches!(frame.from, Holder::Replica(_));
         let answer = answers.then(|| self.frame(frame.from, false).to_bytes());
         self.heard = Some(frame.from);
         let receipt = Receipt {
@@ -336,8 +338,12 @@ impl Replica {
 
     pub(super) fn missed(&mut self, to: Holder, now: Millis) {
         if let Some(pace) = self.pace.get_mut(&to) {
+            let wait_ms = RETRY_MS << pace.tries.min(RETRY_DOUBLINGS_MAX);
+            // From three quarters to five quarters of it, by what is random in each replica: not all who missed
+            // a region come back to it at once.
+            let luck = self.book.incarnation.rotate_left(8 * pace.tries) % 256;
             pace.told = None;
-            pace.due = now.plus(RETRY_MS << pace.tries.min(RETRY_DOUBLINGS_MAX));
+            pace.due = now.plus(wait_ms - wait_ms / 4 + wait_ms / 2 * luck / 255);
             pace.tries += 1;
         }
     }

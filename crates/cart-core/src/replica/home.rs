@@ -1,7 +1,8 @@
 //! Where a cart lives: its home, a term in the state; hand-over and take-over of it; leaving when idle.
-//! A term is granted once: by the present home, or, when that is lost, by the operator.
+//! A term is granted once: by the present home, or, when that is lost, by the operator. Who gets it acts as the home
+//! once both its stores know.
 
-use super::{Effect, Replica, ReplyKind};
+use super::{Effect, Hold, LEASE_MS, Replica, ReplyKind};
 use crate::cart::{Cart, Home, Presence};
 use crate::frame::Holder;
 use crate::id::Region;
@@ -23,6 +24,37 @@ impl Replica {
         self.home().region == self.book.region
     }
 
+    /// Whether this replica does what only the home may. One to which the home has moved waits until both its
+    /// stores have acknowledged that: who is made anew from a store knows of it then.
+    pub fn acts_as_home(&self) -> bool {
+        self.is_home() && self.book.homed.is_none_or(|since| self.stores_know(since))
+    }
+
+    fn stores_know(&self, since: u64) -> bool {
+        let stores = self.regions.stores_of(self.book.region).into_iter().map(Holder::Store);
+        let acknowledged = |store| self.book.links.get(&store).map_or(0, |link| link.acknowledged);
+        stores.map(acknowledged).all(|acknowledged| acknowledged >= since)
+    }
+
+    /// Notes that the home has come here since it was `before`, or that both stores know.
+    pub(super) fn note_home(&mut self, before: Home, now: Millis) {
+        if !self.is_home() {
+            self.book.homed = None;
+        } else if self.home() != before {
+            self.book.homed = Some(self.book.sequence);
+            self.hold_horizon(now);
+        } else if self.acts_as_home() {
+            self.book.homed = None;
+        }
+    }
+
+    /// For as long as a lease lasts the horizon stays where it is: of what it would pass only others may know,
+    /// replicas that only a lost storage knew of, or the home before this, which held it for guests' devices.
+    pub(super) fn hold_horizon(&mut self, now: Millis) {
+        let day = self.cart.context().horizon();
+        self.book.hold = Some(Hold { day, until: now.plus(LEASE_MS) });
+    }
+
     /// Where to go with what only the home may do.
     pub(super) fn home_elsewhere(&self) -> Option<ReplyKind> {
         (!self.is_home()).then(|| ReplyKind::AtHome(self.home().region))
@@ -34,6 +66,9 @@ impl Replica {
             return Ok(elsewhere);
         }
         self.check_region(to)?;
+        if !self.acts_as_home() {
+            return Err(Reject::CartBusy);
+        }
         if to != self.book.region {
             self.grant(to, now);
         }
@@ -53,6 +88,9 @@ impl Replica {
     }
 
     fn grant(&mut self, to: Region, now: Millis) {
+        if to == self.book.region {
+            self.hold_horizon(now);
+        }
         let before = self.home();
         let mut delta = Cart { home: Some(Home { term: before.term + 1, region: to }), ..Cart::default() };
         // The old home stays a replica, which the new one tells; and the new one is there.

@@ -8,7 +8,6 @@ use crate::id::CartId;
 use crate::reject::Reject;
 use crate::ties::Seal;
 use crate::time::Millis;
-use crate::transplant::Transplant;
 
 /// How long edits of a sealed cart wait for others before they are forwarded, in milliseconds.
 const FORWARD_MS: u64 = 200;
@@ -48,6 +47,7 @@ impl Replica {
             Some(seal) if seal.into != into => return Err(Reject::AlreadyMerged),
             _ if into == self.book.cart_id => return Err(Reject::MergeCycle),
             Some(seal) => seal,
+            None if !self.acts_as_home() => return Err(Reject::MergeBusy),
             // Else carts merged into one another at once would all be sealed. Of two, the lesser may.
             None if self.book.expected.iter().any(|expected| {
                 expected.until > now && (expected.guest != into || into < self.book.cart_id)
@@ -58,14 +58,13 @@ impl Replica {
             None => {
                 self.own(caller);
                 // Whoever asked for the seal may not live to hand it over: it goes there by itself, too.
-                let day = now.day();
-                let outbox = Transplant { from: &self.book.cart_id, sealed: day }.of(&self.cart);
+                let seal = Seal { day: now.day(), into, retired: Seal::retired_in(&self.cart) };
+                let outbox = seal.transplant(&self.book.cart_id, &self.cart);
                 self.book.forwarding = Some(Forwarding { outbox, ..Forwarding::default() });
-                self.book.ties.seal.insert(Seal { day, into })
+                self.book.ties.seal.insert(seal)
             }
         };
-        let transplant = Transplant { from: &self.book.cart_id, sealed: seal.day };
-        Ok(ReplyKind::Sealed(transplant.of(&self.cart).to_bytes()))
+        Ok(ReplyKind::Sealed(seal.transplant(&self.book.cart_id, &self.cart).to_bytes()))
     }
 
     pub(super) fn join(
@@ -103,10 +102,10 @@ impl Replica {
             self.book.forwarding = None;
             return;
         };
-        let transplant = Transplant { from: &self.book.cart_id, sealed: seal.day };
+        let of = |cart: &Cart| seal.transplant(&self.book.cart_id, cart);
         match &mut self.book.forwarding {
-            Some(forwarding) => forwarding.outbox.join(&transplant.of(delta)),
-            none => *none = Some(Forwarding { outbox: transplant.of(&self.cart), ..Forwarding::default() }),
+            Some(forwarding) => forwarding.outbox.join(&of(delta)),
+            none => *none = Some(Forwarding { outbox: of(&self.cart), ..Forwarding::default() }),
         }
     }
 

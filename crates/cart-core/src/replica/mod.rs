@@ -87,6 +87,7 @@ impl Replica {
             updated: now,
             tied: 0,
             links: BTreeMap::new(),
+            homed: None,
             forwarding: None,
             expected: Vec::new(),
             hold: None,
@@ -157,7 +158,7 @@ impl Replica {
 
     /// One step: decides, changes this replica, and says what follows.
     pub fn step(&mut self, caller: &Caller, input: Input, now: Millis) -> Vec<Effect> {
-        let before = self.book.clone();
+        let (before, home) = (self.book.clone(), self.home());
         let mut effects = Vec::new();
         // What others say is kept where a replica is, not wherever somebody asked for the cart.
         let heard = matches!(input, Input::Frame { .. } | Input::Receipts { .. });
@@ -176,6 +177,7 @@ impl Replica {
                 self.ask(now);
             }
             self.note_ties(&before.ties, before.sequence);
+            self.note_home(home, now);
             let teller = self.heard.take();
             self.follow_links(teller, &before, now);
         }
@@ -380,7 +382,8 @@ impl Replica {
     /// Actors retire: those of HTTP edits with the end of their key, devices' with that of their lease.
     /// A key used under a token of day d is used on d or d + 1, and forgotten by the end of d + 2. The home
     /// decides, and of other holders only as far as they have been found equal since: what they still have
-    /// of retired actors would be lost.
+    /// of retired actors would be lost. That of a sealed cart stays: what leaves it later is to be named where
+    /// it went.
     fn follow_horizon(&mut self, now: Millis) {
         self.book.ties.forget_ended(now);
         let held = self.book.hold.filter(|hold| hold.until > now).map(|hold| hold.day);
@@ -390,7 +393,7 @@ impl Replica {
         let since =
             holders.iter().map(equal).min().map_or(now, |equal| equal.min(now).less(exchange::SKEW_MS));
         let ended = since.day().before(RETRY_DAYS);
-        if self.is_home() && !self.cart.is_erased() {
+        if self.is_home() && !self.cart.is_erased() && self.book.ties.seal.is_none() {
             self.cart.raise_horizon(leased.map_or(ended, |leased: Day| leased.min(ended)));
             self.bytes = Bytes::default();
         }

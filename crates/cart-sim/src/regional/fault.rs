@@ -51,6 +51,8 @@ kinds! {
     AlarmAgain,
     /// An object put out of memory.
     Restart,
+    /// A turn that could not write, its disk being full.
+    DiskFull,
     /// A region's disk lost.
     Wipe,
     /// All disks of a region lost, its store too.
@@ -93,6 +95,8 @@ kinds! {
     TakeOver,
     /// An idle replica that deleted its storage.
     Retired,
+    /// A moved home told of by the sweep of a store.
+    Swept,
     /// A replica that came back after it had deleted its storage.
     Returned,
     /// A day passed.

@@ -93,6 +93,9 @@ impl World {
             }
             user.removed.extend(guest.removed.iter().map(name));
             user.excused.extend(guest.excused.iter().map(name));
+            if self.seal_lost {
+                user.excused.extend(user.aliases.keys());
+            }
         }
     }
 }

@@ -2,15 +2,17 @@
 //! only if there is none. Whoever comes second adopts the order of the first, and what that one has sold.
 //! The replica's own checkout comes later; until then the fence is written as what another holder tells.
 
+use cart_core::cart::Home;
 use cart_core::change::{Change, Stamp};
 use cart_core::frame::{Frame, Holder};
-use cart_core::id::{Actor, Dot, OrderId};
+use cart_core::id::{Actor, Dot, OrderId, Region};
 use cart_core::replica::Input;
 use cart_core::time::HybridTime;
 
 use super::fault::Kind;
 use super::site::Held;
 use super::world::World;
+use crate::violation::Invariant;
 
 /// An order.
 #[derive(Clone)]
@@ -24,6 +26,21 @@ pub struct Order {
 }
 
 impl World {
+    /// A home that acts is one of which both its stores know, unless they have lost it.
+    pub fn check_granted(&mut self, at: usize, home: Home) {
+        if self.faults.count(Kind::StoreLost) + self.faults.count(Kind::RegionLost) > 0 {
+            return;
+        }
+        let known = |region: &Region| {
+            let row = self.stores[self.at(self.sites[at].cart, *region)].row.as_ref();
+            row.and_then(|row| row.cart.home()).is_some_and(|there| there >= home)
+        };
+        if home.term > 0 && !self.regions.stores_of(home.region).iter().all(known) {
+            let text = format!("{} acts as the home {home:?} before its stores know", home.region);
+            self.facts_at(at).breaks(Invariant::HomeMoves, text);
+        }
+    }
+
     /// The object of a region takes an order, if it takes itself for the home and there is something to sell.
     pub fn order(&mut self, at: usize) {
         self.prepare(at, false, false);
@@ -31,9 +48,10 @@ impl World {
         let (random, id) = (self.dice.bits(), OrderId(u128::from(self.dice.bits())));
         let scope = self.carts[cart].scope();
         let replica = self.load(at);
-        if !replica.is_home() || !replica.book().joined || replica.cart().is_erased() {
+        if !replica.acts_as_home() || !replica.book().joined || replica.cart().is_erased() {
             return;
         }
+        let home = replica.home();
         let before = Held::of(replica.cart());
         let fence = replica.cart().fences().keys().next_back().map_or(1, |last| last + 1);
         let stamp =
@@ -46,6 +64,7 @@ impl World {
         if sold.is_empty() {
             return;
         }
+        self.check_granted(at, home);
         let adopts = self.orders.contains_key(&(cart, fence));
         self.faults.fire(if adopts { Kind::OrderAdopted } else { Kind::Ordered });
         self.tell(|world| format!("{} orders {fence}", world.sites[at].region));

@@ -90,7 +90,8 @@ impl World {
             81..85 if habits.days => self.retire(),
             85..87 if habits.decay => self.skew(at),
             87..89 if habits.decay => self.lose_alarm(at),
-            89..91 if habits.decay => self.turn_store(at),
+            89..91 if habits.decay && self.dice.chance(50) => self.turn_store(at),
+            89..91 if habits.decay => self.fill(at),
             91..94 => self.damage(at),
             94..98 => self.list(at),
             98..100 if habits.erases && self.event > self.size.events().0 / 2 => self.erase(at),
@@ -290,6 +291,15 @@ impl World {
         }
     }
 
+    /// The disk of an object is full, or has room again.
+    fn fill(&mut self, at: usize) {
+        let site = &mut self.sites[at];
+        site.full = !site.full;
+        self.tell(|world| {
+            format!("the disk of {} is full: {}", world.sites[at].region, world.sites[at].full)
+        });
+    }
+
     /// A store is down, or up again, for all carts.
     fn turn_store(&mut self, at: usize) {
         let down = !self.stores[at].down;
@@ -374,6 +384,28 @@ impl World {
                 self.serve(at, Input::Retire);
             }
         }
+        self.tell_moved();
+    }
+
+    /// The sweep of a store tells the home, and the region where the cart was made, of carts whose home has moved.
+    fn tell_moved(&mut self) {
+        for store in 0..self.stores.len() {
+            let there = &self.stores[store];
+            let Some(row) = there.row.as_ref().filter(|row| !there.down && row.cart.home().is_some()) else {
+                continue;
+            };
+            let home = row.cart.home().map(|home| home.region);
+            let (cart, bytes) = (there.cart, row.frame(there.region).to_bytes());
+            let first = self.carts[cart].first_home();
+            for region in home.into_iter().chain([first].into_iter().filter(|first| home != Some(*first))) {
+                let at = self.at(cart, region);
+                if self.passes(store, at) {
+                    self.faults.fire(Kind::Swept);
+                    self.prepare(at, true, false);
+                    self.serve(at, Input::Frame { bytes: bytes.clone() });
+                }
+            }
+        }
     }
 
     fn skew(&mut self, at: usize) {
@@ -450,7 +482,7 @@ impl World {
         self.network.weather = Weather::FAIR;
         self.stores.iter_mut().for_each(|store| store.down = false);
         for site in &mut self.sites {
-            (site.skew_ms, site.asked) = (0, None);
+            (site.skew_ms, site.asked, site.full) = (0, None, false);
         }
         self.tell(|_| "peace".into());
         self.pass(400_000);
@@ -462,6 +494,12 @@ impl World {
             self.drain()?;
         }
         self.sync_all()?;
+        let lost = [Kind::Wipe, Kind::RegionLost].into_iter().any(|kind| self.faults.count(kind) > 0);
+        if lost && self.faults.count(Kind::TakeOver) + self.faults.count(Kind::HandOver) > 0 {
+            // What a home that was lost had put into a queue may have come when all had looked.
+            self.tell_moved();
+            self.drain()?;
+        }
         if self.faults.count(Kind::StoreLost) + self.faults.count(Kind::RegionLost) > 0 {
             // Of a store that lost its row a home that has nothing to say to it hears with its next change.
             for cart in 0..self.carts.len() {

@@ -17,6 +17,8 @@ const CALL_MS: u64 = 3_000;
 const ASK_AGAIN_MS: u64 = 2_000;
 /// When a store that was down is given a frame again, in milliseconds.
 const QUEUE_RETRY_MS: u64 = 10_000;
+/// When an alarm whose handler could not write goes off again, in milliseconds.
+const FULL_RETRY_MS: u64 = 30_000;
 /// How often, the time doubled each time, before it is put aside.
 const QUEUE_TRIES_MAX: u32 = 5;
 
@@ -133,6 +135,9 @@ impl World {
         }
         self.sites[at].handler = Some(Handler::default());
         let turn = self.serve(at, Input::Tick);
+        if turn.failed {
+            self.sites[at].disk.alarm = Some(self.now.plus(FULL_RETRY_MS));
+        }
         let life = self.sites[at].life;
         for (to, bytes) in turn.sends {
             self.send(at, life, to, bytes);

@@ -105,6 +105,8 @@ pub struct Turn {
     pub pages: u64,
     /// Whether the storage was deleted.
     pub forgot: bool,
+    /// Whether nothing was done, since nothing could be written.
+    pub failed: bool,
 }
 
 /// An object.
@@ -115,6 +117,8 @@ pub struct Site {
     pub region: Region,
     /// Its clock is wrong by so many milliseconds.
     pub skew_ms: i64,
+    /// Its disk takes no more: what is to be written fails, and what is in memory is read anew.
+    pub full: bool,
     /// Its disk.
     pub disk: Disk,
     /// What the row on the disk holds.
@@ -137,6 +141,7 @@ impl Site {
             cart,
             region,
             skew_ms: 0,
+            full: false,
             disk: Disk::default(),
             held: None,
             handler: None,
@@ -182,6 +187,12 @@ impl Site {
         let mut turn = Turn::default();
         if crash == Some(Crash::BeforeCommit) {
             self.crash(now);
+            return turn;
+        }
+        let writes = |effect: &Effect| matches!(effect, Effect::Put(_) | Effect::PutPage { .. });
+        if self.full && effects.iter().any(writes) {
+            self.memory = None;
+            turn.failed = true;
             return turn;
         }
         for effect in effects {

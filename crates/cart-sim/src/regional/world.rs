@@ -164,6 +164,9 @@ pub struct World {
     pub sessions: Vec<SessionId>,
     /// The days under which the guest's cart was sealed.
     pub seals: BTreeSet<Day>,
+    /// Whether there once was no disk with a seal, of which a letter may still tell: what has come to the user's
+    /// cart stays, and what comes to the guest's then goes there or not.
+    pub seal_lost: bool,
     /// The open tabs.
     pub tabs: Vec<Tab>,
     /// The orders that were made, by cart and fence: each is made only if there is none.
@@ -239,6 +242,7 @@ impl World {
             now: Millis(20_600 * Millis::DAY + 22 * 3_600_000),
             sessions: vec![SessionId::mint([4; 15]), SessionId::mint([6; 15])],
             seals: BTreeSet::new(),
+            seal_lost: false,
             tabs: Vec::new(),
             orders: BTreeMap::new(),
             dead: Vec::new(),
@@ -313,6 +317,9 @@ impl World {
         let turn = self.sites[at].turn(caller, input, self.now, crash);
         if crash.is_some() && handled && self.sites[at].disk.alarm != alarm {
             self.faults.fire(Kind::AlarmAgain);
+        }
+        if turn.failed {
+            self.faults.fire(Kind::DiskFull);
         }
         if turn.forgot {
             self.faults.fire(Kind::Retired);
@@ -434,12 +441,7 @@ impl World {
         let books = rows.map(|row| unpack::<Book>(&row.book).expect("a book that was written").ties);
         let ties: Vec<Ties> =
             books.chain(stores.filter_map(|store| store.row.as_ref().map(|row| row.ties.clone()))).collect();
-        // A seal that nobody had heard of is lost with what it owed to the user's cart; what has come there stays.
-        if cart == 1 && ties.iter().all(|ties| ties.seal.is_none()) {
-            self.seals.clear();
-            let user = &mut self.facts[0];
-            user.excused.extend(user.aliases.keys());
-        }
+        self.seal_lost |= cart == 1 && !self.seals.is_empty() && ties.iter().all(|ties| ties.seal.is_none());
         self.facts[cart].lose(lost.as_ref(), &left, ties);
         if cart == 1 {
             self.follow_guest();

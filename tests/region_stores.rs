@@ -1,0 +1,271 @@
+//! Regions with their stores, as three processes: what the databases have is what the objects have, carts come
+//! back from them, a store that is down holds nobody up, and the operator sees and moves what has to be moved.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use cart_core::id::{CartId, Region};
+use harness::{Answer, Operator, Regions, RegionsOptions, Session, Shop};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+const NAMES: [&str; 3] = ["apac", "enam", "weur"];
+const SKUS: [&str; 3] = ["1095275", "1082185", "1029743"];
+/// How long regions and stores may take to become equal once they can: letters are tried again after as long
+/// as they have waited.
+const EQUAL_MAX: Duration = Duration::from_secs(60);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stores_hold_what_objects_hold_and_bring_it_back() {
+    let mut world = World::start().await;
+    let mut carts = Vec::new();
+    for home in NAMES {
+        for _ in 0..3 {
+            carts.push(Cart::open(&world, home).await);
+        }
+    }
+    for round in 0..4 {
+        for cart in &mut carts {
+            let at = NAMES[(cart.quantity as usize + round) % 3];
+            cart.add(&world, at).await;
+        }
+    }
+    for cart in &carts {
+        world.equal(cart, &NAMES).await;
+    }
+
+    // The operator of any region finds all of a session's carts, also those at home elsewhere.
+    for name in NAMES {
+        let owner = &carts[0].session.session_id;
+        let found = world.operator(name).get(&format!("/carts?owner={owner}&tolerance_ms=600000")).await;
+        let found = found.expect(200).json();
+        assert_eq!(found["carts"].as_array().map(Vec::len), Some(1), "{found}");
+        assert_eq!(found["carts"][0]["cart_id"], carts[0].id());
+        assert_eq!(found["sources"].as_array().map(Vec::len), Some(3));
+    }
+    world
+        .operator("enam")
+        .get(&format!("/carts/{}?region=weur", carts[0].id()))
+        .await
+        .refused(421, "misdirected");
+
+    // A region loses all objects, and reaches no other: its stores have what it had.
+    let cart = carts.iter().find(|cart| cart.home == "weur").expect("one of each region").clone();
+    world.regions.wipe("weur").await;
+    world.regions.isolate("weur");
+    // Not so new that nobody else would be asked for it.
+    let call = world.shop("weur").call(&cart.session, Method::GET, "/v1/carts/current");
+    let view = Answer::of(call.header("Evercart-Clock-Skew-Ms", "120000")).await.expect(200).json();
+    assert_eq!(quantity(&view), cart.quantity, "from its own store");
+    world.regions.heal();
+    for cart in &carts {
+        world.equal(cart, &NAMES).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_is_down_holds_nobody_up() {
+    let world = World::start().await;
+    let mut cart = Cart::open(&world, "weur").await;
+    cart.add(&world, "weur").await;
+    world.equal(&cart, &["weur"]).await;
+
+    // Each statement fails.
+    let outage = Outage::of(world.regions.runtime("weur").state());
+    let began = Instant::now();
+    while began.elapsed() < down_for() {
+        cart.add(&world, NAMES[cart.quantity as usize % 3]).await;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    let seen = world.operator("enam").regions().await;
+    let weur = seen.iter().find(|region| region["region"] == "weur").expect("it is named");
+    assert_ne!(weur["health"], "ok", "{weur}");
+    println!("while its databases are down: {weur}");
+    drop(outage);
+    world.equal(&cart, &NAMES).await;
+    let seen = world.operator("enam").regions().await;
+    assert!(seen.iter().all(|region| region["health"] == "ok" || region["health"] == "slow"), "{seen:?}");
+    assert!(seen.iter().all(|region| region["dead_letters"] == 0), "{seen:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_home_is_handed_over_and_taken_over() {
+    let mut world = World::start().await;
+    let mut cart = Cart::open(&world, "weur").await;
+    for name in NAMES {
+        cart.add(&world, name).await;
+    }
+    world.equal(&cart, &NAMES).await;
+    let id = CartId::try_from(cart.id().to_owned()).expect("an id");
+    let absent = CartId::mint(Region::Weur, [7; 15]);
+    let operator = world.operator("apac");
+    operator.move_home(&absent, "enam", None).await.refused(404, "cart_not_found");
+    operator.move_home(&id, "mars", None).await.refused(422, "invalid_field");
+    let home = |region: &str, term: u32| json!({"region": region, "term": term});
+    for _ in 0..2 {
+        // Asked of any region, as often as one likes.
+        let moved = operator.move_home(&id, "enam", None).await.expect(200).json();
+        assert_eq!(moved["home"], home("enam", 1));
+    }
+    cart.home = "enam";
+    cart.add(&world, "weur").await;
+    world.equal(&cart, &NAMES).await;
+    let row = world.operator("enam").row(Region::Enam, &id).await.expect("the store of the new home has it");
+    assert_eq!(row["home"], home("enam", 1));
+
+    // The home is lost. Its shoppers go on, whoever asks it is told, and another region takes over.
+    world.regions.kill("enam");
+    cart.add(&world, "apac").await;
+    operator.move_home(&id, "apac", None).await.refused(503, "replica_unavailable");
+    operator.move_home(&id, "apac", Some(0)).await.refused(409, "home_moved");
+    for _ in 0..2 {
+        let moved = operator.move_home(&id, "apac", Some(1)).await.expect(200).json();
+        assert_eq!(moved["home"], home("apac", 2));
+    }
+    cart.home = "apac";
+    let enam = async || {
+        let seen = operator.regions().await;
+        seen.into_iter().find(|region| region["region"] == "enam").expect("it is named")
+    };
+    cart.add(&world, "weur").await;
+    let gone = enam().await;
+    assert_eq!((&gone["health"], &gone["lag_ms"]), (&json!("down"), &Value::Null), "{gone}");
+    let mut opened = false;
+    for _ in 0..20 {
+        cart.add(&world, "apac").await;
+        opened |= enam().await["breaker"] != "closed";
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    assert!(opened, "the breaker of a region that is down opens");
+    world.regions.restart("enam").await;
+    cart.add(&world, "enam").await;
+    world.equal(&cart, &NAMES).await;
+    assert_eq!(enam().await["health"], "ok");
+}
+
+/// Three regions.
+struct World {
+    regions: Regions,
+}
+
+impl World {
+    async fn start() -> Self {
+        Self { regions: Regions::start(&NAMES, RegionsOptions::default()).await }
+    }
+
+    fn shop(&self, name: &str) -> Shop {
+        self.regions.shop(name).in_region(name)
+    }
+
+    fn operator(&self, name: &str) -> Operator {
+        Operator::of(self.regions.runtime(name))
+    }
+
+    /// Waits until a cart is the same in those regions, with all that was acknowledged, and in both stores of
+    /// its home.
+    async fn equal(&self, cart: &Cart, names: &[&str]) {
+        let id = CartId::try_from(cart.id().to_owned()).expect("an id");
+        let began = Instant::now();
+        loop {
+            let mut seen: Vec<(String, Value)> = Vec::new();
+            for name in names {
+                let view = self.shop(name).view(&cart.session).await;
+                let shown = if view["partial"] == false { view["version"].clone() } else { Value::Null };
+                seen.push((format!("{name}, {} pieces", quantity(&view)), shown));
+            }
+            for name in cart.stores() {
+                let region = Region::parse(name).expect("a region");
+                let row = self.operator(name).row(region, &id).await;
+                seen.push((
+                    format!("the store of {name}"),
+                    row.map_or(Value::Null, |row| row["version"].clone()),
+                ));
+            }
+            let view = self.shop(names[0]).view(&cart.session).await;
+            let same = seen.iter().all(|(_, version)| *version == view["version"]);
+            if same && quantity(&view) == cart.quantity {
+                return;
+            }
+            assert!(began.elapsed() < EQUAL_MAX, "{} of {}: {seen:#?}", cart.id(), cart.quantity);
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+    }
+}
+
+/// A cart and what must be in it.
+#[derive(Clone)]
+struct Cart {
+    home: &'static str,
+    session: Session,
+    quantity: u64,
+}
+
+impl Cart {
+    async fn open(world: &World, home: &'static str) -> Self {
+        let session = world.shop(home).open().await;
+        Self { home, session, quantity: 0 }
+    }
+
+    fn id(&self) -> &str {
+        &self.session.cart_id
+    }
+
+    /// The stores of the home: its own and the nearest other one.
+    fn stores(&self) -> [&'static str; 2] {
+        match self.home {
+            "weur" => ["weur", "enam"],
+            "enam" => ["enam", "weur"],
+            _ => ["apac", "weur"],
+        }
+    }
+
+    async fn add(&mut self, world: &World, name: &str) {
+        let sku = SKUS[self.quantity as usize % SKUS.len()];
+        world.shop(name).add(&self.session, sku, 1).await.expect(200);
+        self.quantity += 1;
+    }
+}
+
+fn quantity(view: &Value) -> u64 {
+    view["totals"]["quantity"].as_u64().unwrap_or_else(|| panic!("a quantity in {view}"))
+}
+
+/// How long the databases are down.
+fn down_for() -> Duration {
+    let ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
+    Duration::from_secs(if ci { 40 } else { 12 })
+}
+
+/// While it lasts the databases of a runtime's stores have none of their tables.
+struct Outage(PathBuf);
+
+impl Outage {
+    fn of(state: &Path) -> Self {
+        rename(state, "", "_away");
+        Self(state.to_owned())
+    }
+}
+
+impl Drop for Outage {
+    fn drop(&mut self) {
+        rename(&self.0, "_away", "");
+    }
+}
+
+fn rename(state: &Path, from: &str, to: &str) {
+    let script = "import glob, sqlite3, sys
+renamed = 0
+for file in glob.glob(sys.argv[1] + '/v3/d1/*/*.sqlite'):
+    db = sqlite3.connect(file, timeout=30)
+    if db.execute('SELECT 1 FROM sqlite_master WHERE name = ?', ('slots' + sys.argv[2],)).fetchone():
+        for table in ('slots', 'carts', 'freshness', 'dead_letters'):
+            db.execute(f'ALTER TABLE {table}{sys.argv[2]} RENAME TO {table}{sys.argv[3]}')
+        db.commit()
+        renamed += 1
+    db.close()
+assert renamed == 4, renamed";
+    let mut command = Command::new("python3");
+    let done = command.args(["-c", script]).arg(state).args([from, to]).status();
+    assert!(done.is_ok_and(|status| status.success()), "the databases could not be changed");
+}
