@@ -622,3 +622,39 @@ fn a_new_home_holds_the_horizon() {
     assert_eq!(settle_and_add("b", 10), held);
     assert!(settle_and_add("c", 60) > held, "no lease lasts so long");
 }
+
+#[test]
+fn who_has_acknowledged_is_written_with_the_last_who_was_told() {
+    let mut home = Site::new(Region::Weur, 1, true);
+    home.service(Input::Fresh, BEGIN);
+    home.add("a", "X", BEGIN);
+    let (now, frames) = home.ring();
+    let receipts: Vec<Vec<u8>> = frames
+        .iter()
+        .map(|(to, frame)| {
+            let frame = Frame::from_bytes(frame).expect("a frame");
+            store::take(None, &[frame], to.region(), 77).expect("a frame").receipts[0].to_bytes()
+        })
+        .collect();
+    let [first, last] = <[Vec<u8>; 2]>::try_from(receipts).expect("two stores");
+    let row = |effects: Vec<Effect>| {
+        effects.into_iter().find_map(|effect| match effect {
+            Effect::Put(row) => Some(row),
+            _ => None,
+        })
+    };
+    assert_eq!(row(home.service(Input::Receipts { receipts: vec![first.clone()] }, now).0), None);
+    // A replica that is put out of memory between the two has heard of none, and asks both again.
+    let written = row(home.service(Input::Receipts { receipts: vec![last] }, now).0).expect("a row");
+    let again = Replica::from_row(&written).expect("its row");
+    assert!(again.book().links.values().all(|link| link.acknowledged == again.book().sequence));
+    // Who never acknowledges keeps nothing back: the next row has all that is known.
+    home.add("b", "X", now);
+    home.ring();
+    home.service(Input::Receipts { receipts: vec![first] }, now);
+    let later = now.plus(1_000);
+    let edit = home.session.edit_of("c", vec![order("X", 1)], later);
+    let (effects, _) = home.step(&home.session.shopper(), Input::Edit(edit), later);
+    let written = row(effects).expect("a row");
+    assert_eq!(Replica::from_row(&written).expect("its row").book(), home.replica.book());
+}

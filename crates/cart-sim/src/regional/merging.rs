@@ -93,8 +93,8 @@ impl World {
             }
             user.removed.extend(guest.removed.iter().map(name));
             user.excused.extend(guest.excused.iter().map(name));
-            if self.seal_lost {
-                user.excused.extend(user.aliases.keys());
+            if self.seals_lost.contains(&day) {
+                user.excused.extend(guest.known.keys().map(name));
             }
         }
     }

@@ -164,9 +164,9 @@ pub struct World {
     pub sessions: Vec<SessionId>,
     /// The days under which the guest's cart was sealed.
     pub seals: BTreeSet<Day>,
-    /// Whether there once was no disk with a seal, of which a letter may still tell: what has come to the user's
-    /// cart stays, and what comes to the guest's then goes there or not.
-    pub seal_lost: bool,
+    /// Those of seals that at some moment no disk had any more. A letter may still tell of one: what has come to
+    /// the user's cart under its names stays, and what comes to the guest's then goes there or not.
+    pub seals_lost: BTreeSet<Day>,
     /// The open tabs.
     pub tabs: Vec<Tab>,
     /// The orders that were made, by cart and fence: each is made only if there is none.
@@ -242,7 +242,7 @@ impl World {
             now: Millis(20_600 * Millis::DAY + 22 * 3_600_000),
             sessions: vec![SessionId::mint([4; 15]), SessionId::mint([6; 15])],
             seals: BTreeSet::new(),
-            seal_lost: false,
+            seals_lost: BTreeSet::new(),
             tabs: Vec::new(),
             orders: BTreeMap::new(),
             dead: Vec::new(),
@@ -441,7 +441,9 @@ impl World {
         let books = rows.map(|row| unpack::<Book>(&row.book).expect("a book that was written").ties);
         let ties: Vec<Ties> =
             books.chain(stores.filter_map(|store| store.row.as_ref().map(|row| row.ties.clone()))).collect();
-        self.seal_lost |= cart == 1 && !self.seals.is_empty() && ties.iter().all(|ties| ties.seal.is_none());
+        if cart == 1 && ties.iter().all(|ties| ties.seal.is_none()) {
+            self.seals_lost.extend(&self.seals);
+        }
         self.facts[cart].lose(lost.as_ref(), &left, ties);
         if cart == 1 {
             self.follow_guest();
