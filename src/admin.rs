@@ -348,7 +348,7 @@ impl Admin<'_> {
             caller: Caller::Service,
             input,
             fresh: false,
-            shown_by: None,
+            shown_by: Vec::new(),
             skew_ms: self.config.skew_ms,
         };
         transport::send(self.env, self.config, &call).await.map(|(reply, _)| reply)

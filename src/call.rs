@@ -15,8 +15,8 @@ pub struct Call {
     pub input: Input,
     /// The cart is known to be new: no other holder needs to be asked for it.
     pub fresh: bool,
-    /// The region that has shown the cart to this session, if it is another: what it has shown is to be here.
-    pub shown_by: Option<Region>,
+    /// The other regions that have shown the cart to this session: what they have shown is to be here.
+    pub shown_by: Vec<Region>,
     /// Moves the object's clock, in development.
     pub skew_ms: i64,
 }

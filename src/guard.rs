@@ -42,6 +42,8 @@ pub struct Visitor {
     pub named: bool,
     /// Where the request was served.
     pub served: Cell<Region>,
+    /// Whether a cart was asked.
+    pub shown: Cell<bool>,
     /// Whether what was shown may be older than what the session has been shown.
     pub partial: Cell<bool>,
 }
@@ -72,6 +74,7 @@ impl Visitor {
             order,
             named: named.is_some(),
             served: Cell::new(near),
+            shown: Cell::new(false),
             partial: Cell::new(false),
         })
     }
@@ -120,6 +123,7 @@ impl Visitor {
             id: SessionId::mint(sys::random().map_err(failed)?),
             root: CartId::mint(region, sys::random().map_err(failed)?),
             region,
+            also: Vec::new(),
             opened: self.now,
             issued: self.now,
         });
@@ -137,11 +141,24 @@ impl Visitor {
         }
     }
 
-    /// The session as its new token names it: served where it was now, if all it has been shown was there.
+    /// The session as its new token names it, if it is to have one: served where it was now, if all it has been
+    /// shown was there. Else the token names that region too, so that no other shows less.
     pub fn renewed(&self) -> Option<Session> {
-        let session = self.session.as_ref().filter(|_| self.issue)?.renewed(self.now);
-        let moved = !self.partial.get() && !self.named;
-        Some(if moved { Session { region: self.served.get(), ..session } } else { session })
+        let session = self.session.as_ref()?;
+        let (served, partial) = (self.served.get(), self.partial.get());
+        let shown = self.shown.get() && !self.named;
+        let known = session.region == served || session.also.contains(&served);
+        let changed = shown && if partial { !known } else { !session.also.is_empty() };
+        if !self.issue && !changed {
+            return None;
+        }
+        let mut session = session.renewed(self.now);
+        if shown && !partial {
+            (session.region, session.also) = (served, Vec::new());
+        } else if shown && !known {
+            session.also.push(served);
+        }
+        Some(session)
     }
 
     /// The token as it came: the header's before the cookie's.

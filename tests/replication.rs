@@ -158,8 +158,14 @@ async fn three_processes_go_on_through_partition_loss_and_the_loss_of_a_region()
     acknowledged += add_some(weur, &session, 3).await;
     regions.kill("enam");
     acknowledged += add_some(apac, &session, 3).await;
-    drop(own);
     regions.restart("enam").await;
+    // What its shopper was shown elsewhere meanwhile, it does not hide: it has it, or says that it may not.
+    regions.isolate("enam");
+    let back = regions.shop("enam");
+    assert_eq!(view(&back, &own).await["partial"], true);
+    regions.heal();
+    eventually(async || view(&back, &own).await["partial"] == false).await;
+    assert_eq!(quantity(&view(&back, &own).await), 2);
     assert_eq!(quantity(&equal(&all, &session).await[0]), acknowledged, "after the kill");
 
     // A region loses its disk, and has all again from the others.
@@ -175,7 +181,8 @@ async fn three_processes_go_on_through_partition_loss_and_the_loss_of_a_region()
     }
 }
 
-/// A session that a stopped region serves: its edits are made in another, within the same request.
+/// A session that a stopped region serves: its edits are made in another, within the same request. With the
+/// token that came with that.
 async fn enam_session(regions: &Regions, elsewhere: &Shop) -> Session {
     regions.resume("enam");
     let session = regions.shop("enam").open().await;
@@ -184,7 +191,9 @@ async fn enam_session(regions: &Regions, elsewhere: &Shop) -> Session {
     let answer = elsewhere.add(&session, SKUS[0], 1).await.expect(200);
     assert_ne!(answer.header("evercart-region"), "enam");
     assert_eq!(answer.json()["partial"], true);
-    session
+    let token = answer.header("evercart-token");
+    assert_ne!(token, "", "the token is to name the region that has shown it more");
+    Session { token: token.to_owned(), ..session }
 }
 
 /// How long the partition lasts: 30 seconds in CI.

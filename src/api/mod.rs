@@ -9,7 +9,7 @@ mod merge;
 mod sessions;
 
 use cart_core::command::{Command, Fields};
-use cart_core::id::CartId;
+use cart_core::id::{CartId, Region};
 use cart_core::reject::Reject;
 use cart_core::replica::{Caller, Edit, Input, Reply, ReplyKind};
 use cart_core::session::Session;
@@ -271,7 +271,10 @@ impl Exchange<'_> {
         let (config, visitor) = (self.config, &self.visitor);
         let at_home = matches!(input, Input::Expect { .. } | Input::Unexpect { .. } | Input::Seal { .. });
         let first = if at_home { cart_id.first_home() } else { visitor.region(config) };
-        let shown_by = visitor.session.as_ref().map(|session| session.region);
+        let shown_by: Vec<Region> = match &visitor.session {
+            Some(session) if !at_home => [&[session.region], &session.also[..]].concat(),
+            _ => Vec::new(),
+        };
         let fresh =
             visitor.session.as_ref().is_some_and(|session| {
                 session.root == *cart_id && visitor.now < session.opened.plus(FRESH_MS)
@@ -281,7 +284,7 @@ impl Exchange<'_> {
             region: first,
             caller,
             fresh: fresh && first == cart_id.first_home(),
-            shown_by: None,
+            shown_by: Vec::new(),
             skew_ms: visitor.skew_ms,
             input,
         };
@@ -292,13 +295,14 @@ impl Exchange<'_> {
         let mut refusal = Problem::misconfigured("REGIONS names no region");
         while let Some(region) = near.next() {
             call.region = region;
-            call.shown_by = shown_by.filter(|shown| *shown != region && !at_home);
+            call.shown_by = shown_by.iter().copied().filter(|shown| *shown != region).collect();
             match transport::send(self.env, config, &call).await {
                 Ok((Reply { kind: ReplyKind::AtHome(home), .. }, _)) if at_home => {
                     near = vec![home].into_iter();
                 }
                 Ok((reply, head)) => {
                     visitor.served.set(head.region);
+                    visitor.shown.set(visitor.shown.get() || !at_home);
                     visitor.partial.set(visitor.partial.get() || reply.partial);
                     return Ok((reply, head));
                 }

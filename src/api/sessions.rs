@@ -40,7 +40,7 @@ impl Exchange<'_> {
         }
         // The root last: it is what renewal asks.
         self.call_as(&session, &session.root, Input::SignOut).await?;
-        self.visitor.issue = false;
+        self.visitor.session = None;
         let response = Response::empty().map_err(ours)?.with_status(204);
         Setter(response.headers()).put("Set-Cookie", &respond::cookie("", 0));
         Ok(response)

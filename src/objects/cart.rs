@@ -161,10 +161,8 @@ impl CartObject {
         } else if unknown && !(tells && call.region != home) {
             self.ask_all(call, &config, home).await;
         }
-        match call.shown_by.filter(|region| *region != call.region) {
-            Some(region) => self.pull(call, &config, Holder::Replica(region)).await.is_ok(),
-            None => true,
-        }
+        let pull = |region: &Region| self.pull(call, &config, Holder::Replica(*region));
+        join_all(call.shown_by.iter().map(pull)).await.iter().all(Result::is_ok)
     }
 
     /// The cart's home, and whether this replica has no storage and has heard nothing of the cart.
@@ -230,7 +228,7 @@ impl CartObject {
     /// A step of the service's own, whose reply nobody waits for.
     fn tell(&self, call: &Call, input: Input) -> Option<(ReplyKind, Vec<Effect>)> {
         let mut rows = Rows::default();
-        let call = Call { caller: Caller::Service, input, shown_by: None, ..call.clone() };
+        let call = Call { caller: Caller::Service, input, shown_by: Vec::new(), ..call.clone() };
         let effects = self.step(&call, &mut rows);
         self.rows_since_wake.set(self.rows_since_wake.get().plus(rows));
         let mut effects = effects.inspect_err(|problem| worker::console_error!("{}", problem.detail)).ok()?;
@@ -273,7 +271,7 @@ impl CartObject {
             caller: Caller::Service,
             region: to.region(),
             input,
-            shown_by: None,
+            shown_by: Vec::new(),
             fresh: false,
             ..call.clone()
         };
@@ -299,7 +297,7 @@ impl CartObject {
                 caller: Caller::Service,
                 region: from.region(),
                 input: Input::Receipts { receipts: vec![receipt] },
-                shown_by: None,
+                shown_by: Vec::new(),
                 ..call.clone()
             };
             // If it is not heard, the other asks again.
@@ -319,7 +317,7 @@ impl CartObject {
             caller: Caller::Service,
             input,
             fresh: false,
-            shown_by: None,
+            shown_by: Vec::new(),
             skew_ms: config.skew_ms,
         };
         let effects = self.step(&call(Input::Tick), &mut rows).map_err(to_error)?;

@@ -146,7 +146,7 @@ pub async fn tell(env: &Env, config: &Config, told: impl IntoIterator<Item = Tol
             caller: Caller::Service,
             input,
             fresh: false,
-            shown_by: None,
+            shown_by: Vec::new(),
             skew_ms: config.skew_ms,
         };
         send(env, config, &call).await

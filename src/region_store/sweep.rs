@@ -76,7 +76,7 @@ async fn goes(env: &Env, config: &Config, store: Region, cart_id: &CartId, row: 
             caller: Caller::Service,
             input,
             fresh: false,
-            shown_by: None,
+            shown_by: Vec::new(),
             skew_ms: config.skew_ms,
         };
         send(env, config, &call).await

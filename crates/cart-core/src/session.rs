@@ -32,6 +32,9 @@ pub struct Session {
     /// The region that serves it.
     #[serde(rename = "r")]
     pub region: Region,
+    /// Other regions that have shown it its carts, and of which not all may have come to the one that serves it.
+    #[serde(rename = "a", default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<Region>,
     /// When it was opened.
     #[serde(rename = "o")]
     pub opened: Millis,
