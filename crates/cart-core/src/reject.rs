@@ -108,6 +108,9 @@ pub enum Reject {
     /// Carts are being merged into this one, which therefore cannot be merged elsewhere now or take more.
     #[error("other carts are being merged into one of these two; try again in some seconds")]
     MergeBusy,
+    /// The home has moved here, and not both its stores know of that yet.
+    #[error("the cart's home has just moved, and its stores are being told; try again in some seconds")]
+    HomeSettles,
     /// The guest's cart was already merged into another cart.
     #[error("this guest cart was already merged into another cart; its items are there")]
     AlreadyMerged,
@@ -162,7 +165,7 @@ impl Reject {
             Self::DotConflict => "dot_conflict",
             Self::ClockAhead { .. } => "clock_ahead",
             Self::SignedOut => "session_ended",
-            Self::MergeBusy => "cart_busy",
+            Self::MergeBusy | Self::HomeSettles => "cart_busy",
             Self::AlreadyMerged => "already_merged",
             Self::MergeCycle => "merge_cycle",
             Self::HomeMoved { .. } => "home_moved",
@@ -182,7 +185,7 @@ impl Reject {
             | Self::DotConflict => 409,
             Self::KeyExpired | Self::ActorExpired => 410,
             Self::VersionMismatch => 412,
-            Self::CartBusy | Self::MergeBusy => 429,
+            Self::CartBusy | Self::MergeBusy | Self::HomeSettles => 429,
             Self::ActorUnknown => 403,
             Self::SignedOut => 401,
             Self::FrameTooLarge { .. } => 413,

@@ -67,7 +67,7 @@ impl Replica {
         }
         self.check_region(to)?;
         if !self.acts_as_home() {
-            return Err(Reject::CartBusy);
+            return Err(Reject::HomeSettles);
         }
         if to != self.book.region {
             self.grant(to, now);

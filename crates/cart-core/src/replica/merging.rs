@@ -47,7 +47,7 @@ impl Replica {
             Some(seal) if seal.into != into => return Err(Reject::AlreadyMerged),
             _ if into == self.book.cart_id => return Err(Reject::MergeCycle),
             Some(seal) => seal,
-            None if !self.acts_as_home() => return Err(Reject::MergeBusy),
+            None if !self.acts_as_home() => return Err(Reject::HomeSettles),
             // Else carts merged into one another at once would all be sealed. Of two, the lesser may.
             None if self.book.expected.iter().any(|expected| {
                 expected.until > now && (expected.guest != into || into < self.book.cart_id)

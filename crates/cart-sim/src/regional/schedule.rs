@@ -206,7 +206,9 @@ impl World {
         let stored = self.sites[at].disk.row.is_some();
         let answered = self.pull(at, from);
         let went = stored && self.sites[at].disk.row.is_none();
-        if !answered || went || self.sites[at].life != life || self.sites[other].life != there {
+        // What a full disk could not take in is not shown either: that answer is partial.
+        let cut = self.sites[at].life != life || self.sites[other].life != there || self.sites[at].full;
+        if !answered || went || cut {
             return;
         }
         let here = self.load(at).cart().clone();
