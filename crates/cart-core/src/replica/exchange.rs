@@ -181,6 +181,7 @@ impl Replica {
     pub(super) fn take_frame(&mut self, bytes: &[u8], now: Millis) -> Result<ReplyKind, Reject> {
         let frame = Frame::from_bytes(bytes)?;
         let state = Cart::from_bytes(&frame.state)?;
+        let active = self.is_active(self.book.region);
         let mut after = self.cart.clone();
         after.join(&state);
         let (ties, before) = (self.book.ties.clone(), self.book.sequence);
@@ -195,6 +196,10 @@ impl Replica {
             self.book.clock.observe(state.latest_time());
             let delta = (frame.base > 0).then_some(&state);
             self.take_in(after, &state, delta, now);
+        }
+        if active && self.stored {
+            // That it had left was in an earlier life: who says so still would not tell it anything.
+            self.enter(now);
         }
         if self.book.ties.seal != ties.seal && !self.cart.is_erased() {
             // A home that has only now heard of the seal hands all over, also what it took in before.
