@@ -1,7 +1,7 @@
 //! The bug bank: `bugs/` holds faults of the core as patches, some invented, some once real. The traces must
 //! find each of them within a minute, or they would not find the next one either; and they must find
 //! nothing in the core as it is. Those of `bugs/regions` are for the worlds of regions to find.
-//! Runs with `-- --ignored`; `EVERCART_BUGS=05,17` picks some of both.
+//! Runs with `-- --ignored`; `EVERCART_BUGS=05,17` picks some of both, `bugs/regions` all of those.
 //!
 //! Works on a copy of the two crates under `target/tmp`, with a target folder of its own for all bugs.
 
@@ -73,7 +73,8 @@ fn patches(finder: Finder) -> Vec<PathBuf> {
     let wanted = std::env::var("EVERCART_BUGS").unwrap_or_default();
     let picked = |path: &PathBuf| {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        name.ends_with(".patch") && (wanted.is_empty() || wanted.split(',').any(|bug| name.starts_with(bug)))
+        let is = |bug: &str| name.starts_with(bug) || format!("{}/{name}", finder.folder()).starts_with(bug);
+        name.ends_with(".patch") && (wanted.is_empty() || wanted.split(',').any(is))
     };
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(finder.folder());
     let entries = fs::read_dir(folder).expect("the folder of bugs is there");
