@@ -21,6 +21,13 @@ pub struct Call {
     pub skew_ms: i64,
 }
 
+impl Call {
+    /// Whether only the object itself may say so: what it has heard, and what it is to send.
+    pub fn is_to_itself(&self) -> bool {
+        matches!(self.input, Input::Fresh | Input::Missed { .. } | Input::Pull { .. } | Input::Tick)
+    }
+}
+
 /// Rows read and written by an object: of this call, and since it woke.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rows {

@@ -5,6 +5,9 @@ use cart_core::reject::Reject;
 use serde::{Deserialize, Serialize};
 use worker::{Response, Result};
 
+/// After what time a storage may have room again, in seconds.
+const FULL_RETRY_S: u32 = 30;
+
 /// A refusal on its way out.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Problem {
@@ -24,6 +27,9 @@ pub struct Problem {
 }
 
 impl Problem {
+    /// The code of a storage without room.
+    pub const FULL: &str = "storage_full";
+
     pub fn new(status: u16, code: &str, detail: impl Into<String>) -> Self {
         Self {
             status,
@@ -53,13 +59,20 @@ impl Problem {
         worker::console_error!("object: {error}");
         let text = error.to_string();
         if text.contains("SQLITE_FULL") || text.contains("database or disk is full") {
-            return Self::new(507, "storage_full", "no more can be stored here; reading still works");
+            return Self::full();
         }
         Self::retry(
             503,
             "replica_unavailable",
             "the cart did not answer; send the same request with the same Idempotency-Key again",
         )
+    }
+
+    /// Nothing more can be written, and nothing was.
+    pub fn full() -> Self {
+        let detail = "nothing more can be stored here until the operator makes room, and reading goes on; \
+                      send the same request with the same Idempotency-Key again later";
+        Self { retry_after_s: Some(FULL_RETRY_S), ..Self::new(507, Self::FULL, detail) }
     }
 
     /// A region that has failed lately, and was not called.

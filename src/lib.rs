@@ -21,11 +21,11 @@
 pub mod admin;
 mod api;
 mod body;
-mod call;
+pub mod call;
 mod catalog;
 mod commit;
 mod config;
-mod error;
+pub mod error;
 mod guard;
 pub mod letter;
 #[cfg(not(feature = "stores"))]

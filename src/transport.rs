@@ -10,7 +10,7 @@ use cart_core::breaker::{Breaker, Circuit};
 use cart_core::frame::Holder;
 use cart_core::id::Region;
 use cart_core::packed::{pack, unpack};
-use cart_core::replica::Reply;
+use cart_core::replica::{Input, Reply, ReplyKind};
 use cart_core::time::Millis;
 use futures_util::future::{Either, select};
 use wasm_bindgen::prelude::*;
@@ -44,6 +44,10 @@ pub const CALL_MS: u64 = 3_000;
 pub const PULL_MS: u64 = 1_000;
 /// How often a call is tried while the platform says that trying again may help.
 const TRIES_MAX: u32 = 3;
+
+/// How an object is called, and how where nothing can be written.
+const CALL: &str = "https://cart/call";
+pub const READ_ONLY: &str = "https://cart/read-only";
 
 /// In which header the operator's requests carry what the edge knows of each region's circuit.
 pub const CIRCUITS: &str = "Evercart-Circuits";
@@ -81,6 +85,8 @@ async fn through(
     let outcome = within(deadline_ms, call).await;
     match &outcome {
         Some(Ok(_)) => breaker(to, Breaker::succeeded),
+        // It answers, and its readers are to be served.
+        Some(Err(problem)) if problem.code == Problem::FULL => breaker(to, Breaker::succeeded),
         Some(Err(_)) => breaker(to, |breaker| breaker.failed(false, now())),
         None => breaker(to, |breaker| breaker.failed(true, now())),
     }
@@ -164,18 +170,51 @@ async fn stub(env: &Env, call: &Call, body: &[u8]) -> Result<Vec<u8>, Problem> {
     let mut tries = 0;
     loop {
         tries += 1;
-        match attempt(env, &name, call, body).await {
+        match attempt(env, &name, call, body, CALL).await {
             Ok(bytes) => return Ok(bytes),
             Err(error) if tries < TRIES_MAX && may_retry(&error) => {}
-            Err(error) => return Err(Problem::object(&error)),
+            Err(error) => {
+                let problem = Problem::object(&error);
+                let hidden = error.to_string().contains("internal error");
+                let reads = if hidden || problem.code == Problem::FULL {
+                    without_writing(env, &name, call).await
+                } else {
+                    None
+                };
+                return reads.unwrap_or(Err(problem));
+            }
         }
     }
 }
 
-async fn attempt(env: &Env, name: &str, call: &Call, body: &[u8]) -> Result<Vec<u8>> {
+/// What can be answered where nothing can be written. A commit that fails for want of room resets the object,
+/// and the platform does not say why: the object that can still be read then has no room. `None` if it cannot.
+async fn without_writing(env: &Env, name: &str, call: &Call) -> Option<Result<Vec<u8>, Problem>> {
+    let input = match &call.input {
+        Input::Edit(edit) => Input::Replay(edit.clone()),
+        _ => Input::Read,
+    };
+    let reads = Call { input, ..call.clone() };
+    let body = pack(&reads);
+    let mut tries = 1;
+    let bytes = loop {
+        match attempt(env, name, &reads, &body, READ_ONLY).await {
+            Ok(bytes) => break bytes,
+            // An alarm that fails at the same time resets it too.
+            Err(_) if tries < TRIES_MAX => tries += 1,
+            Err(_) => return None,
+        }
+    };
+    let head: Head = unpack(&bytes).ok()?;
+    let done = matches!(head.reply, Ok(Reply { kind: ReplyKind::State { .. }, .. }));
+    let answers = matches!(call.input, Input::Read) || (done && matches!(call.input, Input::Edit(_)));
+    Some(if answers { Ok(bytes) } else { Err(Problem::full()) })
+}
+
+async fn attempt(env: &Env, name: &str, call: &Call, body: &[u8], url: &str) -> Result<Vec<u8>> {
     // A fresh stub each time: one that has failed stays broken.
     let stub = env.durable_object("CARTS")?.get_by_name_with_location_hint(name, call.region.name())?;
-    let request = Request::new_with_init("https://cart/call", &post_of(body))?;
+    let request = Request::new_with_init(url, &post_of(body))?;
     bytes_of(stub.fetch_with_request(request).await?).await
 }
 
@@ -197,6 +236,9 @@ fn post_of(body: &[u8]) -> RequestInit {
 }
 
 async fn bytes_of(mut response: Response) -> Result<Vec<u8>> {
+    if response.status_code() == 507 {
+        return Err(worker::Error::RustError("the other's database or disk is full".into()));
+    }
     if response.status_code() != 200 {
         return Err(worker::Error::RustError(format!("the replica answered {}", response.status_code())));
     }
@@ -209,6 +251,13 @@ pub async fn receive(request: &mut Request, env: &Env, config: &Config) -> Resul
     let call: Call = unpack(&body)?;
     if config.peer(call.region).is_some() || config.regions.place(call.region).is_none() {
         return Err(Problem::new(421, "misdirected", "the region is not served here: see PEERS"));
+    }
+    if call.is_to_itself() {
+        return Err(Problem::new(
+            422,
+            "not_yours",
+            "only a replica itself says this; call what replicas tell each other",
+        ));
     }
     let call = Call { skew_ms: config.skew_ms, ..call };
     let bytes = stub(env, &call, &pack(&call)).await?;

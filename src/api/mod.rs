@@ -315,7 +315,10 @@ impl Exchange<'_> {
                              Idempotency-Key again, or with the context of a view",
                         ));
                     }
-                    refusal = problem;
+                    // That one has no room says more than that others cannot be reached.
+                    if refusal.code != Problem::FULL {
+                        refusal = problem;
+                    }
                 }
                 Err(problem) => return Err(problem),
             }

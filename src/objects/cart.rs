@@ -8,7 +8,7 @@ use cart_core::frame::Holder;
 use cart_core::id::Region;
 use cart_core::packed::{pack, unpack};
 use cart_core::reject::Reject;
-use cart_core::replica::{Caller, Effect, Input, Replica, ReplyKind};
+use cart_core::replica::{Caller, Effect, Input, Replica, Reply, ReplyKind};
 use cart_core::time::Millis;
 use futures_util::future::join_all;
 use futures_util::lock::Mutex;
@@ -21,7 +21,7 @@ use crate::error::Problem;
 use crate::letter::{Errand, Letter};
 use crate::rows;
 use crate::sys;
-use crate::transport::{self, CALL_MS, PULL_MS};
+use crate::transport::{self, CALL_MS, PULL_MS, READ_ONLY};
 
 /// When an alarm that failed goes off again.
 const ALARM_RETRY: Duration = Duration::from_secs(5);
@@ -57,9 +57,18 @@ impl DurableObject for CartObject {
 
     async fn fetch(&self, mut request: Request) -> Result<Response> {
         let call: Call = unpack(&request.bytes().await?).map_err(|reject| damaged(&reject))?;
+        if request.inner().url() == READ_ONLY {
+            return Response::from_bytes(pack(&self.read_only(&call)));
+        }
         let mut rows = Rows::default();
         let current = self.prepare(&call, &mut rows).await;
         let mut head = self.turn(&call, rows);
+        // A read may set an alarm that was lost; where that has no room, it reads all the same.
+        if matches!(call.input, Input::Read)
+            && head.reply.as_ref().is_err_and(|problem| problem.code == Problem::FULL)
+        {
+            head = self.read_only(&call);
+        }
         match &mut head.reply {
             Ok(reply) => reply.partial |= !current,
             // A lease of which this replica has not heard; another may have.
@@ -127,6 +136,33 @@ impl CartObject {
             *slot = Some(replica);
         }
         Ok(effects)
+    }
+
+    /// Answers from what is stored and writes nothing, not even an alarm.
+    fn read_only(&self, call: &Call) -> Head {
+        let mut rows = Rows::default();
+        let reply = self.load(call, sys::now(call.skew_ms), &mut rows).and_then(|mut replica| {
+            let sequence = replica.book().sequence;
+            let mut input = call.input.clone();
+            if let Input::Replay(edit) = &mut input
+                && replica.wants_pages(edit)
+            {
+                let pages = rows::ledger_page::read_all(&self.state.storage().sql());
+                edit.pages = pages.map_err(|error| Problem::object(&error))?.0;
+            }
+            match replica.step(&call.caller, input, sys::now(call.skew_ms)).pop() {
+                Some(Effect::Reply(Ok(reply))) => {
+                    // What others hold was not asked for.
+                    let partial = reply.partial || call.shown_by.is_some_and(|region| region != call.region);
+                    Ok((Reply { sequence, partial, ..reply }, sequence))
+                }
+                Some(Effect::Reply(Err(reject))) => Err(reject.into()),
+                _ => Err(Problem::retry(503, "replica_unavailable", "the replica gave no answer")),
+            }
+        });
+        let sequence = reply.as_ref().map_or(0, |(_, sequence)| *sequence);
+        let reply = reply.map(|(reply, _)| reply);
+        Head { reply, region: call.region, sequence, rows, rows_since_wake: self.rows_since_wake.get() }
     }
 
     fn load(&self, call: &Call, now: Millis, rows: &mut Rows) -> Result<Replica, Problem> {

@@ -123,8 +123,8 @@ impl Frame {
     /// Reads [`Frame::to_bytes`].
     ///
     /// # Errors
-    /// [`Reject::Malformed`] for anything else, [`Reject::FrameTooLarge`], or [`Reject::FrameTooNew`] for one
-    /// of a later version.
+    /// [`Reject::Malformed`] for anything else, [`Reject::FrameTooLarge`], or [`Reject::FrameTooNew`] and
+    /// [`Reject::FrameTooOld`] for one of another version.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Reject> {
         unpack_bounded(bytes)
     }

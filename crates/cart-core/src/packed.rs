@@ -23,7 +23,8 @@ pub fn pack<T: Serialize>(value: &T) -> Vec<u8> {
 /// Reads [`pack`]ed bytes.
 ///
 /// # Errors
-/// [`Reject::FrameTooNew`] for those of a later format, [`Reject::Malformed`] for anything else.
+/// [`Reject::FrameTooNew`] for those of a later format, [`Reject::FrameTooOld`] for those of an earlier one,
+/// [`Reject::Malformed`] for anything else.
 pub fn unpack<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Reject> {
     match bytes.split_first() {
         Some((&FORMAT, rest)) => match postcard::take_from_bytes(rest) {
@@ -32,6 +33,7 @@ pub fn unpack<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Reject> {
             Err(_) => Err(Reject::Malformed("it is cut off or not of its form")),
         },
         Some((format, _)) if *format > FORMAT => Err(Reject::FrameTooNew { reads: FORMAT }),
-        _ => Err(Reject::Malformed("it has no format")),
+        Some(_) => Err(Reject::FrameTooOld { reads: FORMAT }),
+        None => Err(Reject::Malformed("it has no format")),
     }
 }

@@ -137,6 +137,12 @@ pub enum Reject {
         /// The latest format read here.
         reads: u8,
     },
+    /// A frame or receipt of an earlier version.
+    #[error("the frame is of an earlier format than {reads}, which this region reads: deploy its sender")]
+    FrameTooOld {
+        /// The format read here.
+        reads: u8,
+    },
 }
 
 impl Reject {
@@ -171,6 +177,7 @@ impl Reject {
             Self::HomeMoved { .. } => "home_moved",
             Self::FrameTooLarge { .. } => "frame_too_large",
             Self::FrameTooNew { .. } => "frame_too_new",
+            Self::FrameTooOld { .. } => "frame_too_old",
         }
     }
 

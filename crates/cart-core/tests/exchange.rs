@@ -330,6 +330,8 @@ fn frames_are_refused_by_form_and_nothing_changes() {
     let cut = |count: usize| good[..count].to_vec();
     let mut later = good.clone();
     later[0] += 1;
+    let mut earlier = good.clone();
+    earlier[0] -= 1;
     let mut longer = good.clone();
     longer.push(0);
     let before = home.replica.book().clone();
@@ -340,6 +342,7 @@ fn frames_are_refused_by_form_and_nothing_changes() {
         (cut(good.len() - 1), "malformed_delta"),
         (longer, "malformed_delta"),
         (later, "frame_too_new"),
+        (earlier, "frame_too_old"),
         (vec![1; 2_000_000], "frame_too_large"),
     ] {
         let length = bytes.len();
@@ -382,6 +385,53 @@ fn a_malicious_region_does_not_keep_good_ones_apart() {
     }
     assert_eq!((home.quantity(), away.quantity()), (3, 3));
     assert_eq!(home.replica.cart().to_bytes(), away.replica.cart().to_bytes());
+}
+
+/// Who has the service's secret can speak for any region: a receipt in the name of one that has got nothing.
+#[test]
+fn a_receipt_for_what_never_arrived_is_found_out() {
+    let (mut home, mut away) = pair();
+    let (now, frames) = away.ring();
+    let (receipt, _) = home.take(frames[0].1.clone(), now);
+    away.receipt(receipt, now);
+    home.add("told nobody", "X", now);
+    let lie = Receipt { from: ENAM, incarnation: 2, echo: 1, acknowledged: u64::MAX, digest: [0; 16] };
+    home.receipt(lie.to_bytes(), now);
+    let (_, nothing) = home.ring();
+    assert_eq!((nothing.len(), away.quantity()), (0, 1), "the lie is believed");
+    // What is next told either way brings it to light.
+    away.add("next", "Y", now.plus(1_000));
+    let (now, frames) = away.ring();
+    let (receipt, _) = home.take(frames[0].1.clone(), now);
+    away.receipt(receipt, now);
+    let (now, frames) = home.ring();
+    let (receipt, _) = away.take(frames[0].1.clone(), now);
+    home.receipt(receipt, now);
+    assert_eq!((home.quantity(), away.quantity()), (3, 3));
+    assert_eq!(home.replica.digest(), away.replica.digest());
+}
+
+/// Two that differ for a reason which no frame can mend do not tell each other all for ever.
+#[test]
+fn a_digest_that_is_never_equal_is_answered_with_all_once() {
+    let (mut home, mut away) = pair();
+    let (now, frames) = away.ring();
+    let (receipt, _) = home.take(frames[0].1.clone(), now);
+    away.receipt(receipt, now);
+    let mut frame = Frame::from_bytes(&frames[0].1).expect("a frame");
+    frame.digest = [7; 16];
+    let mut told = 0;
+    for second in 1..10 {
+        let now = now.plus(second * 1_000);
+        home.take(frame.to_bytes(), now);
+        let (now, frames) = home.alarm.map_or((now, vec![]), |_| home.ring());
+        told += frames.len();
+        for (_, frame) in frames {
+            let (receipt, _) = away.take(frame, now);
+            home.receipt(receipt, now);
+        }
+    }
+    assert_eq!(told, 1);
 }
 
 #[test]

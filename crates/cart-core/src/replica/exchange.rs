@@ -232,6 +232,9 @@ impl Replica {
                 self.pace.remove(&frame.from);
             }
         }
+        if listed && knows && frame.digest != own && matches!(frame.from, Holder::Replica(_)) {
+            self.doubt(frame.from, frame.digest, before);
+        }
         // Who is not told here by itself, since it is taken to have left, is told so.
         let asks = frame.pull || !listed;
         // One that has itself heard of nothing may have been edited meanwhile, and shown that.
@@ -249,6 +252,17 @@ impl Replica {
             digest: own,
         };
         Ok(ReplyKind::Taken { receipt: receipt.to_bytes(), frame: answer })
+    }
+
+    /// A replica of which all is here differs, though it has acknowledged all that `had` been here: then what is
+    /// said to be acknowledged is not so, by a lie or a fault, and it is told all. Once for each digest that it
+    /// has: two that cannot agree would tell each other all for ever.
+    fn doubt(&mut self, holder: Holder, theirs: [u8; 16], had: u64) {
+        let Some(link) = self.book.links.get_mut(&holder) else { return };
+        let all = link.acknowledged > 0 && link.acknowledged >= had;
+        if all && self.doubted.insert(holder, theirs) != Some(theirs) {
+            (link.acknowledged, link.agreed) = (0, 0);
+        }
     }
 
     /// A state that others have made: as [`Replica::change`], but the horizon is not moved on by it.

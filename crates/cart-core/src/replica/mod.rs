@@ -56,6 +56,8 @@ pub struct Replica {
     recent: Vec<(u64, Cart)>,
     /// When to send to which holder next.
     pace: BTreeMap<Holder, Pace>,
+    /// With which digest each holder differed for no reason when it was last told all.
+    doubted: BTreeMap<Holder, [u8; 16]>,
     /// The alarm that went off last.
     rung: Option<Millis>,
     /// Who has told what this step took in.
@@ -121,6 +123,7 @@ impl Replica {
             stored,
             recent: Vec::new(),
             pace: BTreeMap::new(),
+            doubted: BTreeMap::new(),
             rung: None,
             heard: None,
         }
