@@ -475,7 +475,7 @@ impl<'a> World<'a> {
         let region = Region::parse(region).expect("a region");
         let (cart_id, caller) = (self.cart.clone(), Caller::Service);
         // The clock of the receiver is its own, whatever is said.
-        Call { cart_id, region, caller, input, fresh: false, shown_by: None, skew_ms: 99_000_000_000 }
+        Call { cart_id, region, caller, input, fresh: false, shown_by: Vec::new(), skew_ms: 99_000_000_000 }
     }
 
     async fn ask(&self, call: &Call) -> Head {
