@@ -328,7 +328,8 @@ async fn only_the_operator_gets_in() {
     let names: Vec<_> = regions.iter().map(|region| &region["region"]).collect();
     assert_eq!(names, ["enam", "weur", "apac"]);
     for region in &regions {
-        assert_eq!((&region["health"], &region["breaker"]), (&"ok".into(), &"closed".into()), "{region}");
+        assert!(region["health"] == "ok" || region["health"] == "slow", "{region}");
+        assert_eq!(region["breaker"], "closed", "{region}");
         assert!(region["backlog"]["messages"].is_u64() && region["lag_ms"].is_u64(), "{region}");
     }
 }
