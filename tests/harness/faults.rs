@@ -3,7 +3,9 @@
 //! A loss shows as a closed connection, so that a sender learns of it at once. `black_hole` is the silence
 //! that only a deadline ends.
 
+use std::fmt;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 /// What goes wrong on a link. None by default. `lose_request` to `reorder` are percentages of requests.
 #[derive(Clone, Debug)]
@@ -26,6 +28,20 @@ pub struct Faults {
     pub reorder_ms: RangeInclusive<u64>,
     /// Bytes of bodies a second, each way.
     pub slow: Option<u64>,
+    /// What arrives in place of a call.
+    pub rewrite: Option<Rewrite>,
+}
+
+/// Changes the body of a call between regions, and gives the tag that is to go with it.
+#[derive(Clone)]
+pub struct Rewrite(pub Arc<RewriteBody>);
+
+type RewriteBody = dyn Fn(&mut Vec<u8>) -> String + Send + Sync;
+
+impl fmt::Debug for Rewrite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Rewrite")
+    }
 }
 
 impl Default for Faults {
@@ -40,6 +56,7 @@ impl Default for Faults {
             reorder: 0,
             reorder_ms: 20..=400,
             slow: None,
+            rewrite: None,
         }
     }
 }

@@ -12,7 +12,7 @@ mod regions;
 mod runtime;
 
 pub use client::{Answer, Session, Shop};
-pub use faults::{Counts, Faults};
+pub use faults::{Counts, Faults, Rewrite};
 pub use operator::{ARRIVES_MAX, Operator, now, stores_of};
 pub use proxy::Link;
 pub use regions::{Regions, RegionsOptions};

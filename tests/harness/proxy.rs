@@ -29,6 +29,8 @@ use crate::{Counts, Faults};
 const BODY_BYTES_MAX: usize = 2 << 20;
 /// Requests to this path are frames between regions: they are counted.
 const FRAME_PATH: &str = "/peer";
+/// The header that authenticates them.
+const TAG: &str = "evercart-peer";
 
 /// The way from one region to another.
 pub struct Link {
@@ -282,8 +284,13 @@ impl Passage {
         let url = format!("{}{path}", self.wire.target);
         let mut headers = end_to_end(self.head.headers.clone());
         headers.remove(HOST);
+        let mut body = self.body.to_vec();
+        if let Some(rewrite) = self.faults().rewrite {
+            let tag = (rewrite.0)(&mut body);
+            headers.insert(TAG, tag.try_into().expect("a header's value"));
+        }
         let request = self.wire.http.request(self.head.method.clone(), url).headers(headers);
-        let answer = request.body(self.body.clone()).send().await?;
+        let answer = request.body(body).send().await?;
         let head = (answer.status(), end_to_end(answer.headers().clone()));
         Ok((head, answer.bytes().await?))
     }

@@ -18,6 +18,8 @@ pub struct RegionsOptions {
     pub vars: Vec<(String, String)>,
     /// Settings of one region, by its name; these win.
     pub vars_of: BTreeMap<String, Vec<(String, String)>>,
+    /// Whether their disks can be filled.
+    pub bounded_disks: bool,
     /// What the chance of all links comes from.
     pub seed: u64,
     /// Another tree to serve than this one, built already.
@@ -35,8 +37,12 @@ impl Regions {
     /// Starts them with empty states and the whole catalog, linked without faults.
     pub async fn start(names: &[&str], options: RegionsOptions) -> Self {
         let (first, others) = names.split_first().expect("a region");
-        let settings =
-            Options { vars: options.vars.clone(), tree: options.tree.clone(), ..Options::default() };
+        let settings = Options {
+            vars: options.vars.clone(),
+            tree: options.tree.clone(),
+            bounded_disk: options.bounded_disks,
+            ..Options::default()
+        };
         let prepared = Runtime::prepare(settings);
         let mut runtimes: BTreeMap<_, _> =
             others.iter().map(|name| ((*name).to_owned(), Runtime::prepare_like(&prepared))).collect();

@@ -40,6 +40,8 @@ pub struct Options {
     pub tree: Option<PathBuf>,
     /// Keep the state in this folder instead of a temporary one.
     pub state: Option<PathBuf>,
+    /// Whether its disk can be filled: see [`Runtime::fill_disk`].
+    pub bounded_disk: bool,
 }
 
 /// A running Worker with its state.
@@ -154,10 +156,31 @@ impl Runtime {
         self.signal(libc::SIGCONT);
     }
 
+    /// From now on there is no room for anything more in the objects' state.
+    pub fn fill_disk(&self) {
+        assert!(self.options.bounded_disk, "a disk without bounds");
+        std::fs::write(self.full(), []).expect("the objects' folder");
+    }
+
+    /// There is room again.
+    pub fn free_disk(&self) {
+        std::fs::remove_file(self.full()).expect("a disk that was full");
+    }
+
+    /// The file that says that the disk is full.
+    fn full(&self) -> PathBuf {
+        self.objects().join("full")
+    }
+
+    /// Where its objects' databases are.
+    pub fn objects(&self) -> PathBuf {
+        self.state.join(OBJECTS)
+    }
+
     /// Loses what its objects have stored, and starts it again. The catalog stays.
     pub async fn wipe(&mut self) {
         self.kill();
-        let objects = self.state.join(OBJECTS);
+        let objects = self.objects();
         assert!(objects.is_dir(), "no state of objects in {}", objects.display());
         std::fs::remove_dir_all(objects).expect("the objects' state can be removed");
         self.restart().await;
@@ -186,6 +209,9 @@ impl Runtime {
             .stdout(log.try_clone().expect("a second handle"))
             .stderr(log)
             .process_group(0);
+        if self.options.bounded_disk {
+            command.env("LD_PRELOAD", full_disk(self.scratch.path())).env("EVERCART_FULL_DISK", self.full());
+        }
         for (name, value) in &self.options.vars {
             command.args(["--var", &format!("{name}:{value}")]);
         }
@@ -232,6 +258,22 @@ fn deploy(tree: &Path, to: &Path) {
     let built = Command::new("bash").args(["-c", script, "deploy"]).arg(to).current_dir(tree).output();
     let built = built.expect("bash");
     assert!(built.status.success(), "not built: {}", String::from_utf8_lossy(&built.stderr));
+}
+
+/// Compiles what makes a disk full into a folder, once.
+fn full_disk(to: &Path) -> PathBuf {
+    let library = to.join("full_disk.so");
+    if !library.exists() {
+        let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+        let built = Command::new(rustc)
+            .args(["--edition", "2024", "--crate-type", "cdylib", "-C", "panic=abort", "-o"])
+            .arg(&library)
+            .arg(root().join("tests/harness/full_disk.rs"))
+            .output()
+            .expect("rustc");
+        assert!(built.status.success(), "not built: {}", String::from_utf8_lossy(&built.stderr));
+    }
+    library
 }
 
 /// The project's folder.
