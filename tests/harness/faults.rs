@@ -34,7 +34,9 @@ pub struct Faults {
 
 /// Changes the body of a call between regions, and gives the tag that is to go with it.
 #[derive(Clone)]
-pub struct Rewrite(pub Arc<Rewriting>);
+pub struct Rewrite(pub Arc<RewriteBody>);
+
+type RewriteBody = dyn Fn(&mut Vec<u8>) -> String + Send + Sync;
 
 impl fmt::Debug for Rewrite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -108,6 +110,3 @@ impl Counts {
         }
     }
 }
-
-/// Takes a body, and gives the tag that is to go with what it has made of it.
-type Rewriting = dyn Fn(&mut Vec<u8>) -> String + Send + Sync;
