@@ -62,14 +62,14 @@ impl World {
         let events = least + self.dice.below(more);
         for event in (0..events).filter(|event| !self.without.contains(event)).collect::<Vec<_>>() {
             self.event = event;
-            self.dice = Self::dice_of(self.seed, event + 1);
+            self.dice = Self::dice_of(self.seed, event as u64 + 1);
             self.happen();
             let ms = *self.dice.pick(&[0, 50, 300, 300, 1_000, 1_000, 5_000, 20_000, 70_000]);
             self.pass(ms);
             self.facts.iter().try_for_each(Facts::check)?;
         }
         self.event = events;
-        self.dice = Self::dice_of(self.seed, events + 1);
+        self.dice = Self::dice_of(self.seed, events as u64 + 1);
         self.rest()
     }
 

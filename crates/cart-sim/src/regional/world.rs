@@ -78,7 +78,7 @@ impl Size {
 
     /// That of a seed.
     fn of(seed: u64) -> Self {
-        World::dice_of(seed, usize::MAX).weighted(&Self::SHARES)
+        World::dice_of(seed, u64::MAX).weighted(&Self::SHARES)
     }
 
     /// How many regions there may be.
@@ -255,8 +255,8 @@ impl World {
     }
 
     /// The dice of the world itself, then of its events from 1 on.
-    pub fn dice_of(seed: u64, part: usize) -> Dice {
-        Dice::new(seed ^ 0x7265_6769_6f6e_7300 ^ (part as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15))
+    pub fn dice_of(seed: u64, part: u64) -> Dice {
+        Dice::new(seed ^ 0x7265_6769_6f6e_7300 ^ part.wrapping_mul(0x9e37_79b9_7f4a_7c15))
     }
 
     /// The shopper of a cart, with a token just issued.
