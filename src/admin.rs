@@ -7,7 +7,7 @@ use cart_core::frame;
 use cart_core::id::{CartId, Region};
 use cart_core::packed::unpack;
 use cart_core::reject::Reject;
-use cart_core::replica::{Caller, Input, Reply, ReplyKind};
+use cart_core::replica::{Input, Reply, ReplyKind};
 use cart_core::time::Millis;
 use cart_core::wire::Version;
 use futures_util::future::join_all;
@@ -342,15 +342,7 @@ impl Admin<'_> {
     }
 
     async fn call(&self, cart_id: &CartId, region: Region, input: Input) -> Result<Reply, Problem> {
-        let call = Call {
-            cart_id: cart_id.clone(),
-            region,
-            caller: Caller::Service,
-            input,
-            fresh: false,
-            shown_by: Vec::new(),
-            skew_ms: self.config.skew_ms,
-        };
+        let call = Call::of_service(cart_id.clone(), region, input, self.config.skew_ms);
         transport::send(self.env, self.config, &call).await.map(|(reply, _)| reply)
     }
 

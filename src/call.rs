@@ -22,6 +22,12 @@ pub struct Call {
 }
 
 impl Call {
+    /// A call of the service itself.
+    pub fn of_service(cart_id: CartId, region: Region, input: Input, skew_ms: i64) -> Self {
+        let (caller, shown_by) = (Caller::Service, Vec::new());
+        Self { cart_id, region, caller, input, fresh: false, shown_by, skew_ms }
+    }
+
     /// Whether only the object itself may say so: what it has heard, and what it is to send.
     pub fn is_to_itself(&self) -> bool {
         matches!(self.input, Input::Fresh | Input::Missed { .. } | Input::Pull { .. } | Input::Tick)

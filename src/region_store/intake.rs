@@ -3,7 +3,7 @@
 
 use cart_core::frame::{Frame, Holder, Receipt};
 use cart_core::id::{CartId, Region};
-use cart_core::replica::{Caller, Input};
+use cart_core::replica::Input;
 use cart_core::store::{Taken, take};
 use cart_core::time::Millis;
 use futures_util::future::join_all;
@@ -140,15 +140,7 @@ pub async fn tell(env: &Env, config: &Config, told: impl IntoIterator<Item = Tol
         receipts.map(|((cart_id, region), receipts)| (cart_id, region, Input::Receipts { receipts })),
     );
     let call = async |(cart_id, region, input)| {
-        let call = Call {
-            cart_id,
-            region,
-            caller: Caller::Service,
-            input,
-            fresh: false,
-            shown_by: Vec::new(),
-            skew_ms: config.skew_ms,
-        };
+        let call = Call::of_service(cart_id, region, input, config.skew_ms);
         send(env, config, &call).await
     };
     for problem in join_all(inputs.into_iter().map(call)).await.into_iter().filter_map(Result::err) {

@@ -2,7 +2,7 @@
 //! stores hold all of it. A replica decides by itself whether it may; the next request brings it back.
 
 use cart_core::id::{CartId, Region};
-use cart_core::replica::{Caller, IDLE_MS, Input, ReplyKind};
+use cart_core::replica::{IDLE_MS, Input, ReplyKind};
 use cart_core::time::Millis;
 use futures_util::future::join_all;
 use worker::Env;
@@ -70,15 +70,7 @@ async fn visit(
 async fn goes(env: &Env, config: &Config, store: Region, cart_id: &CartId, row: &Row) -> bool {
     let home = home_of(cart_id, &row.stored.cart);
     let call = async |region, input| {
-        let call = Call {
-            cart_id: cart_id.clone(),
-            region,
-            caller: Caller::Service,
-            input,
-            fresh: false,
-            shown_by: Vec::new(),
-            skew_ms: config.skew_ms,
-        };
+        let call = Call::of_service(cart_id.clone(), region, input, config.skew_ms);
         send(env, config, &call).await
     };
     if row.stored.cart.home().is_some() {
