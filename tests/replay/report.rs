@@ -18,8 +18,6 @@ use crate::travel;
 
 /// Of so many carts one may stay unjudged: answers get lost for good when a machine is overloaded.
 const CARTS_PER_UNSETTLED: usize = 200;
-/// The same where carts travel: a region that hangs for a while is passed over.
-const TRAVELLING_PER_UNSETTLED: usize = 20;
 const EXAMPLES_MAX: usize = 2;
 const FAULTS_SHOWN: usize = 20;
 
@@ -106,9 +104,7 @@ impl Run {
 
     /// Too much of the run could not be judged for its verdict to mean anything.
     pub fn is_unjudged(&self) -> bool {
-        let per_unsettled =
-            if self.carried.is_empty() { CARTS_PER_UNSETTLED } else { TRAVELLING_PER_UNSETTLED };
-        self.unsettled > self.carts / per_unsettled
+        self.unsettled > self.carts / CARTS_PER_UNSETTLED
     }
 
     /// What may not be.
