@@ -152,7 +152,8 @@ impl World {
     fn edit(&mut self, at: usize, made: Made) {
         self.tell(|world| format!("{} {:?} at {}", made.key, made.edit.commands, world.sites[at].region));
         let crash = self.crash();
-        let fresh = self.made.len() == 1 && at == 0 && self.dice.chance(50);
+        // Only the request that mints a cart's id knows it to be new: not once a guest's cart was merged there.
+        let fresh = self.made.len() == 1 && self.rows == 0 && at == 0 && self.dice.chance(50);
         self.prepare(at, false, fresh);
         let caller = self.caller(self.sites[at].cart);
         let turn = self.step(at, &caller, Input::Edit(made.edit.clone()), crash);
