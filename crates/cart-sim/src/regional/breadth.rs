@@ -1,11 +1,17 @@
-//! All interleavings in a tiny scope, breadth first: two replicas and a store, a few edits, messages that may
-//! be lost or come twice, in any order, a restart. A step is a function of the object's state and its input, so each is
-//! taken once; what is walked through are combinations of object states and of what is on its way.
+//! All interleavings in a tiny scope, breadth first, by the checker of `stateright`: two replicas and a store, a few
+//! edits, messages that may be lost or come twice, in any order, a restart. A step is a function of an object's state
+//! and of what it is given, so each is taken once; what is walked through are combinations of object states and of
+//! what is on its way.
 //!
 //! Wherever nothing is on its way the rest is run without faults, and all three must end with the same.
+//!
+//! The checker tells states apart by fingerprints of 64 bits. Two that had the same would be one to it, and the second
+//! and what comes after it would not be looked at: among a million states, a chance of one in forty million. It runs on
+//! one thread, so that the way to what is broken is the shortest, and the same each time.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::Arc;
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use cart_core::command::Command;
 use cart_core::frame::{Frame, Holder};
@@ -16,14 +22,20 @@ use cart_core::replica::{Caller, Edit, Effect, Input, Replica, ReplyKind, Row, a
 use cart_core::store::{self, Stored};
 use cart_core::time::Millis;
 use sha2::{Digest as _, Sha256};
+use stateright::{Checker as _, HasDiscoveries, Model, Property};
 
 const HOME: Region = Region::Weur;
 const AWAY: Region = Region::Enam;
+/// The objects, by their places.
+const NAMES: [&str; 3] = ["home", "away", "store"];
+const STORE: usize = 2;
 const NOW: Millis = Millis(20_600 * Millis::DAY + 3_600_000);
 /// How many different edits there are, the first of which is made before the walk.
 const EDITS: u8 = 5;
 /// How many steps the rest may take.
 const REST_MAX: usize = 400;
+/// What must always hold.
+const PROMISE: &str = "the rest ends with the same everywhere";
 
 /// How large the scope is that is walked through.
 #[derive(Clone, Copy, Debug)]
@@ -36,8 +48,6 @@ pub struct Scope {
     pub twice: u8,
     /// How many objects may be put out of memory.
     pub restarts: u8,
-    /// After how many states to stop.
-    pub states_max: usize,
 }
 
 impl Scope {
@@ -47,46 +57,18 @@ impl Scope {
     pub const LARGER: Self = Self::of(4, 2, 1, 1);
     /// How many states those that are walked through whole must have.
     pub const STATES_MIN: usize = 1_500_000;
+    /// After how many steps to stop, those counted that lead to where the walk has been.
+    const STEPS_MAX: usize = 12_000_000;
 
     const fn of(edits: u8, lost: u8, twice: u8, restarts: u8) -> Self {
-        Self { edits, lost, twice, restarts, states_max: 3_000_000 }
+        Self { edits, lost, twice, restarts }
     }
-}
-
-/// An object: its replica in memory, its row, whether its alarm is armed.
-#[derive(Clone)]
-struct Object {
-    replica: Replica,
-    row: Option<Row>,
-    alarm: bool,
-}
-
-/// A message: to which object or the store, by number, and of what kind.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Letter {
-    Frame { to: usize, bytes: Vec<u8> },
-    Answer { to: usize, receipt: Vec<u8>, frame: Option<Vec<u8>> },
-    Receipt { to: usize, receipt: Vec<u8> },
-    Tell { to: usize, bytes: Vec<u8> },
-    Queue { bytes: Vec<u8> },
-}
-
-/// Where the walk is: all parts by their numbers.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Place3 {
-    objects: [u32; 2],
-    store: u32,
-    /// Which edits were made, a bit each.
-    edits: u8,
-    /// What may still be lost, come twice, and be restarted.
-    left: [u8; 3],
-    letters: Vec<u32>,
 }
 
 /// What a walk has found.
 #[derive(Clone, Debug)]
 pub struct Found {
-    /// How many states it has seen.
+    /// How many states were looked at.
     pub states: usize,
     /// How many of them were run to their end.
     pub ends: usize,
@@ -94,51 +76,197 @@ pub struct Found {
     pub objects: usize,
     /// Whether these are all states that there are.
     pub all: bool,
-    /// What did not hold.
+    /// What did not hold, and the way there.
     pub broken: Option<String>,
 }
 
-/// The walk, with all it has met, numbered.
-struct Walk {
+/// Walks until something is broken, so many steps were made, or all states were seen.
+pub fn walk(scope: Scope) -> Found {
+    let checker = Tiny::new(scope)
+        .checker()
+        .finish_when(HasDiscoveries::AnyFailures)
+        .target_state_count(Scope::STEPS_MAX)
+        .spawn_bfs()
+        .join();
+    let tiny = checker.model();
+    let broken = checker.discovery(PROMISE).map(|path| {
+        let broken = tiny.end(path.last_state()).unwrap_or_default();
+        let way = path.into_actions().into_iter().map(|action| tiny.format_action(&action) + "\n");
+        format!("{scope:?}\n{}{broken}", way.collect::<String>())
+    });
+    let met = tiny.met();
+    let all = met.states == checker.unique_state_count();
+    Found { states: met.states, ends: met.ends.len(), objects: met.objects.things.len(), all, broken }
+}
+
+/// Where the walk is: all parts by their numbers.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct Place3 {
+    /// The home, the other replica, the store.
+    objects: [u32; 3],
+    /// Which edits were made, a bit each.
+    edits: u8,
+    /// What may still be lost, come twice, and be restarted.
+    left: [u8; 3],
+    letters: Vec<u32>,
+}
+
+/// What may happen next; letters by their numbers, objects by their places.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Action {
+    Edit(u8),
+    Tick(usize),
+    Restart(usize),
+    Come(u32),
+    /// It comes, and will come again.
+    ComeTwice(u32),
+    /// It is lost. Whoever waits for an answer notices.
+    Lose(u32),
+}
+
+/// A replica in memory, its row, whether its alarm is armed; or the row of the store.
+#[derive(Clone, Debug)]
+enum Object {
+    Replica { replica: Box<Replica>, row: Option<Row>, alarm: bool },
+    Store(Option<Box<Stored>>),
+}
+
+/// A message.
+#[derive(Clone)]
+struct Letter {
+    from: usize,
+    to: usize,
+    what: What,
+}
+
+#[derive(Clone, Debug)]
+enum What {
+    Frame(Vec<u8>),
+    /// The answer to a frame of a replica.
+    Answer {
+        receipt: Vec<u8>,
+        frame: Option<Vec<u8>>,
+    },
+    Receipt(Vec<u8>),
+    /// What the store was asked for.
+    Tell(Vec<u8>),
+}
+
+/// Things that were met, each once, by number.
+struct Numbers<T> {
+    things: Vec<T>,
+    of: BTreeMap<[u8; 32], u32>,
+}
+
+/// All that was met on the walk.
+#[derive(Default)]
+struct Met {
+    objects: Numbers<Object>,
+    letters: Numbers<Letter>,
+    /// Steps that were taken: the object after them and what it sent.
+    taken: BTreeMap<(u32, Action), (u32, Vec<u32>)>,
+    ends: BTreeMap<([u32; 3], u8), Option<String>>,
+    states: usize,
+}
+
+/// A scope with what was met in it.
+struct Tiny {
     scope: Scope,
     regions: Arc<Regions>,
     session: SessionId,
     cart: CartId,
-    objects: Vec<Object>,
-    object_numbers: BTreeMap<[u8; 32], u32>,
-    stores: Vec<Option<Stored>>,
-    letters: Vec<Letter>,
-    letter_numbers: BTreeMap<Letter, u32>,
-    /// Steps that were taken: the object after them and what it sent.
-    taken: BTreeMap<(u32, u32), (u32, Vec<u32>)>,
-    ends: BTreeMap<([u32; 2], u32, u8), Option<String>>,
+    met: Mutex<Met>,
 }
 
-/// Walks until so many states were seen, or all.
-pub fn walk(scope: Scope) -> Found {
-    let mut walk = Walk::new(scope);
-    let first = walk.first();
-    let (mut seen, mut next) = (BTreeSet::from([first.clone()]), VecDeque::from([first]));
-    let (mut broken, mut all) = (None, true);
-    while let Some(place) = next.pop_front() {
-        if place.letters.is_empty()
-            && let Some(text) = walk.end(&place)
-        {
-            broken = Some(text);
-            break;
-        }
-        for further in walk.further(&place) {
-            if seen.len() >= scope.states_max {
-                all &= seen.contains(&further);
-            } else if seen.insert(further.clone()) {
-                next.push_back(further);
+impl Model for Tiny {
+    type State = Place3;
+    type Action = Action;
+
+    /// A home that has the cart, and a replica that has just asked it.
+    fn init_states(&self) -> Vec<Place3> {
+        let new = |region, incarnation| {
+            let replica = Replica::new(self.cart.clone(), region, incarnation, NOW);
+            let replica = Box::new(replica.among(Arc::clone(&self.regions)));
+            Object::Replica { replica, row: None, alarm: false }
+        };
+        let mut objects = [new(HOME, 11), new(AWAY, 22), Object::Store(None)];
+        objects[0].run(Input::Fresh, NOW);
+        self.edit(&mut objects[0], 0);
+        let (_, asked) = objects[1].run(Input::Pull { from: Holder::Replica(HOME) }, NOW);
+        for (_, bytes) in asked {
+            let (reply, _) = objects[0].run(Input::Frame { bytes }, NOW);
+            if let Some(ReplyKind::Taken { frame: Some(bytes), .. }) = reply {
+                objects[1].run(Input::Frame { bytes }, NOW);
             }
         }
+        let Scope { lost, twice, restarts, .. } = self.scope;
+        let objects = objects.map(|object| self.met().objects.number(object));
+        vec![Place3 { objects, edits: 1, left: [lost, twice, restarts], letters: Vec::new() }]
     }
-    Found { states: seen.len(), ends: walk.ends.len(), objects: walk.objects.len(), all, broken }
+
+    fn actions(&self, place: &Place3, actions: &mut Vec<Action>) {
+        let [lost, twice, restarts] = place.left;
+        if place.edits.count_ones() <= u32::from(self.scope.edits) {
+            actions.extend((1..EDITS).filter(|edit| place.edits >> edit & 1 == 0).map(Action::Edit));
+        }
+        let met = self.met();
+        for (at, number) in place.objects.iter().enumerate() {
+            if let Object::Replica { row, alarm, .. } = met.objects.get(*number) {
+                actions.extend(alarm.then_some(Action::Tick(at)));
+                actions.extend((restarts > 0 && row.is_some()).then_some(Action::Restart(at)));
+            }
+        }
+        for same in place.letters.chunk_by(|one, other| one == other) {
+            actions.push(Action::Come(same[0]));
+            actions.extend((twice > 0).then_some(Action::ComeTwice(same[0])));
+            actions.extend((lost > 0).then_some(Action::Lose(same[0])));
+        }
+    }
+
+    fn next_state(&self, place: &Place3, action: Action) -> Option<Place3> {
+        let mut next = place.clone();
+        match action {
+            Action::Edit(edit) => next.edits |= 1 << edit,
+            Action::Tick(_) => {}
+            Action::Restart(_) => next.left[2] -= 1,
+            Action::ComeTwice(_) => next.left[1] -= 1,
+            Action::Come(letter) | Action::Lose(letter) => {
+                let at = next.letters.iter().position(|there| *there == letter)?;
+                next.letters.remove(at);
+                next.left[0] -= u8::from(matches!(action, Action::Lose(_)));
+            }
+        }
+        let mut met = self.met();
+        if let Some(at) = met.actor(action) {
+            let (after, sent) = self.act(&mut met, next.objects[at], action);
+            next.objects[at] = after;
+            next.letters.extend(sent);
+            next.letters.sort_unstable();
+        }
+        Some(next)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        vec![Property::always(PROMISE, |tiny: &Self, place: &Place3| {
+            tiny.met().states += 1;
+            !place.letters.is_empty() || tiny.end(place).is_none()
+        })]
+    }
+
+    fn format_action(&self, action: &Action) -> String {
+        let letter = |number| self.met().letters.get(number).clone();
+        match *action {
+            Action::Edit(edit) => format!("{}: {:?}", NAMES[edit_of(edit).0], edit_of(edit).2),
+            Action::Tick(at) => format!("{}: its alarm goes off", NAMES[at]),
+            Action::Restart(at) => format!("{}: starts again from its row", NAMES[at]),
+            Action::Come(number) => format!("comes {:?}", letter(number)),
+            Action::ComeTwice(number) => format!("comes, and will come again {:?}", letter(number)),
+            Action::Lose(number) => format!("is lost {:?}", letter(number)),
+        }
+    }
 }
 
-impl Walk {
+impl Tiny {
     fn new(scope: Scope) -> Self {
         let place = |region, latitude, stores: &[&str]| Place {
             region,
@@ -153,80 +281,150 @@ impl Walk {
             regions: Arc::new(Regions { places }),
             session: SessionId::mint([4; 15]),
             cart: CartId::mint(HOME, [3; 15]),
-            objects: Vec::new(),
-            object_numbers: BTreeMap::new(),
-            stores: vec![None],
-            letters: Vec::new(),
-            letter_numbers: BTreeMap::new(),
-            taken: BTreeMap::new(),
-            ends: BTreeMap::new(),
+            met: Mutex::default(),
         }
     }
 
-    /// A home that has the cart, and a replica that has just asked it.
-    fn first(&mut self) -> Place3 {
-        let new = |region, incarnation| Object {
-            replica: Replica::new(self.cart.clone(), region, incarnation, NOW)
-                .among(Arc::clone(&self.regions)),
-            row: None,
-            alarm: false,
+    fn met(&self) -> MutexGuard<'_, Met> {
+        self.met.lock().expect("no step panicked")
+    }
+
+    /// What an object is after an action, and what it sends.
+    fn act(&self, met: &mut Met, number: u32, action: Action) -> (u32, Vec<u32>) {
+        let action = match action {
+            Action::ComeTwice(letter) => Action::Come(letter),
+            other => other,
         };
-        let (mut home, mut away) = (new(HOME, 11), new(AWAY, 22));
-        self.run(&mut home, Input::Fresh, NOW);
-        self.make(&mut home, 0, NOW);
-        let (_, sent) = self.run(&mut away, Input::Pull { from: Holder::Replica(HOME) }, NOW);
-        for (_, bytes) in sent {
-            let (reply, _) = self.run(&mut home, Input::Frame { bytes }, NOW);
-            if let Some(ReplyKind::Taken { frame: Some(bytes), .. }) = reply {
-                self.run(&mut away, Input::Frame { bytes }, NOW);
+        if let Some(done) = met.taken.get(&(number, action)) {
+            return done.clone();
+        }
+        let mut object = met.objects.get(number).clone();
+        let sent = match action {
+            Action::Edit(edit) => self.edit(&mut object, edit),
+            Action::Tick(at) => object.tick(at, NOW),
+            Action::Restart(_) => self.restart(&mut object),
+            Action::Come(letter) | Action::ComeTwice(letter) => {
+                object.take(met.letters.get(letter).clone(), NOW)
+            }
+            Action::Lose(letter) => object.miss(met.letters.get(letter)),
+        };
+        let sent = sent.into_iter().map(|letter| met.letters.number(letter)).collect();
+        let done = (met.objects.number(object), sent);
+        met.taken.insert((number, action), done.clone());
+        done
+    }
+
+    fn caller(&self) -> Caller {
+        let (id, root) = (self.session.clone(), self.cart.clone());
+        Caller::Session { id, root, issued: NOW, current: false }
+    }
+
+    fn edit(&self, object: &mut Object, edit: u8) -> Vec<Letter> {
+        let (_, key, command) = edit_of(edit);
+        let actors = actors_of_key(NOW.day(), &self.session, key);
+        object.step(&self.caller(), Input::Edit(Edit::of(actors, vec![command])), NOW);
+        Vec::new()
+    }
+
+    fn restart(&self, object: &mut Object) -> Vec<Letter> {
+        if let Object::Replica { replica, row: Some(row), .. } = object {
+            **replica = Replica::from_row(row).expect("its own row").among(Arc::clone(&self.regions));
+        }
+        Vec::new()
+    }
+
+    /// Runs the rest without faults, some hours later, and says what does not hold then.
+    fn end(&self, place: &Place3) -> Option<String> {
+        let mut met = self.met();
+        let key = (place.objects, place.edits);
+        if let Some(known) = met.ends.get(&key) {
+            return known.clone();
+        }
+        let result = self.rest(place.objects.map(|number| met.objects.get(number).clone()), place.edits);
+        met.ends.insert(key, result.clone());
+        result
+    }
+
+    fn rest(&self, mut objects: [Object; 3], edits: u8) -> Option<String> {
+        let mut now = NOW.plus(2 * 3_600_000);
+        for replica in &mut objects[..STORE] {
+            replica.step(&self.caller(), Input::Read, now);
+        }
+        let mut letters = VecDeque::new();
+        for _ in 0..REST_MAX {
+            if let Some(letter) = letters.pop_front() {
+                let Letter { to, .. } = letter;
+                letters.extend(objects[to].take(letter, now));
+            } else if let Some(at) = objects.iter().position(Object::is_armed) {
+                now = now.plus(70_000);
+                letters.extend(objects[at].tick(at, now));
+            } else {
+                return self.judge(&objects, edits);
             }
         }
-        let objects = [self.object(home), self.object(away)];
-        let Scope { lost, twice, restarts, .. } = self.scope;
-        Place3 { objects, store: 0, edits: 1, left: [lost, twice, restarts], letters: Vec::new() }
+        Some("no rest".into())
     }
 
-    fn commands(&self, edit: u8) -> (usize, &'static str, Command) {
-        let line_id = LineKey::new("X", None, None).expect("a key").line_id();
-        let add = |quantity| Command::Add { sku: "X".into(), quantity, variant: None, customization: None };
-        match edit {
-            0 => (0, "first", add(1)),
-            1 => (0, "one", add(2)),
-            2 => (1, "one", add(2)),
-            3 => (1, "other", add(3)),
-            _ => (0, "gone", Command::Remove { line_id, at: Default::default() }),
+    fn judge(&self, objects: &[Object; 3], edits: u8) -> Option<String> {
+        let [
+            Object::Replica { replica: home, .. },
+            Object::Replica { replica: away, row, .. },
+            Object::Store(stored),
+        ] = objects
+        else {
+            unreachable!("two replicas and a store")
+        };
+        let carts = [home.cart(), away.cart()];
+        if home.digest() != away.digest() && row.is_some() {
+            return Some(format!("the replicas hold {carts:?}"));
         }
+        let stored = stored.as_ref().map(|row| &row.cart);
+        if stored != Some(carts[0]) {
+            return Some(format!("the store holds {stored:?}, the home {:?}", carts[0]));
+        }
+        let made = (0..EDITS).filter(|edit| edits >> edit & 1 == 1);
+        let lost = made.map(|edit| edit_of(edit).1).find(|key| {
+            let actor = actors_of_key(NOW.day(), &self.session, key)[0];
+            *key != "gone" && !carts[0].context().contains(Dot::new(actor, 1))
+        });
+        lost.map(|key| format!("{key} is lost: {:?}", carts[0]))
+    }
+}
+
+/// Where an edit is made, under which key, and what it is.
+fn edit_of(edit: u8) -> (usize, &'static str, Command) {
+    let line_id = LineKey::new("X", None, None).expect("a key").line_id();
+    let add = |quantity| Command::Add { sku: "X".into(), quantity, variant: None, customization: None };
+    match edit {
+        0 => (0, "first", add(1)),
+        1 => (0, "one", add(2)),
+        2 => (1, "one", add(2)),
+        3 => (1, "other", add(3)),
+        _ => (0, "gone", Command::Remove { line_id, at: Default::default() }),
+    }
+}
+
+impl Object {
+    fn is_armed(&self) -> bool {
+        matches!(self, Self::Replica { alarm: true, .. })
     }
 
-    fn make(&self, object: &mut Object, edit: u8, now: Millis) -> Vec<(Holder, Vec<u8>)> {
-        let (_, key, command) = self.commands(edit);
-        let actors = actors_of_key(NOW.day(), &self.session, key);
-        let (id, root) = (self.session.clone(), self.cart.clone());
-        let caller = Caller::Session { id, root, issued: NOW, current: false };
-        self.step(object, &caller, Input::Edit(Edit::of(actors, vec![command])), now).1
-    }
-
-    fn run(
-        &self,
-        object: &mut Object,
-        input: Input,
-        now: Millis,
-    ) -> (Option<ReplyKind>, Vec<(Holder, Vec<u8>)>) {
-        self.step(object, &Caller::Service, input, now)
+    fn run(&mut self, input: Input, now: Millis) -> (Option<ReplyKind>, Vec<(Holder, Vec<u8>)>) {
+        self.step(&Caller::Service, input, now)
     }
 
     fn step(
-        &self,
-        object: &mut Object,
+        &mut self,
         caller: &Caller,
         input: Input,
         now: Millis,
     ) -> (Option<ReplyKind>, Vec<(Holder, Vec<u8>)>) {
+        let Self::Replica { replica, row, alarm } = self else { unreachable!("a store takes frames only") };
         let (mut reply, mut sent) = (None, Vec::new());
-        for effect in object.replica.step(caller, input, now) {
+        for effect in replica.step(caller, input, now) {
             match effect {
-                Effect::Put(row) => object.row = Some(row),
-                Effect::Wake(_) => object.alarm = true,
+                Effect::Put(after) => *row = Some(after),
+                Effect::Wake(_) => *alarm = true,
                 Effect::Send { to, frame } => sent.push((to, frame)),
                 Effect::Reply(answer) => reply = answer.ok().map(|answer| answer.kind),
                 _ => {}
@@ -235,296 +433,111 @@ impl Walk {
         (reply, sent)
     }
 
-    fn object(&mut self, object: Object) -> u32 {
-        let text = format!("{:?} {:?} {}", object.replica, object.row, object.alarm);
-        let digest: [u8; 32] = Sha256::digest(text.as_bytes()).into();
-        let next = self.objects.len() as u32;
-        let number = *self.object_numbers.entry(digest).or_insert(next);
-        if number == next {
-            self.objects.push(object);
+    /// The alarm goes off.
+    fn tick(&mut self, from: usize, now: Millis) -> Vec<Letter> {
+        if let Self::Replica { alarm, .. } = self {
+            *alarm = false;
         }
-        number
-    }
-
-    fn letter(&mut self, letter: Letter) -> u32 {
-        let next = self.letters.len() as u32;
-        let number = *self.letter_numbers.entry(letter.clone()).or_insert(next);
-        if number == next {
-            self.letters.push(letter);
-        }
-        number
-    }
-
-    fn stored(&mut self, store: Option<Stored>) -> u32 {
-        if let Some(at) = self.stores.iter().position(|there| *there == store) {
-            return at as u32;
-        }
-        self.stores.push(store);
-        self.stores.len() as u32 - 1
-    }
-
-    fn posts(&mut self, sent: Vec<(Holder, Vec<u8>)>) -> Vec<u32> {
-        let posts = sent.into_iter().map(|(to, bytes)| match to {
-            Holder::Store(_) => Letter::Queue { bytes },
-            Holder::Replica(region) => Letter::Frame { to: usize::from(region == AWAY), bytes },
-        });
-        posts.collect::<Vec<_>>().into_iter().map(|letter| self.letter(letter)).collect()
-    }
-
-    /// What an object does with what: an edit, its alarm, a restart, a letter, or that one was lost.
-    fn act(
-        &mut self,
-        object: u32,
-        what: u32,
-        act: impl FnOnce(&Self, &mut Object) -> Vec<Letter>,
-    ) -> (u32, Vec<u32>) {
-        if let Some(done) = self.taken.get(&(object, what)) {
-            return done.clone();
-        }
-        let mut after = self.objects[object as usize].clone();
-        let letters = act(self, &mut after);
-        let letters = letters.into_iter().map(|letter| self.letter(letter)).collect();
-        let done = (self.object(after), letters);
-        self.taken.insert((object, what), done.clone());
-        done
-    }
-
-    /// All places that may come next.
-    fn further(&mut self, place: &Place3) -> Vec<Place3> {
-        let mut all = Vec::new();
-        for at in 0..2 {
-            let object = place.objects[at];
-            for edit in 1..EDITS {
-                if place.edits.count_ones() > u32::from(self.scope.edits) {
-                    break;
-                }
-                if place.edits >> edit & 1 == 1 || self.commands(edit).0 != at {
-                    continue;
-                }
-                let (after, _) = self.act(object, edit.into(), |walk, object| {
-                    walk.make(object, edit, NOW);
-                    Vec::new()
-                });
-                let mut next = Place3 { edits: place.edits | 1 << edit, ..place.clone() };
-                next.objects[at] = after;
-                all.push(next);
-            }
-            if self.objects[object as usize].alarm {
-                let (after, letters) = self.act(object, 100, |walk, object| walk.tick(object));
-                all.push(moved(place, at, after, &letters, None));
-            }
-            if place.left[2] > 0 && self.objects[object as usize].row.is_some() {
-                let (after, _) = self.act(object, 101, |walk, object| {
-                    walk.restart(object);
-                    Vec::new()
-                });
-                let mut next = moved(place, at, after, &[], None);
-                next.left[2] -= 1;
-                all.push(next);
-            }
-        }
-        for (index, number) in place.letters.iter().enumerate() {
-            if index > 0 && place.letters[index - 1] == *number {
-                continue;
-            }
-            let come = self.come(place, *number);
-            if place.left[1] > 0 {
-                // It comes, and will come again.
-                let mut next = come.clone();
-                next.letters.push(*number);
-                next.letters.sort_unstable();
-                next.left[1] -= 1;
-                all.push(next);
-            }
-            all.push(come);
-            if place.left[0] > 0 {
-                all.push(self.lose(place, *number));
-            }
-        }
-        all
-    }
-
-    fn tick(&self, object: &mut Object) -> Vec<Letter> {
-        object.alarm = false;
-        let (_, sent) = self.run(object, Input::Tick, NOW);
-        let letters = sent.into_iter().map(|(to, bytes)| match to {
-            Holder::Store(_) => Letter::Queue { bytes },
-            Holder::Replica(region) => Letter::Frame { to: usize::from(region == AWAY), bytes },
-        });
+        let (_, sent) = self.run(Input::Tick, now);
+        let letters =
+            sent.into_iter().map(|(to, bytes)| Letter { from, to: place_of(to), what: What::Frame(bytes) });
         letters.collect()
     }
 
-    fn restart(&self, object: &mut Object) {
-        if let Some(row) = &object.row {
-            let replica = Replica::from_row(row).expect("its own row");
-            object.replica = replica.among(Arc::clone(&self.regions));
-        }
-    }
-
-    /// A letter comes.
-    fn come(&mut self, place: &Place3, number: u32) -> Place3 {
-        let letter = self.letters[number as usize].clone();
-        if let Letter::Queue { bytes } = &letter {
-            let (store, letters) = self.take(place.store, bytes);
-            let mut next = moved(place, 0, place.objects[0], &letters, Some(number));
-            next.store = store;
-            return next;
-        }
-        let (Letter::Frame { to, .. }
-        | Letter::Answer { to, .. }
-        | Letter::Receipt { to, .. }
-        | Letter::Tell { to, .. }) = letter
-        else {
-            return place.clone();
-        };
-        let (after, letters) =
-            self.act(place.objects[to], 1_000 + number, |walk, object| walk.read(object, to, letter, NOW));
-        moved(place, to, after, &letters, Some(number))
-    }
-
-    fn read(&self, object: &mut Object, to: usize, letter: Letter, now: Millis) -> Vec<Letter> {
-        match letter {
-            Letter::Frame { bytes, .. } => match self.run(object, Input::Frame { bytes }, now).0 {
-                Some(ReplyKind::Taken { receipt, frame }) => {
-                    vec![Letter::Answer { to: 1 - to, receipt, frame }]
-                }
+    /// A letter comes: what is sent for it.
+    fn take(&mut self, letter: Letter, now: Millis) -> Vec<Letter> {
+        let Letter { from, to, what } = letter;
+        let post = |what| Letter { from: to, to: from, what };
+        match what {
+            What::Frame(bytes) if to == STORE => self.store(&bytes).into_iter().map(post).collect(),
+            What::Frame(bytes) => match self.run(Input::Frame { bytes }, now).0 {
+                Some(ReplyKind::Taken { receipt, frame }) => vec![post(What::Answer { receipt, frame })],
                 _ => Vec::new(),
             },
-            Letter::Answer { receipt, frame, .. } => {
-                self.run(object, Input::Receipts { receipts: vec![receipt] }, now);
-                let taken = frame.map(|bytes| self.run(object, Input::Frame { bytes }, now).0);
-                match taken.flatten() {
-                    Some(ReplyKind::Taken { receipt, .. }) => vec![Letter::Receipt { to: 1 - to, receipt }],
+            What::Answer { receipt, frame } => {
+                self.run(Input::Receipts { receipts: vec![receipt] }, now);
+                match frame.and_then(|bytes| self.run(Input::Frame { bytes }, now).0) {
+                    Some(ReplyKind::Taken { receipt, .. }) => vec![post(What::Receipt(receipt))],
                     _ => Vec::new(),
                 }
             }
-            Letter::Receipt { receipt, .. } => {
-                self.run(object, Input::Receipts { receipts: vec![receipt] }, now);
+            What::Receipt(receipt) => {
+                self.run(Input::Receipts { receipts: vec![receipt] }, now);
                 Vec::new()
             }
-            Letter::Tell { bytes, .. } => {
-                self.run(object, Input::Frame { bytes }, now);
+            What::Tell(bytes) => {
+                self.run(Input::Frame { bytes }, now);
                 Vec::new()
             }
-            Letter::Queue { .. } => Vec::new(),
         }
     }
 
-    fn take(&mut self, store: u32, bytes: &[u8]) -> (u32, Vec<u32>) {
+    /// The store joins a frame into its row: the receipt, and what was asked for.
+    fn store(&mut self, bytes: &[u8]) -> Vec<What> {
+        let Self::Store(row) = self else { unreachable!("only the store stores") };
         let frame = Frame::from_bytes(bytes).expect("its own frame");
-        let to = usize::from(frame.from.region() == AWAY);
-        let row = self.stores[store as usize].clone();
         let pulls = frame.pull;
-        let taken = store::take(row.as_ref(), &[frame], HOME, 33).expect("a frame that can be read");
-        let told = taken.receipts.iter().map(|receipt| Letter::Receipt { to, receipt: receipt.to_bytes() });
-        let answer = taken.answer.filter(|_| pulls).map(|frame| Letter::Tell { to, bytes: frame.to_bytes() });
-        let letters: Vec<Letter> = told.chain(answer).collect();
-        let letters = letters.into_iter().map(|letter| self.letter(letter)).collect();
-        (self.stored(taken.write.or(row)), letters)
+        let taken = store::take(row.as_deref(), &[frame], HOME, 33).expect("a frame that can be read");
+        *row = taken.write.map(Box::new).or(row.take());
+        let told = taken.receipts.iter().map(|receipt| What::Receipt(receipt.to_bytes()));
+        told.chain(taken.answer.filter(|_| pulls).map(|frame| What::Tell(frame.to_bytes()))).collect()
     }
 
-    /// A letter is lost. Whoever waits for an answer notices.
-    fn lose(&mut self, place: &Place3, number: u32) -> Place3 {
-        let waits = match &self.letters[number as usize] {
-            Letter::Frame { to, .. } => Some(1 - to),
-            Letter::Answer { to, .. } => Some(*to),
-            _ => None,
-        };
-        let mut next = moved(place, 0, place.objects[0], &[], Some(number));
-        if let Some(at) = waits {
-            let other = if at == 0 { AWAY } else { HOME };
-            let (after, _) = self.act(place.objects[at], 102, |walk, object| {
-                walk.run(object, Input::Missed { to: Holder::Replica(other) }, NOW);
-                Vec::new()
-            });
-            next.objects[at] = after;
-        }
-        next.left[0] -= 1;
-        next
-    }
-
-    /// Runs the rest without faults, some hours later, and says what does not hold then.
-    fn end(&mut self, place: &Place3) -> Option<String> {
-        let key = (place.objects, place.store, place.edits);
-        if let Some(known) = self.ends.get(&key) {
-            return known.clone();
-        }
-        let result = self.rest(place);
-        self.ends.insert(key, result.clone());
-        result
-    }
-
-    fn rest(&mut self, place: &Place3) -> Option<String> {
-        let mut objects = place.objects.map(|number| self.objects[number as usize].clone());
-        let mut store = place.store;
-        let mut now = NOW.plus(2 * 3_600_000);
-        let (id, root) = (self.session.clone(), self.cart.clone());
-        let caller = Caller::Session { id, root, issued: NOW, current: false };
-        for object in &mut objects {
-            self.step(object, &caller, Input::Read, now);
-        }
-        let mut letters: VecDeque<u32> = VecDeque::new();
-        let mut steps = 0;
-        while steps < REST_MAX {
-            steps += 1;
-            if let Some(number) = letters.pop_front() {
-                let letter = self.letters[number as usize].clone();
-                let more = match &letter {
-                    Letter::Queue { bytes } => {
-                        let (after, more) = self.take(store, bytes);
-                        store = after;
-                        more
-                    }
-                    Letter::Frame { to, .. }
-                    | Letter::Answer { to, .. }
-                    | Letter::Receipt { to, .. }
-                    | Letter::Tell { to, .. } => {
-                        let to = *to;
-                        let more = self.read(&mut objects[to], to, letter, now);
-                        more.into_iter().map(|letter| self.letter(letter)).collect()
-                    }
-                };
-                letters.extend(more);
-                continue;
-            }
-            let Some(at) = (0..2).find(|at| objects[*at].alarm) else { break };
-            now = now.plus(70_000);
-            objects[at].alarm = false;
-            let (_, sent) = self.run(&mut objects[at], Input::Tick, now);
-            letters.extend(self.posts(sent));
-        }
-        self.judge(&objects, store, place.edits, steps)
-    }
-
-    fn judge(&self, objects: &[Object; 2], store: u32, edits: u8, steps: usize) -> Option<String> {
-        if steps >= REST_MAX {
-            return Some("no rest".into());
-        }
-        let [home, away] = objects;
-        let carts = [home.replica.cart(), away.replica.cart()];
-        if home.replica.digest() != away.replica.digest() && away.row.is_some() {
-            return Some(format!("the replicas hold {carts:?}"));
-        }
-        let stored = self.stores[store as usize].as_ref().map(|row| &row.cart);
-        if stored != Some(carts[0]) {
-            return Some(format!("the store holds {stored:?}, the home {:?}", carts[0]));
-        }
-        let made = (0..EDITS).filter(|edit| edits >> edit & 1 == 1);
-        let lost = made.map(|edit| self.commands(edit).1).find(|key| {
-            let actor = actors_of_key(NOW.day(), &self.session, key)[0];
-            *key != "gone" && !carts[0].context().contains(Dot::new(actor, 1))
-        });
-        lost.map(|key| format!("{key} is lost: {:?}", carts[0]))
+    /// What it waited for was lost.
+    fn miss(&mut self, letter: &Letter) -> Vec<Letter> {
+        let other = if let What::Frame(_) = letter.what { letter.to } else { letter.from };
+        self.run(Input::Missed { to: Holder::Replica([HOME, AWAY][other]) }, NOW);
+        Vec::new()
     }
 }
 
-fn moved(place: &Place3, at: usize, object: u32, letters: &[u32], without: Option<u32>) -> Place3 {
-    let mut next = place.clone();
-    next.objects[at] = object;
-    if let Some(gone) = without.and_then(|number| next.letters.iter().position(|there| *there == number)) {
-        next.letters.remove(gone);
+fn place_of(holder: Holder) -> usize {
+    match holder {
+        Holder::Store(_) => STORE,
+        Holder::Replica(region) => usize::from(region == AWAY),
     }
-    next.letters.extend(letters);
-    next.letters.sort_unstable();
-    next
+}
+
+impl Met {
+    /// Which object an action changes, if any.
+    fn actor(&self, action: Action) -> Option<usize> {
+        match action {
+            Action::Edit(edit) => Some(edit_of(edit).0),
+            Action::Tick(at) | Action::Restart(at) => Some(at),
+            Action::Come(letter) | Action::ComeTwice(letter) => Some(self.letters.get(letter).to),
+            Action::Lose(letter) => match self.letters.get(letter) {
+                Letter { from, to, what: What::Frame(_) } if *to != STORE => Some(*from),
+                Letter { to, what: What::Answer { .. }, .. } => Some(*to),
+                _ => None,
+            },
+        }
+    }
+}
+
+impl<T: fmt::Debug> Numbers<T> {
+    fn number(&mut self, thing: T) -> u32 {
+        let digest = Sha256::digest(format!("{thing:?}").as_bytes()).into();
+        let next = self.things.len() as u32;
+        let number = *self.of.entry(digest).or_insert(next);
+        if number == next {
+            self.things.push(thing);
+        }
+        number
+    }
+
+    fn get(&self, number: u32) -> &T {
+        &self.things[number as usize]
+    }
+}
+
+impl<T> Default for Numbers<T> {
+    fn default() -> Self {
+        Self { things: Vec::new(), of: BTreeMap::new() }
+    }
+}
+
+impl fmt::Debug for Letter {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "from {} to {}: {:?}", NAMES[self.from], NAMES[self.to], self.what)
+    }
 }

@@ -6,6 +6,7 @@
 //! Read [`schedule`] for what happens, [`shell`] for what is done in which order, [`audit`] for what must hold.
 
 pub mod audit;
+#[cfg(not(target_arch = "wasm32"))]
 pub mod breadth;
 #[cfg(not(target_arch = "wasm32"))]
 mod chart;
