@@ -41,28 +41,9 @@ type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
 fn edits(area: &Area<'_>, measure: &Measure) -> Result<(), Failure> {
     let kinds = by_count(measure);
     let most = kinds.first().map_or(1, |(_, (http, sync))| http + sync).max(1) as f64;
-    let mut chart = ChartBuilder::on(area)
-        .caption("Edits by kind", title())
-        .margin(12)
-        .margin_right(30)
-        .x_label_area_size(44)
-        .y_label_area_size(90)
-        .build_cartesian_2d(0.0..most * 1.16, rows(kinds.len()))?;
     let names: Vec<&str> = kinds.iter().map(|(kind, _)| *kind).collect();
-    chart
-        .configure_mesh()
-        .disable_y_mesh()
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(GRID)
-        .axis_style(INK)
-        .x_desc("edits that became durable")
-        .x_labels(8)
-        .x_label_formatter(&|x| thousands(*x))
-        .y_labels(0)
-        .label_style(words(13))
-        .axis_desc_style(words(13))
-        .draw()?;
-    label_rows(&mut chart, &names)?;
+    let what = ("Edits by kind", "edits that became durable");
+    let mut chart = bars(area, what, (most * 1.16, 8), &names, &thousands)?;
     for (row, (_, (http, sync))) in kinds.iter().enumerate() {
         let (http, all) = (*http as f64, (http + sync) as f64);
         chart.draw_series([bar(row, 0.0, http, HTTP), bar(row, http, all, SYNC)])?;
@@ -130,6 +111,39 @@ fn bar<S: Into<ShapeStyle>>(row: usize, from: f64, to: f64, style: S) -> Rectang
 
 type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
+/// An empty chart for bars from 0 to `most`, a row for each name; `what` is its title and what is counted, `labels`
+/// how many numbers stand on its axis.
+fn bars<'a, 'b>(
+    area: &'a Area<'b>,
+    (caption, what): (&str, &str),
+    (most, labels): (f64, usize),
+    names: &[&str],
+    number: &dyn Fn(f64) -> String,
+) -> Result<Chart<'a, 'b>, Failure> {
+    let mut chart = ChartBuilder::on(area)
+        .caption(caption, title())
+        .margin(12)
+        .margin_right(30)
+        .x_label_area_size(44)
+        .y_label_area_size(90)
+        .build_cartesian_2d(0.0..most, rows(names.len()))?;
+    chart
+        .configure_mesh()
+        .disable_y_mesh()
+        .light_line_style(TRANSPARENT)
+        .bold_line_style(GRID)
+        .axis_style(INK)
+        .x_desc(what)
+        .x_labels(labels)
+        .x_label_formatter(&|x| number(*x))
+        .y_labels(0)
+        .label_style(words(13))
+        .axis_desc_style(words(13))
+        .draw()?;
+    label_rows(&mut chart, names)?;
+    Ok(chart)
+}
+
 /// The rows' names, left of the axis.
 fn label_rows(chart: &mut Chart<'_, '_>, names: &[&str]) -> Result<(), Failure> {
     for (row, name) in names.iter().enumerate() {
@@ -188,31 +202,12 @@ fn by_regions(
 ) -> Result<(), Failure> {
     let most = groups.iter().map(of).fold(0.0, f64::max);
     let most = if most > 0.0 { most } else { 1.0 };
-    let mut chart = ChartBuilder::on(area)
-        .caption(title_of_it, title())
-        .margin(12)
-        .margin_right(30)
-        .x_label_area_size(44)
-        .y_label_area_size(90)
-        .build_cartesian_2d(0.0..most * 1.2, rows(groups.len()))?;
     let number = |x: f64| match most {
         most if most < 20.0 => format!("{x:.2}"),
         _ => thousands(x),
     };
-    chart
-        .configure_mesh()
-        .disable_y_mesh()
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(GRID)
-        .axis_style(INK)
-        .x_desc(what)
-        .x_labels(5)
-        .x_label_formatter(&|x| number(*x))
-        .y_labels(0)
-        .label_style(words(13))
-        .axis_desc_style(words(13))
-        .draw()?;
-    label_rows(&mut chart, &["one region", "two", "three"])?;
+    let names = ["one region", "two", "three"];
+    let mut chart = bars(area, (title_of_it, what), (most * 1.2, 5), &names, &number)?;
     for (row, group) in groups.iter().enumerate() {
         let value = of(group);
         chart.draw_series([bar(row, 0.0, value, HTTP)])?;
