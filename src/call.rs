@@ -58,4 +58,7 @@ pub struct Head {
     pub sequence: u64,
     pub rows: Rows,
     pub rows_since_wake: Rows,
+    /// Whether an earlier try of the same call had no answer, and may have done it.
+    #[serde(skip)]
+    pub again: bool,
 }

@@ -167,12 +167,14 @@ async fn deliver(env: &Env, config: &Config, call: &Call, body: &[u8]) -> Result
 /// To the object, in this process or wherever the platform has it.
 async fn stub(env: &Env, call: &Call, body: &[u8]) -> Result<Vec<u8>, Problem> {
     let name = call.cart_id.object_name(call.region);
+    // A device is to know that a sync was tried twice, which only the edge can say: see `Head::again`.
+    let is_sync = matches!(call.input, Input::Sync { .. });
     let mut tries = 0;
     loop {
         tries += 1;
         match attempt(env, &name, call, body, CALL).await {
             Ok(bytes) => return Ok(bytes),
-            Err(error) if tries < TRIES_MAX && may_retry(&error) => {}
+            Err(error) if tries < TRIES_MAX && may_retry(&error) && !is_sync => {}
             Err(error) => {
                 let problem = Problem::object(&error);
                 let hidden = error.to_string().contains("internal error");

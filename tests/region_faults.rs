@@ -8,6 +8,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use cart_core::change::Change;
+use cart_core::id::{Actor, CartId};
+use cart_core::line::{LineKey, Location};
+use cart_core::sync::{Device, Learned, SyncResponse};
+use cart_core::time::Millis;
 use harness::{Answer, Faults, Regions, RegionsOptions, Session, Shop};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -26,6 +31,7 @@ const SLACK: Duration = Duration::from_secs(4);
 const SHOPPERS: usize = 4;
 /// When an alarm that has not gone off counts as lost.
 const LATE: Duration = Duration::from_secs(10);
+const DELTA_TYPE: &str = "application/vnd.evercart.delta";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn editing_goes_on_whatever_a_region_does_and_nothing_is_lost() {
@@ -33,6 +39,7 @@ async fn editing_goes_on_whatever_a_region_does_and_nothing_is_lost() {
     let mut regions = Regions::start(&NAMES, options).await;
     a_stopped_region_holds_nobody_up_for_long(&regions).await;
     a_slow_region_serves_until_it_is_too_slow(&regions).await;
+    a_sync_tried_in_two_regions_is_one_to_its_device(&regions).await;
     a_flapping_region_costs_no_edit(&regions).await;
     a_killed_region_brings_its_edits_back(&mut regions).await;
     a_full_disk_is_said_and_read_from(&regions).await;
@@ -91,6 +98,38 @@ async fn a_slow_region_serves_until_it_is_too_slow(regions: &Regions) {
     let lines = by_engraving(&view);
     assert_eq!(lines[""], 4, "taken off once");
     assert!((0..6).all(|nth| lines[&format!("slow {nth}")] == 1), "{lines:?}");
+}
+
+/// The first region takes it in, says so too late, and has told the second of it before that is asked: there the
+/// device's own changes are not another instance's, for which it would make them once more.
+async fn a_sync_tried_in_two_regions_is_one_to_its_device(regions: &Regions) {
+    recovered(regions, "weur", "enam").await;
+    let session = opened(regions, "enam").await;
+    let weur = regions.shop("weur");
+    let lease = weur.call(&session, Method::POST, "/v1/carts/current/actors").json(&json!({}));
+    let lease = Answer::of(lease).await.expect(201).json();
+    let actor = lease["actor"].as_str().and_then(Actor::from_hex).expect("an actor");
+    let cart_id = CartId::try_from(session.cart_id.clone()).expect("an id");
+    let mut device = Device::new(actor, cart_id.scope());
+    let key = LineKey::new(SKU, None, None).expect("a key");
+    // The first shows the region, so that the second goes there from the other's edge.
+    for delay_ms in [0, 2_500] {
+        regions.link("weur", "enam").set(Faults { delay_ms: delay_ms..=delay_ms, ..Faults::default() });
+        device.edit(
+            Change::Add { key: key.clone(), details: None, quantity: 2, at: Location::Cart },
+            Millis(0),
+        );
+        let before = device.sent();
+        let call = weur.call(&session, Method::POST, "/v1/carts/current/sync");
+        let call = call.header("Content-Type", DELTA_TYPE).body(device.request().to_bytes());
+        let answer = Answer::of(call).await.expect(200);
+        assert_eq!(answer.header("evercart-region") == "enam", delay_ms == 0);
+        let response = SyncResponse::from_bytes(&answer.bytes).expect("a response");
+        assert_eq!(device.receive(&response, before), Learned::Acknowledged, "{} were known", response.prior);
+        assert_eq!(device.pending(), 0);
+    }
+    regions.heal();
+    assert_eq!(by_engraving(&equal(regions, &session).await)[""], 4);
 }
 
 async fn a_flapping_region_costs_no_edit(regions: &Regions) {

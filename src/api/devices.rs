@@ -2,6 +2,7 @@
 
 use cart_core::id::Actor;
 use cart_core::replica::{Input, ReplyKind};
+use cart_core::sync::{SyncRequest, SyncResponse};
 use serde_json::json;
 use worker::Response;
 
@@ -28,9 +29,14 @@ impl Exchange<'_> {
 
     pub(super) async fn sync(&mut self, cart: &str) -> Result<Response, Problem> {
         let request = body::delta(self.request).await?;
-        let (_, reply, head) = self.call_cart(cart, Input::Sync { request }).await?;
+        let (_, reply, head) = self.call_cart(cart, Input::Sync { request: request.clone() }).await?;
         let ReplyKind::Synced(bytes) = &reply.kind else { return Err(odd_reply()) };
-        let response = Response::from_bytes(bytes.clone()).map_err(ours)?;
+        let mut bytes = bytes.clone();
+        if head.again {
+            let request = SyncRequest::from_bytes(&request)?;
+            bytes = SyncResponse::from_bytes(&bytes)?.as_first(&request).to_bytes();
+        }
+        let response = Response::from_bytes(bytes).map_err(ours)?;
         let mut set = Setter(response.headers());
         set.put("Content-Type", body::DELTA_TYPE);
         set.put("Cache-Control", "no-store");

@@ -293,6 +293,7 @@ impl Exchange<'_> {
             near = vec![first].into_iter();
         }
         let mut refusal = Problem::misconfigured("REGIONS names no region");
+        let mut again = false;
         while let Some(region) = near.next() {
             call.region = region;
             call.shown_by = shown_by.iter().copied().filter(|shown| *shown != region).collect();
@@ -300,13 +301,15 @@ impl Exchange<'_> {
                 Ok((Reply { kind: ReplyKind::AtHome(home), .. }, _)) if at_home => {
                     near = vec![home].into_iter();
                 }
-                Ok((reply, head)) => {
+                Ok((reply, mut head)) => {
+                    head.again |= again;
                     visitor.served.set(head.region);
                     visitor.shown.set(visitor.shown.get() || !at_home);
                     visitor.partial.set(visitor.partial.get() || reply.partial);
                     return Ok((reply, head));
                 }
                 Err(problem) if elsewhere(&problem) => {
+                    again = true;
                     if problem.code == "replica_unavailable" && counts_on_the_outcome(&call.input) {
                         return Err(Problem::retry(
                             503,

@@ -105,7 +105,14 @@ impl CartObject {
         });
         self.rows_since_wake.set(self.rows_since_wake.get().plus(rows));
         let sequence = self.replica.borrow().as_ref().map_or(0, |replica| replica.book().sequence);
-        Head { reply, region: call.region, sequence, rows, rows_since_wake: self.rows_since_wake.get() }
+        Head {
+            reply,
+            region: call.region,
+            sequence,
+            rows,
+            rows_since_wake: self.rows_since_wake.get(),
+            again: false,
+        }
     }
 
     fn step(&self, call: &Call, rows: &mut Rows) -> Result<Vec<Effect>, Problem> {
@@ -162,7 +169,14 @@ impl CartObject {
         });
         let sequence = reply.as_ref().map_or(0, |(_, sequence)| *sequence);
         let reply = reply.map(|(reply, _)| reply);
-        Head { reply, region: call.region, sequence, rows, rows_since_wake: self.rows_since_wake.get() }
+        Head {
+            reply,
+            region: call.region,
+            sequence,
+            rows,
+            rows_since_wake: self.rows_since_wake.get(),
+            again: false,
+        }
     }
 
     fn load(&self, call: &Call, now: Millis, rows: &mut Rows) -> Result<Replica, Problem> {

@@ -88,6 +88,14 @@ impl SyncResponse {
         let (sequence, rest) = decode::u64(rest).map_err(short)?;
         Ok(Self { prior, sequence, lacking: Cart::from_bytes(rest)? })
     }
+
+    /// As the answer to the first try of a request that was made again on the device's behalf, since the first
+    /// had no answer: what that did counts as done by this. Else a device took its own changes for those of
+    /// another instance, and made them once more.
+    #[must_use]
+    pub fn as_first(self, request: &SyncRequest) -> Self {
+        Self { prior: self.prior.min(request.sent), ..self }
+    }
 }
 
 /// The replica of a device: one instance, one actor.
