@@ -15,7 +15,7 @@ use cart_core::time::Millis;
 use futures_util::future::{Either, select};
 use wasm_bindgen::prelude::*;
 use worker::wasm_bindgen_futures::JsFuture;
-use worker::{Delay, Env, Fetch, Method, Request, RequestInit, Response, Result, web_sys};
+use worker::{Delay, Env, Fetch, Request, Response, Result, web_sys};
 
 use crate::call::{Call, Head};
 use crate::config::Config;
@@ -214,7 +214,7 @@ async fn without_writing(env: &Env, name: &str, call: &Call) -> Option<Result<Ve
 async fn attempt(env: &Env, name: &str, call: &Call, body: &[u8], url: &str) -> Result<Vec<u8>> {
     // A fresh stub each time: one that has failed stays broken.
     let stub = env.durable_object("CARTS")?.get_by_name_with_location_hint(name, call.region.name())?;
-    let request = Request::new_with_init(url, &post_of(body))?;
+    let request = post_of(url, body)?;
     bytes_of(stub.fetch_with_request(request).await?).await
 }
 
@@ -224,15 +224,17 @@ async fn post(config: &Config, url: &str, path: &str, body: &[u8]) -> Result<Vec
 }
 
 fn tagged(config: &Config, url: &str, path: &str, body: &[u8]) -> Result<Request> {
-    let request = Request::new_with_init(&format!("{url}{path}"), &post_of(body))?;
+    let request = post_of(&format!("{url}{path}"), body)?;
     request.headers().set(TAG, &config.signer.peer_tag(body, sys::now(0)))?;
     Ok(request)
 }
 
-fn post_of(body: &[u8]) -> RequestInit {
-    let mut init = RequestInit::new();
-    init.with_method(Method::Post).with_body(Some(js_sys::Uint8Array::from(body).into()));
-    init
+/// Not by the `RequestInit` of the crate `worker`, which brings all that a request may say of images.
+fn post_of(url: &str, body: &[u8]) -> Result<Request> {
+    let init = web_sys::RequestInit::new();
+    init.set_method("POST");
+    init.set_body(&js_sys::Uint8Array::from(body));
+    Ok(web_sys::Request::new_with_str_and_init(url, &init)?.into())
 }
 
 async fn bytes_of(mut response: Response) -> Result<Vec<u8>> {

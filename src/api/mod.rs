@@ -14,7 +14,7 @@ use cart_core::reject::Reject;
 use cart_core::replica::{Caller, Edit, Input, Reply, ReplyKind};
 use cart_core::session::Session;
 use serde_json::json;
-use worker::{Env, Request, Response};
+use worker::{Env, Method, Request, Response};
 
 use self::asked::{Batch, CouponCode, LineChange, NewLine, Query};
 use crate::body;
@@ -43,7 +43,7 @@ pub async fn serve(mut request: Request, env: &Env) -> worker::Result<Response> 
         Err(problem) => problem.response()?,
     };
     respond::common_headers(&response, &request, config.as_ref().ok(), visitor.as_ref());
-    if request.method() == worker::Method::Head {
+    if request.method() == Method::Head {
         return Ok(Response::empty()?
             .with_status(response.status_code())
             .with_headers(response.headers().clone()));
@@ -347,7 +347,8 @@ impl Exchange<'_> {
 
 async fn openapi(env: &Env) -> Result<Response, Problem> {
     let assets = env.assets("ASSETS").map_err(ours)?;
-    let file = assets.fetch("https://assets/openapi.json", None).await.map_err(ours)?;
+    let path = Request::new("https://assets/openapi.json", Method::Get).map_err(ours)?;
+    let file = assets.fetch_request(path).await.map_err(ours)?;
     let response = Response::from_body(file.body().clone()).map_err(ours)?;
     Setter(response.headers()).put("Content-Type", "application/json");
     Ok(response)
