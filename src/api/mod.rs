@@ -5,6 +5,7 @@ mod asked;
 mod carts;
 mod devices;
 mod edits;
+mod live;
 mod merge;
 mod sessions;
 
@@ -67,6 +68,9 @@ async fn handle(
         && let Some(methods) = Route::methods(path)
     {
         return respond::preflight(&methods).map_err(ours);
+    }
+    if path == transport::LIVE_PATH && method == "GET" {
+        return transport::receive_opening(request, env, config).await;
     }
     if path == transport::PATH && method == "POST" {
         return transport::receive(request, env, config).await;
@@ -147,6 +151,8 @@ impl Exchange<'_> {
             }
             Endpoint::LeaseActor => self.lease_actor(cart).await,
             Endpoint::Sync => self.sync(cart).await,
+            Endpoint::Live => self.live(cart).await,
+            Endpoint::Events => self.events(cart).await,
             Endpoint::Merge => self.merge(cart).await,
             Endpoint::Export => self.export(cart).await,
             Endpoint::EraseCart => self.erase_cart(cart).await,
@@ -271,14 +277,8 @@ impl Exchange<'_> {
         let (config, visitor) = (self.config, &self.visitor);
         let at_home = matches!(input, Input::Expect { .. } | Input::Unexpect { .. } | Input::Seal { .. });
         let first = if at_home { cart_id.first_home() } else { visitor.region(config) };
-        let shown_by: Vec<Region> = match &visitor.session {
-            Some(session) if !at_home => [&[session.region], &session.also[..]].concat(),
-            _ => Vec::new(),
-        };
-        let fresh =
-            visitor.session.as_ref().is_some_and(|session| {
-                session.root == *cart_id && visitor.now < session.opened.plus(FRESH_MS)
-            }) || (self.minted && matches!(input, Input::Open(_)));
+        let shown_by = if at_home { Vec::new() } else { self.shown_by() };
+        let fresh = self.is_fresh(cart_id) || (self.minted && matches!(input, Input::Open(_)));
         let mut call = Call {
             cart_id: cart_id.clone(),
             region: first,
@@ -324,6 +324,19 @@ impl Exchange<'_> {
             }
         }
         Err(refusal)
+    }
+
+    /// The regions that have shown the cart to the session.
+    fn shown_by(&self) -> Vec<Region> {
+        let session = self.visitor.session.as_ref();
+        session.map(|session| [&[session.region], &session.also[..]].concat()).unwrap_or_default()
+    }
+
+    /// Whether a cart is the first of a new session.
+    fn is_fresh(&self, cart_id: &CartId) -> bool {
+        self.visitor.session.as_ref().is_some_and(|session| {
+            session.root == *cart_id && self.visitor.now < session.opened.plus(FRESH_MS)
+        })
     }
 
     /// The view after a call.
