@@ -18,9 +18,7 @@ pub const DELTA_TYPE: &str = "application/vnd.evercart.delta";
 /// length is read to its end, keeping no more than is allowed, since stopping in mid-stream would leave
 /// the client without an answer.
 pub async fn read(request: &mut Request, bytes_max: usize) -> Result<Vec<u8>, Problem> {
-    let too_large = || {
-        Problem::new(413, "body_too_large", format!("the body may have at most {bytes_max} bytes; send less"))
-    };
+    let too_large = || too_large(bytes_max);
     let declared = request.headers().get("Content-Length").ok().flatten();
     if declared.and_then(|length| length.parse::<u64>().ok()).is_some_and(|length| length > bytes_max as u64)
     {
@@ -47,6 +45,11 @@ pub async fn read(request: &mut Request, bytes_max: usize) -> Result<Vec<u8>, Pr
         }
     }
     if length > bytes_max { Err(too_large()) } else { Ok(body) }
+}
+
+/// The refusal of more than so many bytes.
+pub fn too_large(bytes_max: usize) -> Problem {
+    Problem::new(413, "body_too_large", format!("the body may have at most {bytes_max} bytes; send less"))
 }
 
 /// A JSON body as `T`. An empty body is `{}`.

@@ -2,6 +2,7 @@
 
 use cart_core::id::{CartId, Region};
 use cart_core::replica::{Caller, Input, Reply};
+use cart_core::time::Millis;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Problem;
@@ -32,6 +33,17 @@ impl Call {
     pub fn is_to_itself(&self) -> bool {
         matches!(self.input, Input::Fresh | Input::Missed { .. } | Input::Pull { .. } | Input::Tick)
     }
+}
+
+/// A socket that is to be opened at a replica; once it is open, what is known of it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Opening {
+    /// A read, by the session whose socket it is.
+    pub call: Call,
+    /// When its token ends.
+    pub until: Millis,
+    /// It is the edge's: told that there is news, not which.
+    pub nudged: bool,
 }
 
 /// Rows read and written by an object: of this call, and since it woke.

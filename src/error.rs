@@ -108,7 +108,8 @@ impl Problem {
         Self::retry(503, "store_unavailable", "the region's store did not answer; try again")
     }
 
-    pub fn response(&self) -> Result<Response> {
+    /// The JSON.
+    pub fn body(&self) -> Result<Vec<u8>> {
         let title = match self.status {
             400 => "Bad request",
             401 => "Session required",
@@ -121,6 +122,7 @@ impl Problem {
             413 => "Too large",
             415 => "Unsupported media type",
             422 => "Invalid request",
+            426 => "Upgrade required",
             429 => "Too much",
             507 => "Storage full",
             _ => "Unavailable",
@@ -132,7 +134,11 @@ impl Problem {
             "detail": self.detail,
             "code": self.code,
         });
-        let response = Response::from_bytes(serde_json::to_vec(&body)?)?.with_status(self.status);
+        Ok(serde_json::to_vec(&body)?)
+    }
+
+    pub fn response(&self) -> Result<Response> {
+        let response = Response::from_bytes(self.body()?)?.with_status(self.status);
         let headers = response.headers();
         headers.set("Content-Type", "application/problem+json")?;
         headers.set("Cache-Control", "no-store")?;

@@ -18,6 +18,9 @@ use crate::transport;
 /// The session's cookie. The prefix makes browsers insist on Secure and Path=/.
 pub const COOKIE: &str = "__Host-evercart";
 
+/// The header of a socket's protocols. One of them may be `token.` and the session's token.
+pub const PROTOCOLS: &str = "Sec-WebSocket-Protocol";
+
 /// Where a request comes from and when, verified.
 #[derive(Clone)]
 pub struct Visitor {
@@ -53,7 +56,7 @@ impl Visitor {
     pub fn of(request: &Request, config: &Config) -> Result<Self, Problem> {
         let headers = request.headers();
         let skew_ms = skew(headers, config)?;
-        let named = named_region(headers, config)?;
+        let named = named_region(request, config)?;
         let order = match named.or(config.here) {
             Some(region) => config.regions.nearest_to(region),
             None => nearest(request, config),
@@ -171,6 +174,11 @@ impl Visitor {
             }
             return Ok(Some(token.trim().to_owned()));
         }
+        // A browser's socket has no header of its own.
+        let protocols = headers.get(PROTOCOLS).ok().flatten().unwrap_or_default();
+        if let Some(token) = protocols.split(',').find_map(|name| name.trim().strip_prefix("token.")) {
+            return Ok(Some(token.to_owned()));
+        }
         let cookies = headers.get("Cookie").ok().flatten().unwrap_or_default();
         let mut pairs = cookies.split(';').filter_map(|pair| pair.trim().split_once('='));
         let token = pairs.find(|(name, _)| *name == COOKIE).map(|(_, token)| token.to_owned());
@@ -203,7 +211,8 @@ fn required() -> Problem {
     )
 }
 
-fn fault(fault: TokenFault) -> Problem {
+/// The refusal of a token.
+pub fn fault(fault: TokenFault) -> Problem {
     match fault {
         TokenFault::Invalid => Problem::new(
             401,
@@ -226,11 +235,15 @@ fn skew(headers: &Headers, config: &Config) -> Result<i64, Problem> {
     text.parse().map_err(|_| Problem::invalid("Evercart-Clock-Skew-Ms", "use a whole number of milliseconds"))
 }
 
-/// In development the caller may name the region.
-fn named_region(headers: &Headers, config: &Config) -> Result<Option<Region>, Problem> {
-    let Some(name) = headers.get("Evercart-Region").ok().flatten().filter(|_| config.development) else {
-        return Ok(None);
+/// In development the caller may name the region; a browser's socket in its address, for want of headers.
+fn named_region(request: &Request, config: &Config) -> Result<Option<Region>, Problem> {
+    let header = request.headers().get("Evercart-Region").ok().flatten();
+    let parameter = || {
+        let url = request.inner().url();
+        let mut pairs = form_urlencoded::parse(url.split_once('?')?.1.as_bytes());
+        pairs.find(|(name, _)| name == "region").map(|(_, region)| region.into_owned())
     };
+    let Some(name) = header.or_else(parameter).filter(|_| config.development) else { return Ok(None) };
     let named = Region::parse(&name).filter(|region| config.regions.place(*region).is_some());
     let names: Vec<_> = config.regions.places.iter().map(|place| place.region.name()).collect();
     named.map(Some).ok_or_else(|| {

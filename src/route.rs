@@ -22,6 +22,8 @@ pub enum Endpoint {
     Commands,
     LeaseActor,
     Sync,
+    Live,
+    Events,
     Merge,
     Export,
     Regions,
@@ -38,7 +40,7 @@ pub enum Endpoint {
 }
 
 /// Every route: method, path, endpoint.
-pub const ROUTES: [(&str, &str, Endpoint); 30] = [
+pub const ROUTES: [(&str, &str, Endpoint); 32] = [
     ("POST", "/v1/sessions", Endpoint::OpenSession),
     ("POST", "/v1/sessions/renew", Endpoint::RenewSession),
     ("DELETE", "/v1/sessions/current", Endpoint::EndSession),
@@ -56,6 +58,8 @@ pub const ROUTES: [(&str, &str, Endpoint); 30] = [
     ("POST", "/v1/carts/{cart}/commands", Endpoint::Commands),
     ("POST", "/v1/carts/{cart}/actors", Endpoint::LeaseActor),
     ("POST", "/v1/carts/{cart}/sync", Endpoint::Sync),
+    ("GET", "/v1/carts/{cart}/live", Endpoint::Live),
+    ("GET", "/v1/carts/{cart}/events", Endpoint::Events),
     ("POST", "/v1/carts/{cart}/merge", Endpoint::Merge),
     ("GET", "/v1/carts/{cart}/export", Endpoint::Export),
     ("GET", "/v1/admin/regions", Endpoint::Regions),

@@ -6,18 +6,20 @@ use std::cell::RefCell;
 use std::pin::pin;
 use std::time::Duration;
 
+use base64ct::{Base64Unpadded, Encoding as _};
 use cart_core::breaker::{Breaker, Circuit};
 use cart_core::frame::Holder;
 use cart_core::id::Region;
 use cart_core::packed::{pack, unpack};
+use cart_core::reject::Reject;
 use cart_core::replica::{Input, Reply, ReplyKind};
 use cart_core::time::Millis;
 use futures_util::future::{Either, select};
 use wasm_bindgen::prelude::*;
 use worker::wasm_bindgen_futures::JsFuture;
-use worker::{Delay, Env, Fetch, Method, Request, RequestInit, Response, Result, web_sys};
+use worker::{Delay, Env, Fetch, Request, Response, Result, WebSocket, web_sys};
 
-use crate::call::{Call, Head};
+use crate::call::{Call, Head, Opening};
 use crate::config::Config;
 use crate::error::Problem;
 use crate::letter::Errand;
@@ -34,6 +36,10 @@ extern "C" {
 pub const PATH: &str = "/peer";
 /// Where it takes what is for its stores.
 pub const STORE_PATH: &str = "/peer/store";
+/// Where it opens sockets for others.
+pub const LIVE_PATH: &str = "/peer/live";
+/// The header that says what socket is asked for: an upgrade has no body.
+pub const OPENING: &str = "Evercart-Opening";
 /// The header that authenticates them.
 const TAG: &str = "Evercart-Peer";
 /// The largest call, in bytes: a frame and what goes with it.
@@ -48,6 +54,8 @@ const TRIES_MAX: u32 = 3;
 /// How an object is called, and how where nothing can be written.
 const CALL: &str = "https://cart/call";
 pub const READ_ONLY: &str = "https://cart/read-only";
+/// How it is asked for a socket.
+pub const LIVE: &str = "https://cart/live";
 
 /// In which header the operator's requests carry what the edge knows of each region's circuit.
 pub const CIRCUITS: &str = "Evercart-Circuits";
@@ -73,12 +81,12 @@ where
     BREAKERS.with_borrow_mut(|all| all.get_mut(at).map(take).unwrap_or_default())
 }
 
-/// The bytes that a call gives, if its breaker lets it through and it answers in time.
-async fn through(
+/// What a call gives, if its breaker lets it through and it answers in time.
+async fn through<T>(
     to: Holder,
     deadline_ms: u64,
-    call: impl Future<Output = Result<Vec<u8>, Problem>>,
-) -> Result<Vec<u8>, Problem> {
+    call: impl Future<Output = Result<T, Problem>>,
+) -> Result<T, Problem> {
     if !breaker(to, |breaker| breaker.admits(now())) {
         return Err(Problem::unreachable(to.region()));
     }
@@ -106,15 +114,86 @@ pub async fn send_within(
     deadline_ms: u64,
 ) -> Result<(Reply, Head), Problem> {
     let to = Holder::Replica(call.region);
-    let bytes = through(to, deadline_ms, deliver(env, config, call, &pack(call))).await?;
+    head_of(&through(to, deadline_ms, deliver(env, config, call, &pack(call))).await?)
+}
+
+fn head_of(bytes: &[u8]) -> Result<(Reply, Head), Problem> {
     let head: Head =
-        unpack(&bytes).map_err(|reject| Problem::object(&worker::Error::RustError(reject.to_string())))?;
+        unpack(bytes).map_err(|reject| Problem::object(&worker::Error::RustError(reject.to_string())))?;
     match head.reply.clone() {
         Ok(reply) => Ok((reply, head)),
         // A foreign cart's number is nobody's business.
         Err(problem) if problem.code == "cart_not_found" => Err(problem),
         Err(problem) => Err(Problem { sequence: Some(head.sequence), ..problem }),
     }
+}
+
+/// What came of the wish for a socket.
+pub enum Opened {
+    Socket(WebSocket),
+    /// Another answer than one that shows the cart.
+    Said(Reply),
+}
+
+/// Opens a socket at a cart's replica.
+pub async fn open(env: &Env, config: &Config, opening: &Opening) -> Result<Opened, Problem> {
+    let region = opening.call.region;
+    let text = Base64Unpadded::encode_string(&pack(opening));
+    let way = async {
+        let answer = match config.peer(region) {
+            Some(url) => {
+                let request = upgrade(&format!("{url}{LIVE_PATH}"), &text);
+                let tag = config.signer.peer_tag(text.as_bytes(), sys::now(0));
+                async {
+                    let request = request?;
+                    request.headers().set(TAG, &tag)?;
+                    Fetch::Request(request).send().await
+                }
+                .await
+            }
+            None => opened_here(env, opening, &text).await,
+        };
+        socket_or_bytes(answer).await.map_err(|error| Problem::object(&error))
+    };
+    match through(Holder::Replica(region), CALL_MS, way).await? {
+        Ok(socket) => Ok(Opened::Socket(socket)),
+        Err(bytes) => head_of(&bytes).map(|(reply, _)| Opened::Said(reply)),
+    }
+}
+
+/// A socket, or the bytes of an answer without one.
+async fn socket_or_bytes(answer: Result<Response>) -> Result<std::result::Result<WebSocket, Vec<u8>>> {
+    let answer = answer?;
+    if answer.status_code() != 101 {
+        return bytes_of(answer).await.map(Err);
+    }
+    answer.websocket().map(Ok).ok_or_else(|| worker::Error::RustError("an upgrade without a socket".into()))
+}
+
+/// What the object says, in this process or wherever the platform has it.
+async fn opened_here(env: &Env, opening: &Opening, text: &str) -> Result<Response> {
+    let (name, region) = (opening.call.cart_id.object_name(opening.call.region), opening.call.region);
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let stub = env.durable_object("CARTS")?.get_by_name_with_location_hint(&name, region.name())?;
+        match stub.fetch_with_request(upgrade(LIVE, text)?).await {
+            Err(error) if tries < TRIES_MAX && may_retry(&error) => {}
+            answer => return answer,
+        }
+    }
+}
+
+fn upgrade(url: &str, opening: &str) -> Result<Request> {
+    let request: Request = web_sys::Request::new_with_str(url)?.into();
+    request.headers().set("Upgrade", "websocket")?;
+    request.headers().set(OPENING, opening)?;
+    Ok(request)
+}
+
+/// What is said of a socket that is asked for.
+pub fn opening_of(text: &str) -> Option<Opening> {
+    unpack(&Base64Unpadded::decode_vec(text).ok()?).ok()
 }
 
 /// Sends to the store of a region; what it answers.
@@ -216,7 +295,7 @@ async fn without_writing(env: &Env, name: &str, call: &Call) -> Option<Result<Ve
 async fn attempt(env: &Env, name: &str, call: &Call, body: &[u8], url: &str) -> Result<Vec<u8>> {
     // A fresh stub each time: one that has failed stays broken.
     let stub = env.durable_object("CARTS")?.get_by_name_with_location_hint(name, call.region.name())?;
-    let request = Request::new_with_init(url, &post_of(body))?;
+    let request = post_of(url, body)?;
     bytes_of(stub.fetch_with_request(request).await?).await
 }
 
@@ -226,15 +305,17 @@ async fn post(config: &Config, url: &str, path: &str, body: &[u8]) -> Result<Vec
 }
 
 fn tagged(config: &Config, url: &str, path: &str, body: &[u8]) -> Result<Request> {
-    let request = Request::new_with_init(&format!("{url}{path}"), &post_of(body))?;
+    let request = post_of(&format!("{url}{path}"), body)?;
     request.headers().set(TAG, &config.signer.peer_tag(body, sys::now(0)))?;
     Ok(request)
 }
 
-fn post_of(body: &[u8]) -> RequestInit {
-    let mut init = RequestInit::new();
-    init.with_method(Method::Post).with_body(Some(js_sys::Uint8Array::from(body).into()));
-    init
+/// Not by the `RequestInit` of the crate `worker`, which brings all that a request may say of images.
+fn post_of(url: &str, body: &[u8]) -> Result<Request> {
+    let init = web_sys::RequestInit::new();
+    init.set_method("POST");
+    init.set_body(&js_sys::Uint8Array::from(body));
+    Ok(web_sys::Request::new_with_str_and_init(url, &init)?.into())
 }
 
 async fn bytes_of(mut response: Response) -> Result<Vec<u8>> {
@@ -251,9 +332,7 @@ async fn bytes_of(mut response: Response) -> Result<Vec<u8>> {
 pub async fn receive(request: &mut Request, env: &Env, config: &Config) -> Result<Response, Problem> {
     let body = verified(request, config).await?;
     let call: Call = unpack(&body)?;
-    if config.peer(call.region).is_some() || config.regions.place(call.region).is_none() {
-        return Err(Problem::new(421, "misdirected", "the region is not served here: see PEERS"));
-    }
+    served_here(config, call.region)?;
     if call.is_to_itself() {
         return Err(Problem::new(
             422,
@@ -264,6 +343,32 @@ pub async fn receive(request: &mut Request, env: &Env, config: &Config) -> Resul
     let call = Call { skew_ms: config.skew_ms, ..call };
     let bytes = stub(env, &call, &pack(&call)).await?;
     Response::from_bytes(bytes).map_err(|error| Problem::object(&error))
+}
+
+/// The wish of another process for a socket, in a region that is served here.
+pub async fn receive_opening(request: &Request, env: &Env, config: &Config) -> Result<Response, Problem> {
+    let header = |name: &str| request.headers().get(name).ok().flatten().unwrap_or_default();
+    let text = header(OPENING);
+    if !config.signer.is_peer(&header(TAG), text.as_bytes(), sys::now(0)) {
+        return Err(Problem::new(401, "peer_refused", "this path is for regions"));
+    }
+    let mut opening = opening_of(&text).ok_or(Reject::Malformed("this says of no socket what it is"))?;
+    served_here(config, opening.call.region)?;
+    opening.call.skew_ms = config.skew_ms;
+    let text = Base64Unpadded::encode_string(&pack(&opening));
+    let answer = socket_or_bytes(opened_here(env, &opening, &text).await).await;
+    let answer = answer.and_then(|answer| match answer {
+        Ok(socket) => Response::from_websocket(socket),
+        Err(bytes) => Response::from_bytes(bytes),
+    });
+    answer.map_err(|error| Problem::object(&error))
+}
+
+fn served_here(config: &Config, region: Region) -> Result<(), Problem> {
+    if config.peer(region).is_some() || config.regions.place(region).is_none() {
+        return Err(Problem::new(421, "misdirected", "the region is not served here: see PEERS"));
+    }
+    Ok(())
 }
 
 /// The body of a request of another process of this service.

@@ -86,6 +86,8 @@ impl Query {
         for (name, value) in form_urlencoded::parse(text.as_bytes()) {
             match name.as_ref() {
                 "context" => query.context = Some(value.into_owned()),
+                // The guard has read it, where it may be named.
+                "region" => {}
                 "cursor" => query.cursor = Some(value.into_owned()),
                 "in" => {
                     query.at = Some(match value.as_ref() {

@@ -5,6 +5,7 @@ mod asked;
 mod carts;
 mod devices;
 mod edits;
+mod live;
 mod merge;
 mod sessions;
 
@@ -14,7 +15,7 @@ use cart_core::reject::Reject;
 use cart_core::replica::{Caller, Edit, Input, Reply, ReplyKind};
 use cart_core::session::Session;
 use serde_json::json;
-use worker::{Env, Request, Response};
+use worker::{Env, Method, Request, Response};
 
 use self::asked::{Batch, CouponCode, LineChange, NewLine, Query};
 use crate::body;
@@ -43,7 +44,7 @@ pub async fn serve(mut request: Request, env: &Env) -> worker::Result<Response> 
         Err(problem) => problem.response()?,
     };
     respond::common_headers(&response, &request, config.as_ref().ok(), visitor.as_ref());
-    if request.method() == worker::Method::Head {
+    if request.method() == Method::Head {
         return Ok(Response::empty()?
             .with_status(response.status_code())
             .with_headers(response.headers().clone()));
@@ -67,6 +68,9 @@ async fn handle(
         && let Some(methods) = Route::methods(path)
     {
         return respond::preflight(&methods).map_err(ours);
+    }
+    if path == transport::LIVE_PATH && method == "GET" {
+        return transport::receive_opening(request, env, config).await;
     }
     if path == transport::PATH && method == "POST" {
         return transport::receive(request, env, config).await;
@@ -147,6 +151,8 @@ impl Exchange<'_> {
             }
             Endpoint::LeaseActor => self.lease_actor(cart).await,
             Endpoint::Sync => self.sync(cart).await,
+            Endpoint::Live => self.live(cart).await,
+            Endpoint::Events => self.events(cart).await,
             Endpoint::Merge => self.merge(cart).await,
             Endpoint::Export => self.export(cart).await,
             Endpoint::EraseCart => self.erase_cart(cart).await,
@@ -271,14 +277,8 @@ impl Exchange<'_> {
         let (config, visitor) = (self.config, &self.visitor);
         let at_home = matches!(input, Input::Expect { .. } | Input::Unexpect { .. } | Input::Seal { .. });
         let first = if at_home { cart_id.first_home() } else { visitor.region(config) };
-        let shown_by: Vec<Region> = match &visitor.session {
-            Some(session) if !at_home => [&[session.region], &session.also[..]].concat(),
-            _ => Vec::new(),
-        };
-        let fresh =
-            visitor.session.as_ref().is_some_and(|session| {
-                session.root == *cart_id && visitor.now < session.opened.plus(FRESH_MS)
-            }) || (self.minted && matches!(input, Input::Open(_)));
+        let shown_by = if at_home { Vec::new() } else { self.shown_by() };
+        let fresh = self.is_fresh(cart_id) || (self.minted && matches!(input, Input::Open(_)));
         let mut call = Call {
             cart_id: cart_id.clone(),
             region: first,
@@ -329,6 +329,19 @@ impl Exchange<'_> {
         Err(refusal)
     }
 
+    /// The regions that have shown the cart to the session.
+    fn shown_by(&self) -> Vec<Region> {
+        let session = self.visitor.session.as_ref();
+        session.map(|session| [&[session.region], &session.also[..]].concat()).unwrap_or_default()
+    }
+
+    /// Whether a cart is the first of a new session.
+    fn is_fresh(&self, cart_id: &CartId) -> bool {
+        self.visitor.session.as_ref().is_some_and(|session| {
+            session.root == *cart_id && self.visitor.now < session.opened.plus(FRESH_MS)
+        })
+    }
+
     /// The view after a call.
     async fn view(
         &self,
@@ -350,7 +363,8 @@ impl Exchange<'_> {
 
 async fn openapi(env: &Env) -> Result<Response, Problem> {
     let assets = env.assets("ASSETS").map_err(ours)?;
-    let file = assets.fetch("https://assets/openapi.json", None).await.map_err(ours)?;
+    let path = Request::new("https://assets/openapi.json", Method::Get).map_err(ours)?;
+    let file = assets.fetch_request(path).await.map_err(ours)?;
     let response = Response::from_body(file.body().clone()).map_err(ours)?;
     Setter(response.headers()).put("Content-Type", "application/json");
     Ok(response)

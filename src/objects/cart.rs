@@ -12,8 +12,11 @@ use cart_core::replica::{Caller, Effect, Input, Replica, Reply, ReplyKind};
 use cart_core::time::Millis;
 use futures_util::future::join_all;
 use futures_util::lock::Mutex;
-use worker::{DurableObject, Env, Request, Response, Result, State, durable_object};
+use worker::{
+    DurableObject, Env, Request, Response, Result, State, WebSocket, WebSocketIncomingMessage, durable_object,
+};
 
+use super::live::{Speakers, Standing};
 use crate::call::{Call, Head, Rows};
 use crate::commit::commit;
 use crate::config::Config;
@@ -21,7 +24,7 @@ use crate::error::Problem;
 use crate::letter::{Errand, Letter};
 use crate::rows;
 use crate::sys;
-use crate::transport::{self, CALL_MS, PULL_MS, READ_ONLY};
+use crate::transport::{self, CALL_MS, LIVE, PULL_MS, READ_ONLY};
 
 /// When an alarm that failed goes off again.
 const ALARM_RETRY: Duration = Duration::from_secs(5);
@@ -30,7 +33,7 @@ const ASK_AGAIN_MS: u64 = 2_000;
 
 #[durable_object]
 pub struct CartObject {
-    state: State,
+    pub(super) state: State,
     env: Env,
     /// What was read or written last; `None` until the first call.
     replica: RefCell<Option<Replica>>,
@@ -40,6 +43,8 @@ pub struct CartObject {
     /// One asks the other holders for all; and when that was in vain last.
     asking: Mutex<()>,
     asked: Cell<Millis>,
+    /// The sockets that have sent something since the object woke.
+    pub(super) speakers: Speakers,
 }
 
 impl DurableObject for CartObject {
@@ -52,32 +57,46 @@ impl DurableObject for CartObject {
             rows_since_wake: Cell::new(Rows::default()),
             asking: Mutex::new(()),
             asked: Cell::new(Millis(0)),
+            speakers: Speakers::default(),
         }
     }
 
     async fn fetch(&self, mut request: Request) -> Result<Response> {
+        if request.inner().url() == LIVE {
+            return self.open(&request).await;
+        }
         let call: Call = unpack(&request.bytes().await?).map_err(|reject| damaged(&reject))?;
         if request.inner().url() == READ_ONLY {
             return Response::from_bytes(pack(&self.read_only(&call)));
         }
         let mut rows = Rows::default();
         let current = self.prepare(&call, &mut rows).await;
-        let mut head = self.turn(&call, rows);
+        let mut head = self.turn(&call, rows, current);
         // A read may set an alarm that was lost; where that has no room, it reads all the same.
         if matches!(call.input, Input::Read)
             && head.reply.as_ref().is_err_and(|problem| problem.code == Problem::FULL)
         {
             head = self.read_only(&call);
-        }
-        match &mut head.reply {
-            Ok(reply) => reply.partial |= !current,
-            // A lease of which this replica has not heard; another may have.
-            Err(problem) if !current && problem.code == "actor_unknown" => {
-                *problem = Problem::unreachable(call.region);
+            if let Ok(reply) = &mut head.reply {
+                reply.partial |= !current;
             }
-            Err(_) => {}
         }
         Response::from_bytes(pack(&head))
+    }
+
+    async fn websocket_message(&self, socket: WebSocket, message: WebSocketIncomingMessage) -> Result<()> {
+        self.hear(&socket, message).await;
+        Ok(())
+    }
+
+    async fn websocket_close(&self, socket: WebSocket, _: usize, _: String, _: bool) -> Result<()> {
+        self.lose(&socket);
+        Ok(())
+    }
+
+    async fn websocket_error(&self, socket: WebSocket, _: worker::Error) -> Result<()> {
+        self.lose(&socket);
+        Ok(())
     }
 
     /// Never fails: what could not be done is armed again by the next request or the retry of the alarm.
@@ -91,9 +110,9 @@ impl DurableObject for CartObject {
 }
 
 impl CartObject {
-    /// One call, one turn.
-    fn turn(&self, call: &Call, mut rows: Rows) -> Head {
-        let reply = self.step(call, &mut rows).and_then(|effects| {
+    /// One call, one turn. `current` says whether the replica knows what it must to answer.
+    pub(super) fn turn(&self, call: &Call, mut rows: Rows, current: bool) -> Head {
+        let mut reply = self.step(call, &mut rows).and_then(|effects| {
             let reply = effects.into_iter().find_map(|effect| match effect {
                 Effect::Reply(reply) => Some(reply),
                 _ => None,
@@ -103,6 +122,14 @@ impl CartObject {
                 None => Err(Problem::retry(503, "replica_unavailable", "the replica gave no answer")),
             }
         });
+        match &mut reply {
+            Ok(reply) => reply.partial |= !current,
+            // A lease of which this replica has not heard; another may have.
+            Err(problem) if !current && problem.code == "actor_unknown" => {
+                *problem = Problem::unreachable(call.region);
+            }
+            Err(_) => {}
+        }
         self.rows_since_wake.set(self.rows_since_wake.get().plus(rows));
         let sequence = self.replica.borrow().as_ref().map_or(0, |replica| replica.book().sequence);
         Head {
@@ -131,13 +158,16 @@ impl CartObject {
             edit.pages = pages;
             *rows = rows.plus(read);
         }
+        let before = Standing::of(&replica);
         let effects = replica.step(&call.caller, input, now);
         // On failure `slot` stays empty: the next call reads what is stored.
         *rows = rows.plus(commit(&self.state, &effects, !self.stored.get(), call.skew_ms).map_err(failed)?);
         if effects.iter().any(|effect| matches!(effect, Effect::Put(_))) {
             self.stored.set(true);
         }
-        if effects.contains(&Effect::Forget) {
+        let forgotten = effects.contains(&Effect::Forget);
+        self.announce(&before, &replica, forgotten);
+        if forgotten {
             self.stored.set(false);
         } else {
             *slot = Some(replica);
@@ -201,7 +231,7 @@ impl CartObject {
     /// Makes sure that the replica knows what it must before it answers: one without storage what other
     /// holders have, any what another region has shown to this session. Returns whether it does. Nobody is
     /// waited for longer than a moment.
-    async fn prepare(&self, call: &Call, rows: &mut Rows) -> bool {
+    pub(super) async fn prepare(&self, call: &Call, rows: &mut Rows) -> bool {
         let tells = matches!(call.input, Input::Frame { .. } | Input::Receipts { .. });
         let Ok(config) = Config::from_env(&self.env) else { return true };
         let Some((home, unknown)) = self.known(call, rows) else { return true };

@@ -1,3 +1,4 @@
 //! The Durable Objects: load, step, commit, reply.
 
 pub mod cart;
+mod live;

@@ -38,7 +38,7 @@ const DAY: i64 = 24 * HOUR;
 const DELTA: &str = "application/vnd.evercart.delta";
 
 /// Every route of the contract that is served so far.
-const ROUTES: [(&str, &str); 22] = [
+const ROUTES: [(&str, &str); 24] = [
     ("POST", "/v1/sessions"),
     ("POST", "/v1/sessions/renew"),
     ("DELETE", "/v1/sessions/current"),
@@ -56,6 +56,8 @@ const ROUTES: [(&str, &str); 22] = [
     ("POST", "/v1/carts/{cart}/commands"),
     ("POST", "/v1/carts/{cart}/actors"),
     ("POST", "/v1/carts/{cart}/sync"),
+    ("GET", "/v1/carts/{cart}/live"),
+    ("GET", "/v1/carts/{cart}/events"),
     ("POST", "/v1/carts/{cart}/merge"),
     ("GET", "/v1/carts/{cart}/export"),
     ("GET", "/healthz"),

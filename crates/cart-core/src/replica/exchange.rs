@@ -411,6 +411,18 @@ impl Replica {
         self.pace.values().any(|pace| pace.told.is_some())
     }
 
+    /// What the state took in since a sequence number, as canonical bytes: the changes joined if all of them are
+    /// still in memory, else the whole.
+    pub fn since(&self, sequence: u64) -> Vec<u8> {
+        let changes = || self.recent.iter().filter(|(led_to, _)| *led_to > sequence);
+        if self.book.sequence.checked_sub(sequence) != Some(changes().count() as u64) {
+            return self.bytes().to_vec();
+        }
+        let mut joined = Cart::default();
+        changes().for_each(|(_, delta)| joined.join(delta));
+        joined.to_bytes()
+    }
+
     /// When the next holder is due.
     pub(super) fn link_due(&self) -> Option<Millis> {
         self.pace.values().filter(|pace| pace.told.is_none()).map(|pace| pace.due).min()

@@ -1,0 +1,543 @@
+//! Carts as they change, on the real runtime: sockets of devices and events of pages. What is told joins to
+//! the state, byte for byte; what is not acknowledged is sent again after a kill; who misbehaves is cut off,
+//! and the others go on; and none of it costs a row.
+
+use std::time::{Duration, Instant};
+
+use cart_core::cart::Cart;
+use cart_core::change::Change;
+use cart_core::id::{CartId, Dot};
+use cart_core::line::{LineKey, Location};
+use cart_core::sync::{Device, Learned, SyncRequest, SyncResponse};
+use futures_util::{SinkExt as _, StreamExt as _};
+use harness::{Answer, Options, Regions, RegionsOptions, Runtime, Session, Shop, now, without_stores};
+use reqwest::{Method, Response};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use unsigned_varint::{decode, encode};
+
+/// Products that have a price.
+const SKUS: [&str; 2] = ["1095275", "1082185"];
+/// How long a test waits for a message.
+const MESSAGE_MAX: Duration = Duration::from_secs(30);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edit_over_http_reaches_two_sockets_and_joins_to_the_same_state() {
+    let shop = Runtime::shared().await.shop();
+    let session = shop.open().await;
+    let (mut one, mut two) = (Live::of(&shop, &session).await, Live::of(&shop, &session).await);
+    one.sync().await.expect("is taken in");
+    two.sync().await.expect("is taken in");
+    let before = one.device.sequence();
+    let edited = shop.add(&session, SKUS[0], 2).await.expect(200);
+    for live in [&mut one, &mut two] {
+        let (base, sequence) = live.news().await;
+        assert!(base >= before, "news of what was there");
+        assert_eq!(sequence, edited.sequence());
+        assert_eq!(live.version(), edited.json()["version"]);
+    }
+    // And an edit of one device, acknowledged by its number, reaches the other.
+    one.edit(SKUS[1]);
+    one.sync().await.expect("is taken in");
+    assert_eq!(one.device.pending(), 0, "acknowledged");
+    two.news().await;
+    let view = shop.view(&session).await;
+    assert_eq!((one.version(), two.version()), (version_in(&view), version_in(&view)));
+    // It is not told to who made it: what comes next is the answer to the next message.
+    one.sync().await.expect("is taken in");
+    one.socket.send(Message::text("ping")).await.expect("is sent");
+    assert_eq!(one.next().await, Ok(Message::text("pong")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reconnect_after_a_kill_resumes_without_gaps() {
+    let mut runtime = Runtime::start(Options::default()).await;
+    let shop = runtime.shop();
+    let session = shop.open().await;
+    let mut live = Live::of(&shop, &session).await;
+    live.edit(SKUS[0]);
+    live.sync().await.expect("is taken in");
+    runtime.kill();
+    assert!(live.next().await.is_err(), "the connection is lost");
+    live.edit(SKUS[1]);
+    live.edit(SKUS[1]);
+    runtime.restart().await;
+    shop.add(&session, SKUS[0], 5).await.expect(200);
+    live.reconnect(&shop, &session).await;
+    live.sync().await.expect("one round trip");
+    assert_eq!(live.device.pending(), 0);
+    let view = shop.view(&session).await;
+    assert_eq!(view["totals"]["quantity"], 8);
+    assert_eq!(live.version(), version_in(&view));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delta_of_another_region_shows_up() {
+    let regions = Regions::start(&["enam", "weur"], RegionsOptions::default()).await;
+    let (here, there) = (regions.shop("weur"), regions.shop("enam"));
+    let session = here.open().await;
+    here.add(&session, SKUS[0], 1).await.expect(200);
+    let mut live = Live::of(&here, &session).await;
+    live.sync().await.expect("is taken in");
+    let edited = there.add(&session.moved_to("enam"), SKUS[1], 3).await.expect(200);
+    while live.device.cart().lines().count() < 2 {
+        live.news().await;
+    }
+    assert_eq!(edited.json()["totals"]["quantity"], 4);
+    // A socket goes where the edits go: to the region of the token, though another process is asked.
+    let mut far = Live::of(&there, &session).await;
+    far.sync().await.expect("is taken in");
+    here.add(&session, SKUS[0], 1).await.expect(200);
+    far.news().await;
+    assert_eq!(far.version(), version_in(&here.view(&session).await));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_refused_is_said_and_the_socket_goes_on() {
+    let shop = Runtime::shared().await.shop();
+    let session = shop.open().await;
+    let mut live = Live::of(&shop, &session).await;
+    live.sync().await.expect("is taken in");
+    let mut forged = Device::new(live.device.actor(), scope(&session));
+    forged.edit(add(SKUS[0]), now());
+    let mut request = forged.request();
+    // A dot far beyond what is known.
+    let far = Cart::default().change(
+        &add(SKUS[0]),
+        cart_core::change::Stamp {
+            dot: Dot::new(live.device.actor(), 1_000_000),
+            time: Default::default(),
+            scope: scope(&session),
+        },
+    );
+    request.delta = far;
+    assert_eq!(live.ask(request.to_bytes()).await.expect_err("is refused"), "counter_window");
+    assert_eq!(live.ask(b"no request".to_vec()).await.expect_err("is refused"), "malformed_delta");
+    assert_eq!(live.ask(vec![0; 200_000]).await.expect_err("is refused"), "body_too_large");
+    live.edit(SKUS[0]);
+    live.sync().await.expect("the socket goes on");
+    assert_eq!(live.version(), version_in(&shop.view(&session).await));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_cannot_be_read_or_is_noisy_is_cut_off_alone() {
+    let shop = Runtime::shared().await.shop();
+    let session = shop.open().await;
+    let mut neighbour = Live::of(&shop, &session).await;
+    neighbour.sync().await.expect("is taken in");
+    for message in [
+        Message::text("hello"),
+        Message::binary(Vec::new()),
+        Message::binary(vec![1]),
+        Message::binary(vec![1, 0x80]),
+        Message::binary(vec![9, 1, 1]),
+    ] {
+        let mut live = Live::of(&shop, &session).await;
+        live.socket.send(message.clone()).await.expect("is sent");
+        assert_eq!(live.closed().await, 4009, "{message:?}");
+    }
+    let mut noisy = Live::of(&shop, &session).await;
+    let began = Instant::now();
+    for _ in 0..400 {
+        let request = noisy.device.request().to_bytes();
+        if noisy.send(request).await.is_err() {
+            break;
+        }
+    }
+    assert_eq!(noisy.closed().await, 4029);
+    println!("a noisy client is cut off after {} ms", began.elapsed().as_millis());
+    neighbour.edit(SKUS[0]);
+    neighbour.sync().await.expect("the neighbour goes on");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_not_is_refused_before_the_upgrade() {
+    let shop = Runtime::shared().await.shop();
+    let (session, other) = (shop.open().await, shop.open().await);
+    shop.add(&session, SKUS[0], 1).await.expect(200);
+    let refused = async |cart: &str, protocols: &str| refusal(&shop, cart, protocols, None).await;
+    assert_eq!(refused(&session.cart_id, &offer(&other)).await, (404, "cart_not_found".to_owned()));
+    assert_eq!(refused("current", "evercart.v1").await, (401, "session_required".to_owned()));
+    assert_eq!(refused("current", "evercart.v1, token.forged").await, (401, "token_invalid".to_owned()));
+    let plain = Answer::of(shop.call(&session, Method::GET, "/v1/carts/current/live")).await;
+    plain.refused(426, "upgrade_required");
+    let events = Answer::of(shop.call(&other, Method::GET, &format!("/v1/carts/{}/events", session.cart_id)));
+    events.await.refused(404, "cart_not_found");
+}
+
+/// A page of another site has the browser's cookie, and no more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_socket_of_another_origin_is_refused() {
+    let vars = vec![("ENVIRONMENT".to_owned(), "production".to_owned())];
+    let runtime = Runtime::start(Options { vars, ..Options::default() }).await;
+    let shop = runtime.shop();
+    let session = shop.open().await;
+    let by_cookie = |origin: String| {
+        let cookie = format!("__Host-evercart={}", session.token);
+        [("origin", origin), ("cookie", cookie)]
+    };
+    let evil = by_cookie("https://evil.example".to_owned());
+    let refused = refusal(&shop, "current", "evercart.v1", Some(evil)).await;
+    assert_eq!(refused, (403, "origin_refused".to_owned()));
+    let own = by_cookie(shop.url.clone());
+    connect(&shop, "current", "evercart.v1", Some(own)).await.expect("its own pages may");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sockets_are_closed_when_the_session_ends_and_when_the_cart_goes() {
+    let shop = Runtime::shared().await.shop();
+    let (leaver, eraser, guest) = (shop.open().await, shop.open().await, shop.open().await);
+    let mut lives = Vec::new();
+    for session in [&leaver, &eraser, &guest] {
+        shop.add(session, SKUS[0], 1).await.expect(200);
+        lives.push(Live::of(&shop, session).await);
+    }
+    Answer::of(shop.call(&leaver, Method::DELETE, "/v1/sessions/current")).await.expect(204);
+    assert_eq!(lives[0].closed().await, 4001);
+    let path = format!("/v1/carts/{}", eraser.cart_id);
+    Answer::of(shop.call(&eraser, Method::DELETE, &path)).await.expect(204);
+    assert_eq!(lives[1].closed().await, 4004);
+    let user = shop.open().await;
+    let body = json!({"cart_id": guest.cart_id, "token": guest.token});
+    Answer::of(shop.call(&user, Method::POST, "/v1/carts/current/merge").json(&body)).await.expect(200);
+    assert_eq!(lives[2].closed().await, 4004);
+    let again = refusal(&shop, &guest.cart_id, &offer(&guest), None).await;
+    assert_eq!(again, (409, "already_merged".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_show_the_view_now_and_after_each_change() {
+    let shop = Runtime::shared().await.shop();
+    let session = shop.open().await;
+    let first = shop.add(&session, SKUS[0], 1).await.expect(200).json();
+    let mut events = Events::of(&shop, &session, None).await;
+    let (id, view) = events.next().await;
+    assert_eq!((Value::from(id.clone()), &view), (first["version"].clone(), &shop.view(&session).await));
+    let second = shop.add(&session, SKUS[1], 1).await.expect(200).json();
+    let (id, view) = events.next().await;
+    assert_eq!((Value::from(id.clone()), view), (second["version"].clone(), shop.view(&session).await));
+    // Who has seen that gets the next one first.
+    let mut again = Events::of(&shop, &session, Some(&id)).await;
+    let third = shop.add(&session, SKUS[1], 1).await.expect(200).json();
+    for events in [&mut events, &mut again] {
+        assert_eq!(Value::from(events.next().await.0), third["version"]);
+    }
+    Answer::of(shop.call(&session, Method::DELETE, "/v1/sessions/current")).await.expect(204);
+    assert!(events.ended().await && again.ended().await);
+}
+
+/// Streams that nobody reads any more do not count against the bound of a cart.
+#[tokio::test(flavor = "multi_thread")]
+async fn streams_that_were_left_make_room() {
+    let shop = Runtime::shared().await.shop();
+    let session = shop.open().await;
+    shop.add(&session, SKUS[0], 1).await.expect(200);
+    let mut sockets = Vec::new();
+    for _ in 0..64 {
+        sockets.push(Events::of(&shop, &session, None).await);
+    }
+    let path = "/v1/carts/current/events";
+    Answer::of(shop.call(&session, Method::GET, path)).await.refused(429, "too_many_sockets");
+    drop(sockets);
+    let began = Instant::now();
+    loop {
+        let response = shop.call(&session, Method::GET, path).send().await.expect("an answer");
+        if response.status() == 200 {
+            break;
+        }
+        assert!(began.elapsed() < MESSAGE_MAX, "those that left still count");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sockets_cost_no_row() {
+    const SOCKETS: usize = 10;
+    let vars = vec![without_stores()];
+    let runtime = Runtime::start(Options { vars, ..Options::default() }).await;
+    let shop = runtime.shop();
+    let session = shop.open().await;
+    shop.add(&session, SKUS[0], 1).await.expect(200);
+    let alone = shop.add(&session, SKUS[0], 1).await.expect(200);
+    let mut lives = Vec::new();
+    for _ in 0..SOCKETS {
+        lives.push(Live::of(&shop, &session).await);
+    }
+    let before = Answer::of(shop.call(&session, Method::GET, "/v1/carts/current")).await.expect(200);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let after = Answer::of(shop.call(&session, Method::GET, "/v1/carts/current")).await.expect(200);
+    assert_eq!(after.rows_since_wake(), before.rows_since_wake(), "no row and no alarm");
+    let edited = shop.add(&session, SKUS[0], 1).await.expect(200);
+    assert_eq!(edited.rows(), alone.rows(), "with {SOCKETS} sockets as with none");
+    for live in &mut lives {
+        // Leases of the later ones are news to the earlier ones.
+        while live.news().await.1 < edited.sequence() {}
+        assert_eq!(live.version(), edited.json()["version"]);
+    }
+}
+
+/// Many sockets on some carts, all of which converge, while one is noisy.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_sockets_converges() {
+    const CARTS: usize = 50;
+    const SOCKETS: usize = 20;
+    let vars = vec![without_stores()];
+    let runtime = Runtime::start(Options { vars, ..Options::default() }).await;
+    let shop = runtime.shop();
+    let before = memory_kb(&runtime);
+    let began = Instant::now();
+    let cart = async |nth: usize| {
+        let session = shop.open().await;
+        let mut lives = Vec::new();
+        for _ in 0..SOCKETS {
+            lives.push(Live::of(&shop, &session).await);
+        }
+        if nth == 0 {
+            for _ in 0..400 {
+                let request = lives[0].device.request().to_bytes();
+                if lives[0].send(request).await.is_err() {
+                    break;
+                }
+            }
+            assert_eq!(lives.remove(0).closed().await, 4029, "the noisy one is cut off");
+        }
+        for live in &mut lives {
+            live.edit(SKUS[0]);
+            live.sync().await.expect("is taken in");
+        }
+        let answer = Answer::of(shop.call(&session, Method::GET, "/v1/carts/current")).await.expect(200);
+        let view = answer.json();
+        assert_eq!(view["totals"]["quantity"], lives.len());
+        for live in &mut lives {
+            while live.version() != version_in(&view) {
+                live.news().await;
+            }
+        }
+        let idle: u64 = lives.len() as u64;
+        (lives, idle, answer.rows_since_wake().1)
+    };
+    let done = futures_util::future::join_all((0..CARTS).map(cart)).await;
+    let sockets: u64 = done.iter().map(|(_, sockets, _)| sockets).sum();
+    let rows: u64 = done.iter().map(|(_, _, rows)| rows).sum();
+    println!(
+        "{sockets} sockets on {CARTS} carts have converged after {:.1} s; {rows} rows written, {} kB more memory",
+        began.elapsed().as_secs_f64(),
+        memory_kb(&runtime).saturating_sub(before)
+    );
+    // A lease and an edit of each, and the two rows of the schema of each cart.
+    assert!(rows <= 2 * (sockets + 1) + 3 * CARTS as u64, "{rows} rows");
+}
+
+/// A socket with its device.
+struct Live {
+    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    device: Device,
+    seq: u64,
+}
+
+impl Live {
+    async fn of(shop: &Shop, session: &Session) -> Self {
+        let device = shop.device(session, &session.cart_id).await;
+        let socket = connect(shop, &session.cart_id, &offer(session), None).await.expect("a socket");
+        Self { socket, device, seq: 0 }
+    }
+
+    async fn reconnect(&mut self, shop: &Shop, session: &Session) {
+        self.socket = connect(shop, &session.cart_id, &offer(session), None).await.expect("a socket");
+        self.seq = 0;
+    }
+
+    fn edit(&mut self, sku: &str) {
+        self.device.edit(add(sku), now());
+    }
+
+    /// Sends what is not acknowledged, and takes in the answer; the code of a refusal.
+    async fn sync(&mut self) -> Result<(), String> {
+        let sent_before = self.device.sent();
+        let request = self.device.request();
+        assert!(SyncRequest::from_bytes(&request.to_bytes()).is_ok());
+        let response = self.ask(request.to_bytes()).await?;
+        assert_eq!(self.device.receive(&response, sent_before), Learned::Acknowledged);
+        Ok(())
+    }
+
+    /// Sends a request: the answer to it, or the code of its refusal.
+    async fn ask(&mut self, request: Vec<u8>) -> Result<SyncResponse, String> {
+        self.send(request).await.expect("is sent");
+        loop {
+            let message = self.next().await.expect("a message").into_data();
+            let (seq, rest) = decode::u64(&message[1..]).expect("a number");
+            match message[0] {
+                1 if seq == self.seq => return Ok(SyncResponse::from_bytes(rest).expect("a response")),
+                2 if seq == self.seq => {
+                    let problem: Value = serde_json::from_slice(rest).expect("JSON");
+                    return Err(problem["code"].as_str().expect("a code").to_owned());
+                }
+                3 => drop(self.learn(&message)),
+                kind => panic!("a message of kind {kind} for {seq}, not {}", self.seq),
+            }
+        }
+    }
+
+    async fn send(&mut self, request: Vec<u8>) -> Result<(), Error> {
+        self.seq += 1;
+        let mut message = vec![1];
+        message.extend_from_slice(encode::u64(self.seq, &mut encode::u64_buffer()));
+        message.extend(request);
+        self.socket.send(Message::binary(message)).await
+    }
+
+    /// Waits for news and joins it: between which sequence numbers it is.
+    async fn news(&mut self) -> (u64, u64) {
+        let message = self.next().await.expect("a message").into_data();
+        assert_eq!(message[0], 3, "news");
+        self.learn(&message)
+    }
+
+    fn learn(&mut self, message: &[u8]) -> (u64, u64) {
+        let (base, rest) = decode::u64(&message[1..]).expect("a number");
+        let (sequence, delta) = decode::u64(rest).expect("a number");
+        let lacking = Cart::from_bytes(delta).expect("a delta");
+        let sent = self.device.sent();
+        self.device.receive(&SyncResponse { prior: 0, sequence, lacking }, sent);
+        (base, sequence)
+    }
+
+    async fn next(&mut self) -> Result<Message, String> {
+        let message = tokio::time::timeout(MESSAGE_MAX, self.socket.next()).await.expect("in time");
+        message.ok_or("ended")?.map_err(|error| error.to_string())
+    }
+
+    /// The code with which the server closes, after whatever else it says.
+    async fn closed(&mut self) -> u16 {
+        loop {
+            match self.next().await {
+                Ok(Message::Close(frame)) => {
+                    return frame.map_or(CloseCode::Status, |frame| frame.code).into();
+                }
+                Ok(_) => {}
+                Err(error) => panic!("no code: {error}"),
+            }
+        }
+    }
+
+    fn version(&self) -> String {
+        self.device.cart().version().to_hex()
+    }
+}
+
+/// A stream of events.
+struct Events {
+    response: Response,
+    text: String,
+}
+
+impl Events {
+    async fn of(shop: &Shop, session: &Session, last: Option<&str>) -> Self {
+        let mut call = shop.call(session, Method::GET, "/v1/carts/current/events");
+        if let Some(last) = last {
+            call = call.header("Last-Event-ID", last);
+        }
+        let response = call.send().await.expect("an answer");
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        Self { response, text: String::new() }
+    }
+
+    /// The next event: its id and its data.
+    async fn next(&mut self) -> (String, Value) {
+        loop {
+            while let Some((block, rest)) = self.text.split_once("\n\n") {
+                let (block, rest) = (block.to_owned(), rest.to_owned());
+                self.text = rest;
+                let field =
+                    |name: &str| block.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+                if let (Some(id), Some("cart"), Some(data)) = (field("id"), field("event"), field("data")) {
+                    return (id.to_owned(), serde_json::from_str(data).expect("JSON"));
+                }
+            }
+            let chunk = tokio::time::timeout(MESSAGE_MAX, self.response.chunk()).await.expect("in time");
+            self.text += std::str::from_utf8(&chunk.expect("no error").expect("more")).expect("UTF-8");
+        }
+    }
+
+    async fn ended(&mut self) -> bool {
+        loop {
+            let chunk = tokio::time::timeout(MESSAGE_MAX, self.response.chunk()).await.expect("in time");
+            match chunk {
+                Ok(Some(_)) => {}
+                Ok(None) => return true,
+                Err(_) => return false,
+            }
+        }
+    }
+}
+
+type Headers = [(&'static str, String); 2];
+
+async fn connect(
+    shop: &Shop,
+    cart: &str,
+    protocols: &str,
+    headers: Option<Headers>,
+) -> Result<WebSocketStream<MaybeTlsStream<TcpStream>>, Error> {
+    let url = format!("{}/v1/carts/{cart}/live", shop.url.replace("http://", "ws://"));
+    let mut request = url.into_client_request().expect("an address");
+    let mut put = |name: &'static str, value: &str| {
+        request.headers_mut().insert(name, value.parse().expect("a header"));
+    };
+    put("sec-websocket-protocol", protocols);
+    for (name, value) in headers.into_iter().flatten() {
+        put(name, &value);
+    }
+    let (socket, answer) = connect_async(request).await?;
+    assert_eq!(answer.headers()["sec-websocket-protocol"], "evercart.v1");
+    Ok(socket)
+}
+
+/// Status and code with which a socket is refused.
+async fn refusal(shop: &Shop, cart: &str, protocols: &str, headers: Option<Headers>) -> (u16, String) {
+    match connect(shop, cart, protocols, headers).await {
+        Err(Error::Http(answer)) => {
+            assert_eq!(answer.headers()["content-type"], "application/problem+json");
+            let body = answer.body().as_deref().unwrap_or_default();
+            let problem: Value = serde_json::from_slice(body).unwrap_or_default();
+            (answer.status().as_u16(), problem["code"].as_str().unwrap_or_default().to_owned())
+        }
+        Ok(_) => panic!("a socket"),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+fn offer(session: &Session) -> String {
+    format!("evercart.v1, token.{}", session.token)
+}
+
+fn scope(session: &Session) -> cart_core::id::Scope {
+    CartId::try_from(session.cart_id.clone()).expect("a cart's id").scope()
+}
+
+fn add(sku: &str) -> Change {
+    let key = LineKey::new(sku, None, None).expect("a key");
+    Change::Add { key, details: None, at: Location::Cart, quantity: 1 }
+}
+
+fn version_in(view: &Value) -> String {
+    view["version"].as_str().expect("a version").to_owned()
+}
+
+/// What the processes of a runtime have in memory.
+fn memory_kb(runtime: &Runtime) -> u64 {
+    let group = runtime.group().expect("a process").to_string();
+    let listed = std::process::Command::new("ps").args(["-eo", "pgid=,rss="]).output().expect("ps");
+    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+    let of_group = listed.lines().filter_map(|line| {
+        let (there, rss) = line.trim().split_once(char::is_whitespace)?;
+        (there == group).then(|| rss.trim().parse::<u64>().ok())?
+    });
+    of_group.sum()
+}
