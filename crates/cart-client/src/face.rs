@@ -1,9 +1,14 @@
 //! The session's face for JavaScript. Each step gives its effects as bytes, one after another: a byte that says
 //! which, the length as a varint, and what it says. `package/src/wasm.ts` reads them.
 
-use cart_core::command;
+use cart_core::change::Change;
+use cart_core::customization::Customization;
 use cart_core::id::{Actor, CartId};
+use cart_core::limits::Limits;
+use cart_core::line::{LineKey, Location};
+use cart_core::meta::{Code, Field};
 use cart_core::money::Money;
+use cart_core::reject::Reject;
 use cart_core::time::Millis;
 use cart_core::view::Offer;
 use unsigned_varint::encode;
@@ -17,6 +22,7 @@ use crate::verdict::Problem;
 #[wasm_bindgen]
 pub struct Replica {
     session: Session,
+    noted: Vec<Change>,
 }
 
 #[wasm_bindgen]
@@ -24,25 +30,44 @@ impl Replica {
     /// A session that knows nothing yet.
     #[wasm_bindgen(constructor)]
     pub fn new(currency: &str) -> Self {
-        Self { session: Session::new(currency) }
+        Self { session: Session::new(currency), noted: Vec::new() }
     }
 
     /// A stored session; nothing if its bytes are damaged.
     pub fn read(stored: &[u8]) -> Option<Self> {
-        Session::from_bytes(stored).ok().map(|session| Self { session })
+        Session::from_bytes(stored).ok().map(|session| Self { session, noted: Vec::new() })
     }
 
-    /// Commands as of `POST ../commands`, as a JSON array.
-    pub fn edit(&mut self, commands: &str, now: f64) -> Vec<u8> {
-        let mut json = serde_json::Deserializer::from_str(commands);
-        match command::objects(&mut json) {
-            Ok(commands) => self.step(Input::Edit(commands), now),
-            Err(error) => {
-                let problem =
-                    Problem { status: 422, code: "invalid_field".to_owned(), detail: error.to_string() };
-                written(vec![Effect::Rejected(problem)])
+    /// Notes a change of the edit that [`Replica::commit`] makes: `op` as of `POST ../commands`. `name` is the sku,
+    /// the line's id, the code or the field; `details` the customisation in canonical form, or the field's value.
+    /// Gives the code and the reason where it is none.
+    pub fn note(
+        &mut self,
+        op: &str,
+        name: &str,
+        quantity: f64,
+        saved: bool,
+        variant: Option<String>,
+        details: Option<String>,
+    ) -> Option<String> {
+        let at = if saved { Location::Saved } else { Location::Cart };
+        let changes = change(op, name, quantity, at, variant.as_deref(), details.as_deref());
+        match changes {
+            Ok(change) => {
+                self.noted.push(change);
+                None
+            }
+            Err(reject) => {
+                self.noted.clear();
+                Some(format!("{}\n{}\n{reject}", reject.status(), reject.code()))
             }
         }
+    }
+
+    /// Makes the changes that were noted: all or none.
+    pub fn commit(&mut self, now: f64) -> Vec<u8> {
+        let changes = std::mem::take(&mut self.noted);
+        self.step(Input::Edit(changes), now)
     }
 
     /// What the last removal took is added again.
@@ -78,9 +103,10 @@ impl Replica {
         self.step(Input::Answer(bytes), now)
     }
 
-    /// The `problem+json` of one.
-    pub fn refusal(&mut self, body: Vec<u8>, now: f64) -> Vec<u8> {
-        self.step(Input::Refusal(body), now)
+    /// A refusal of that message of the socket, or, where `seq` is 0, of a single request.
+    pub fn refusal(&mut self, seq: f64, status: u16, code: String, detail: String, now: f64) -> Vec<u8> {
+        let seq = Some(seq as u64).filter(|seq| *seq > 0);
+        self.step(Input::Refusal(seq, Problem { status, code, detail }), now)
     }
 
     /// Ask for what is new.
@@ -179,4 +205,57 @@ fn written(effects: Vec<Effect>) -> Vec<u8> {
 
 fn said(problem: Problem) -> Vec<u8> {
     format!("{}\n{}\n{}", problem.status, problem.code, problem.detail).into_bytes()
+}
+
+/// A change in a program's words, checked as `POST ../commands` checks it.
+fn change(
+    op: &str,
+    name: &str,
+    quantity: f64,
+    at: Location,
+    variant: Option<&str>,
+    details: Option<&str>,
+) -> Result<Change, Reject> {
+    let max = Limits::default().line_quantity_max;
+    let many = |min: u32| {
+        let whole = quantity as u32;
+        if f64::from(whole) == quantity && (min..=max).contains(&whole) {
+            return Ok(whole);
+        }
+        Err(Reject::invalid("quantity", format!("use a whole number from {min} to {max}")))
+    };
+    let line = |at: Location| LineKey::from_line_id(name).ok_or(Reject::LineNotFound { location: at.name() });
+    let other = if at == Location::Cart { Location::Saved } else { Location::Cart };
+    let field = |field: Field| {
+        details.map_or(Ok(()), |value| field.check(value))?;
+        Ok(Change::Write(field, details.map(Into::into)))
+    };
+    Ok(match op {
+        "add" => {
+            let custom = details.map(Customization::of_canonical).transpose()?;
+            let key = LineKey::new(name, variant, custom.as_ref().map(|custom| custom.hash))?;
+            Change::Add {
+                key,
+                details: custom.map(|custom| custom.json),
+                quantity: many(1)?,
+                at: Location::Cart,
+            }
+        }
+        "increment" => Change::Add { key: line(at)?, details: None, quantity: many(1)?, at },
+        "set" => Change::Set { key: line(at)?, quantity: many(0)?, at },
+        "decrement" => Change::Decrement { key: line(at)?, quantity: many(1)?, at },
+        "remove" => Change::Remove { key: line(at)?, at },
+        "clear" => Change::Clear,
+        "move" => Change::Move { key: line(other)?, to: at },
+        "apply_coupon" => Change::Coupon(Code::try_from(name)?),
+        "remove_coupon" => Change::Uncoupon(Code::try_from(name)?),
+        "update" => match name {
+            "note" => field(Field::NOTE)?,
+            "currency" => field(Field::CURRENCY)?,
+            "locale" => field(Field::LOCALE)?,
+            "delivery_region" => field(Field::DELIVERY_REGION)?,
+            _ => return Err(Reject::invalid("update", "use note, currency, locale or delivery_region")),
+        },
+        _ => return Err(Reject::invalid("op", "is none of the commands")),
+    })
 }

@@ -8,7 +8,6 @@ use cart_core::sync::SyncResponse;
 use unsigned_varint::{decode, encode};
 
 const SYNC: u8 = 1;
-const REFUSAL: u8 = 2;
 const NEWS: u8 = 3;
 
 const HELLO: u8 = 1;
@@ -24,13 +23,6 @@ pub enum Told {
         /// How.
         response: SyncResponse,
     },
-    /// A sync was refused.
-    Refusal {
-        /// Which.
-        seq: u64,
-        /// The `problem+json`.
-        problem: Vec<u8>,
-    },
     /// The replica took something in, from whomever.
     News {
         /// What it had before, by its sequence number.
@@ -40,7 +32,7 @@ pub enum Told {
         /// What it took in.
         delta: Delta,
     },
-    /// A later version's.
+    /// A later version's; and a refusal, whose JSON the page reads.
     Unknown,
 }
 
@@ -51,13 +43,12 @@ impl Told {
     /// [`Reject::Malformed`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Reject> {
         let (kind, rest) = bytes.split_first().ok_or(SHORT)?;
-        if !(SYNC..=NEWS).contains(kind) {
+        if !matches!(*kind, SYNC | NEWS) {
             return Ok(Self::Unknown);
         }
         let (seq, rest) = number(rest)?;
         Ok(match *kind {
             SYNC => Self::Answer { seq, response: SyncResponse::from_bytes(rest)? },
-            REFUSAL => Self::Refusal { seq, problem: rest.to_vec() },
             _ => {
                 let (sequence, delta) = number(rest)?;
                 Self::News { base: seq, sequence, delta: Cart::from_bytes(delta)? }

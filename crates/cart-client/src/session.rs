@@ -7,7 +7,6 @@
 use std::collections::BTreeMap;
 
 use cart_core::change::Change;
-use cart_core::command::Command;
 use cart_core::id::{Actor, CartId, Scope};
 use cart_core::limits::Limits;
 use cart_core::line::{LineKey, Location};
@@ -33,7 +32,7 @@ const REPAIRS_MAX: u32 = 4;
 #[derive(Clone, PartialEq, Debug)]
 pub enum Input {
     /// The shopper edits: all or none.
-    Edit(Vec<Command>),
+    Edit(Vec<Change>),
     /// What the last removal took is added again.
     Undo,
     /// An actor was leased for a cart.
@@ -49,8 +48,8 @@ pub enum Input {
     Message(Vec<u8>),
     /// The answer to a single request.
     Answer(Vec<u8>),
-    /// The `problem+json` of one.
-    Refusal(Vec<u8>),
+    /// A refusal: of that message of the socket, or of a single request.
+    Refusal(Option<u64>, Problem),
     /// Ask for what is new.
     Pull,
     /// Another tab tells something.
@@ -192,14 +191,7 @@ impl Session {
     pub fn step(&mut self, input: Input, now: Millis) -> Vec<Effect> {
         let now = now.less(self.ahead_ms);
         match input {
-            Input::Edit(commands) => {
-                let changes =
-                    commands.iter().map(|command| command.to_changes(self.limits.line_quantity_max));
-                match changes.collect::<Result<Vec<_>, _>>() {
-                    Ok(changes) => self.edit(changes.concat(), now),
-                    Err(reject) => vec![Effect::Rejected(problem(&reject))],
-                }
-            }
+            Input::Edit(changes) => self.edit(changes, now),
             Input::Undo => {
                 let changes = std::mem::take(&mut self.removed);
                 self.edit(changes, now)
@@ -216,7 +208,6 @@ impl Session {
             }
             Input::Message(bytes) => match Told::from_bytes(&bytes) {
                 Ok(Told::Answer { seq, response }) => self.answered(Some(seq), &response),
-                Ok(Told::Refusal { seq, problem }) => self.refused(Some(seq), &problem, now),
                 Ok(Told::News { base, sequence, delta }) => {
                     let before = self.device.settled().clone();
                     self.pull |= !self.device.follow(base, sequence, &delta);
@@ -232,7 +223,7 @@ impl Session {
                     vec![unreadable(&reject)]
                 }
             },
-            Input::Refusal(body) => self.refused(None, &body, now),
+            Input::Refusal(seq, problem) => self.refused(seq, problem, now),
             Input::Pull => {
                 self.pull = true;
                 self.send()
@@ -385,12 +376,11 @@ impl Session {
         effects
     }
 
-    fn refused(&mut self, seq: Option<u64>, body: &[u8], now: Millis) -> Vec<Effect> {
+    fn refused(&mut self, seq: Option<u64>, problem: Problem, now: Millis) -> Vec<Effect> {
         let Some(sent) = self.under_way.filter(|sent| seq.is_none_or(|seq| seq == sent.seq)) else {
             return Vec::new();
         };
         self.under_way = None;
-        let problem = Problem::from_json(body);
         match problem.verdict() {
             Verdict::NewActor if self.repairs < REPAIRS_MAX => {
                 self.repairs += 1;

@@ -1,18 +1,13 @@
 //! What follows from a refusal by the service: a `problem+json` becomes one of a few verdicts.
 
-use serde::Deserialize;
-
 /// A refusal as it came.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Problem {
     /// The HTTP status.
-    #[serde(default)]
     pub status: u16,
     /// The stable word.
-    #[serde(default)]
     pub code: String,
     /// What is wrong and what to do.
-    #[serde(default)]
     pub detail: String,
 }
 
@@ -32,11 +27,6 @@ pub enum Verdict {
 }
 
 impl Problem {
-    /// From the body of a refusal. What is none, of some proxy between, is a reason to try again.
-    pub fn from_json(body: &[u8]) -> Self {
-        serde_json::from_slice(body).unwrap_or_else(|_| Self { status: 502, ..Self::default() })
-    }
-
     /// What is to be done.
     pub fn verdict(&self) -> Verdict {
         match (self.status, self.code.as_str()) {

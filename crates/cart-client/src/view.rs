@@ -1,66 +1,17 @@
 //! The view of the local cart: the service's, but with what this page has learned of prices, and what of it
 //! is still to be acknowledged. Prices, discounts and what is for sale are the service's to say.
+//!
+//! It is written by hand: a page loads it, and serde's writer is twice the size of the rest.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use cart_core::limits::Limits;
 use cart_core::line::{Contribution, Kind, LineKey, Location};
 use cart_core::meta::Field;
 use cart_core::money::Money;
 use cart_core::sync::Device;
-use cart_core::view::{Offer, Problem, shown_lines};
-use serde::Serialize;
-use serde_json::value::RawValue;
-
-/// A cart as shown.
-#[derive(Serialize)]
-pub struct View<'a> {
-    cart_id: Option<&'a str>,
-    version: String,
-    lines: Vec<Line<'a>>,
-    saved: Vec<Line<'a>>,
-    partial: bool,
-    coupons: Vec<&'a str>,
-    note: Option<&'a str>,
-    currency: &'a str,
-    locale: Option<&'a str>,
-    delivery_region: Option<&'a str>,
-    totals: Totals<'a>,
-    /// How many changes the service has not acknowledged.
-    pending: usize,
-    /// How many lines an undo brings back.
-    undo: usize,
-}
-
-#[derive(Serialize)]
-struct Line<'a> {
-    line_id: String,
-    sku: &'a str,
-    variant: Option<&'a str>,
-    customization: Option<&'a RawValue>,
-    title: Option<&'a str>,
-    quantity: u64,
-    unit_price: Option<&'a Money>,
-    total: Option<Money>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    problem: Option<Problem>,
-    /// Whether something of it is not acknowledged.
-    pending: bool,
-}
-
-#[derive(Serialize)]
-struct Totals<'a> {
-    quantity: u64,
-    subtotal: Amount<'a>,
-    discount: Amount<'a>,
-    total: Amount<'a>,
-}
-
-#[derive(Clone, Copy, Serialize)]
-struct Amount<'a> {
-    amount_minor: i64,
-    currency: &'a str,
-}
+use cart_core::view::{Offer, shown_lines};
 
 /// What is shown, and with what.
 pub struct Shown<'a> {
@@ -78,143 +29,205 @@ pub struct Shown<'a> {
     pub undo: usize,
 }
 
-impl<'a> Shown<'a> {
-    /// The view as JSON.
+impl Shown<'_> {
+    /// The view as JSON, with how many changes are `pending` and how many lines an `undo` brings back.
     pub fn to_json(&self) -> String {
         let cart = self.device.cart();
         let field = |field| cart.meta(field).and_then(|register| register.value.as_deref());
         let currency = field(Field::CURRENCY).unwrap_or(self.currency);
-        let lines = self.lines(Location::Cart, currency);
-        let sold = || lines.iter().filter_map(|line| Some((line.quantity, line.total.as_ref()?)));
-        let amount = |amount_minor| Amount { amount_minor, currency };
-        let subtotal = amount(sold().map(|(_, total)| total.amount_minor).fold(0, i64::saturating_add));
-        let view = View {
-            cart_id: self.cart_id,
-            version: cart.version().to_hex(),
-            saved: self.lines(Location::Saved, currency),
-            partial: self.partial,
-            coupons: cart.coupons().map(|code| code.as_str()).collect(),
-            note: field(Field::NOTE),
-            locale: field(Field::LOCALE),
-            delivery_region: field(Field::DELIVERY_REGION),
-            totals: Totals {
-                quantity: sold().map(|(quantity, _)| quantity).sum(),
-                subtotal,
-                discount: amount(0),
-                total: subtotal,
-            },
-            currency,
-            lines,
-            pending: self.device.pending(),
-            undo: self.undo,
-        };
-        serde_json::to_string(&view).unwrap_or_default()
+        let mut json = Json::default();
+        json.open('{');
+        json.text("cart_id", self.cart_id);
+        json.text("version", Some(&cart.version().to_hex()));
+        let (quantity, subtotal) = self.lines(&mut json, "lines", Location::Cart, currency);
+        self.lines(&mut json, "saved", Location::Saved, currency);
+        json.raw("partial", self.partial);
+        json.name("coupons");
+        json.open('[');
+        cart.coupons().for_each(|code| json.item(code.as_str()));
+        json.close(']');
+        json.text("note", field(Field::NOTE));
+        json.text("currency", Some(currency));
+        json.text("locale", field(Field::LOCALE));
+        json.text("delivery_region", field(Field::DELIVERY_REGION));
+        json.name("totals");
+        json.open('{');
+        json.raw("quantity", quantity);
+        for (name, amount) in [("subtotal", subtotal), ("discount", 0), ("total", subtotal)] {
+            json.money(name, Some((amount, currency)));
+        }
+        json.close('}');
+        json.raw("pending", self.device.pending());
+        json.raw("undo", self.undo);
+        json.close('}');
+        json.out
     }
 
-    fn lines(&self, at: Location, currency: &str) -> Vec<Line<'a>> {
-        let (cart, offers) = (self.device.cart(), self.offers);
-        let line = |(key, quantity): (&'a LineKey, u64)| {
-            let offer = offers.get(&*key.sku);
-            let unit_price =
+    /// Writes the lines at a location: how many units are for sale, and what they cost.
+    fn lines(&self, json: &mut Json, name: &str, at: Location, currency: &str) -> (u64, i64) {
+        let cart = self.device.cart();
+        let (mut units, mut sum) = (0, 0i64);
+        json.name(name);
+        json.open('[');
+        for (key, quantity) in shown_lines(cart, at) {
+            let offer = self.offers.get(&*key.sku);
+            let price =
                 offer.and_then(|offer| offer.price.as_ref()).filter(|price| price.currency == currency);
-            let total = unit_price.and_then(|price| price.times(quantity));
-            let over = quantity > u64::from(Limits::default().line_quantity_max);
-            let problem = match offer {
-                Some(_) if total.is_none() => Some(Problem::NotForSale),
-                _ => over.then_some(Problem::OverLimit),
-            };
-            Line {
-                line_id: key.line_id(),
-                sku: &key.sku,
-                variant: key.variant.as_deref(),
-                customization: cart.details(key).and_then(|json| serde_json::from_str(json).ok()),
-                title: offer.map(|offer| offer.title.as_str()),
-                quantity,
-                unit_price: unit_price.filter(|_| total.is_some()),
-                total,
-                problem,
-                pending: self.device.settled().line(key) != cart.line(key),
+            let total = price.and_then(|price| price.times(quantity));
+            json.open('{');
+            identity(json, key);
+            json.text("variant", key.variant.as_deref());
+            json.raw("customization", cart.details(key).map_or("null", |details| details));
+            json.text("title", offer.map(|offer| offer.title.as_str()));
+            json.raw("quantity", quantity);
+            let amount = |money: &Money| (money.amount_minor, currency);
+            json.money("unit_price", price.filter(|_| total.is_some()).map(amount));
+            json.money("total", total.as_ref().map(amount));
+            // Of a product that is not known yet nothing is said.
+            if offer.is_some() && total.is_none() {
+                json.text("problem", Some("not_for_sale"));
+            } else if quantity > u64::from(Limits::default().line_quantity_max) {
+                json.text("problem", Some("over_limit"));
             }
-        };
-        shown_lines(cart, at).into_iter().map(line).collect()
+            json.raw("pending", self.device.settled().line(key) != cart.line(key));
+            json.close('}');
+            if let Some(total) = total {
+                units += quantity;
+                sum = sum.saturating_add(total.amount_minor);
+            }
+        }
+        json.close(']');
+        (units, sum)
     }
 }
 
-/// What a replica is made of, for those who want to see it: dots and digests.
-#[derive(Serialize)]
-pub struct Inspection<'a> {
-    actor: String,
-    sequence: u64,
-    pending: usize,
-    version: String,
-    settled_version: String,
-    bytes: usize,
-    seen: Vec<Seen>,
-    lines: Vec<Inspected<'a>>,
-}
-
-#[derive(Serialize)]
-struct Seen {
-    actor: String,
-    counter: u64,
-}
-
-#[derive(Serialize)]
-struct Inspected<'a> {
-    line_id: String,
-    sku: &'a str,
-    dots: Vec<InspectedDot>,
-}
-
-#[derive(Serialize)]
-struct InspectedDot {
-    actor: String,
-    counter: u64,
-    kind: &'static str,
-    quantity: u32,
-    taken: u64,
-    location: &'static str,
-    settled: bool,
-}
-
-/// The dots and digests of a device as JSON.
+/// The dots and digests of a device as JSON, for those who want to see what a replica is made of.
 pub fn inspect(device: &Device) -> String {
     let cart = device.cart();
-    let kind = |contribution: &Contribution| match contribution.payload.as_ref().map(|payload| &payload.kind)
-    {
+    let mut json = Json::default();
+    json.open('{');
+    json.text("actor", Some(&device.actor().to_hex()));
+    json.raw("sequence", device.sequence());
+    json.raw("pending", device.pending());
+    json.text("version", Some(&cart.version().to_hex()));
+    json.text("settled_version", Some(&device.settled().version().to_hex()));
+    json.raw("bytes", cart.to_bytes().len());
+    json.name("seen");
+    json.open('[');
+    let clock = cart.context().clock().dots.iter().map(|(actor, counter)| (*actor, *counter));
+    for (actor, counter) in clock.chain(cart.context().cloud().iter().map(|dot| (dot.actor, dot.counter))) {
+        json.open('{');
+        json.text("actor", Some(&actor.to_hex()));
+        json.raw("counter", counter);
+        json.close('}');
+    }
+    json.close(']');
+    json.name("lines");
+    json.open('[');
+    for (key, line) in cart.lines() {
+        json.open('{');
+        identity(&mut json, key);
+        json.name("dots");
+        json.open('[');
+        for (dot, contribution) in line.iter() {
+            json.open('{');
+            json.text("actor", Some(&dot.actor.to_hex()));
+            json.raw("counter", dot.counter);
+            json.text("kind", Some(kind(contribution)));
+            json.raw("quantity", contribution.quantity());
+            json.raw("taken", contribution.decremented());
+            json.text("location", Some(contribution.location().name()));
+            let settled = device.settled().line(key).and_then(|line| line.get(dot));
+            json.raw("settled", settled == Some(contribution));
+            json.close('}');
+        }
+        json.close(']');
+        json.close('}');
+    }
+    json.close(']');
+    json.close('}');
+    json.out
+}
+
+fn identity(json: &mut Json, key: &LineKey) {
+    json.text("line_id", Some(&key.line_id()));
+    json.text("sku", Some(&key.sku));
+}
+
+fn kind(contribution: &Contribution) -> &'static str {
+    match contribution.payload.as_ref().map(|payload| &payload.kind) {
         Some(Kind::Add) => "add",
         Some(Kind::Set { .. }) => "set",
         Some(Kind::Unknown(_)) => "unknown",
         None => "hole",
-    };
-    let lines = cart.lines().map(|(key, line)| Inspected {
-        line_id: key.line_id(),
-        sku: &key.sku,
-        dots: line
-            .iter()
-            .map(|(dot, contribution)| InspectedDot {
-                actor: dot.actor.to_hex(),
-                counter: dot.counter,
-                kind: kind(contribution),
-                quantity: contribution.quantity(),
-                taken: contribution.decremented(),
-                location: contribution.location().name(),
-                settled: device.settled().line(key).and_then(|line| line.get(dot)) == Some(contribution),
-            })
-            .collect(),
-    });
-    let clock = cart.context().clock().dots.iter().map(|(actor, counter)| (*actor, *counter));
-    let cloud = cart.context().cloud().iter().map(|dot| (dot.actor, dot.counter));
-    let seen = clock.chain(cloud).map(|(actor, counter)| Seen { actor: actor.to_hex(), counter });
-    let inspection = Inspection {
-        actor: device.actor().to_hex(),
-        sequence: device.sequence(),
-        pending: device.pending(),
-        version: cart.version().to_hex(),
-        settled_version: device.settled().version().to_hex(),
-        bytes: cart.to_bytes().len(),
-        seen: seen.collect(),
-        lines: lines.collect(),
-    };
-    serde_json::to_string(&inspection).unwrap_or_default()
+    }
+}
+
+/// JSON as it is written.
+#[derive(Default)]
+struct Json {
+    out: String,
+}
+
+impl Json {
+    fn comma(&mut self) {
+        if !matches!(self.out.as_bytes().last(), None | Some(b'{' | b'[' | b':')) {
+            self.out.push(',');
+        }
+    }
+
+    fn open(&mut self, bracket: char) {
+        self.comma();
+        self.out.push(bracket);
+    }
+
+    fn close(&mut self, bracket: char) {
+        self.out.push(bracket);
+    }
+
+    fn name(&mut self, name: &str) {
+        self.item(name);
+        self.out.push(':');
+    }
+
+    /// A field whose value is JSON as it prints.
+    fn raw(&mut self, name: &str, value: impl std::fmt::Display) {
+        self.name(name);
+        let _ = write!(self.out, "{value}");
+    }
+
+    fn text(&mut self, name: &str, value: Option<&str>) {
+        self.name(name);
+        match value {
+            Some(text) => self.item(text),
+            None => self.out.push_str("null"),
+        }
+    }
+
+    fn money(&mut self, name: &str, money: Option<(i64, &str)>) {
+        let Some((amount_minor, currency)) = money else { return self.text(name, None) };
+        self.name(name);
+        self.open('{');
+        self.raw("amount_minor", amount_minor);
+        self.text("currency", Some(currency));
+        self.close('}');
+    }
+
+    fn item(&mut self, text: &str) {
+        self.comma();
+        self.out.push('"');
+        for char in text.chars() {
+            match char {
+                '"' | '\\' => {
+                    self.out.push('\\');
+                    self.out.push(char);
+                }
+                '\0'..='\x1f' => {
+                    let _ = write!(self.out, "\\u{:04x}", u32::from(char));
+                }
+                _ => self.out.push(char),
+            }
+        }
+        self.out.push('"');
+    }
 }
