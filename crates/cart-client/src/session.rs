@@ -104,6 +104,8 @@ pub struct Session {
     busy: u32,
     repairs: u32,
     leasing: bool,
+    /// There are other tabs: they are told, and what they are told the service may hear of from them.
+    neighbours: bool,
     /// Something is to be asked for.
     pull: bool,
     /// The service has answered once.
@@ -148,6 +150,7 @@ impl Session {
             busy: 0,
             repairs: 0,
             leasing: false,
+            neighbours: false,
             pull: false,
             answered: false,
             limits: Limits::default(),
@@ -229,10 +232,16 @@ impl Session {
                 self.send()
             }
             Input::Heard(bytes) => match Gossip::from_bytes(&bytes) {
-                Ok(Gossip::Hello) => vec![self.tell(true)],
+                Ok(Gossip::Hello) => {
+                    self.neighbours = true;
+                    self.keep(true)
+                }
                 Ok(Gossip::State { from, pending, settled }) => {
                     self.device.hear(from, &settled, *pending);
-                    vec![Effect::Show]
+                    let first = !std::mem::replace(&mut self.neighbours, true);
+                    let mut effects = vec![Effect::Show];
+                    effects.extend(if first { self.keep(false) } else { Vec::new() });
+                    effects
                 }
                 Ok(Gossip::Unknown) | Err(_) => Vec::new(),
             },
@@ -259,7 +268,8 @@ impl Session {
         match changes.into_iter().try_for_each(|change| self.change(change, now)) {
             Ok(()) if self.device.pending() == before.device.pending() => Vec::new(),
             Ok(()) => {
-                let mut effects = vec![Effect::Show, self.store(), self.tell(false)];
+                let mut effects = vec![Effect::Show];
+                effects.extend(self.keep(false));
                 effects.extend(self.send());
                 effects
             }
@@ -319,7 +329,8 @@ impl Session {
         }
         self.device.adopt(actor, cart.scope());
         (self.cart_id, self.leasing, self.under_way) = (Some(cart), false, None);
-        let mut effects = vec![Effect::Show, self.store(), self.tell(false)];
+        let mut effects = vec![Effect::Show];
+        effects.extend(self.keep(false));
         effects.extend(self.send());
         effects
     }
@@ -370,7 +381,7 @@ impl Session {
     fn took_in(&mut self, changed: bool) -> Vec<Effect> {
         let mut effects = vec![Effect::Show];
         if changed {
-            effects.extend([self.store(), self.tell(true)]);
+            effects.extend(self.keep(true));
         }
         effects.extend(self.send());
         effects
@@ -382,6 +393,12 @@ impl Session {
         };
         self.under_way = None;
         match problem.verdict() {
+            // Since it went out, others were told of more, and were faster.
+            Verdict::NewActor
+                if problem.code == "actor_shared" && self.device.disclosed() > sent.sent_before =>
+            {
+                self.send()
+            }
             Verdict::NewActor if self.repairs < REPAIRS_MAX => {
                 self.repairs += 1;
                 self.new_actor()
@@ -413,7 +430,8 @@ impl Session {
             _ => {
                 self.device.refuse(sent.count);
                 (self.busy, self.repairs, self.batch, self.pull) = (0, 0, BATCH_MAX, true);
-                let mut effects = vec![Effect::Show, self.store(), self.tell(false)];
+                let mut effects = vec![Effect::Show];
+                effects.extend(self.keep(false));
                 effects.push(Effect::Refused(problem, sent.count));
                 effects.extend(self.send());
                 effects
@@ -432,7 +450,8 @@ impl Session {
         let seen = self.device.settled().latest_time().millis().max(self.device.actor().day().start());
         self.ahead_ms += now.0.saturating_sub(seen.0);
         self.device.restamp(now.min(seen));
-        let mut effects = vec![Effect::Show, self.store(), self.tell(false)];
+        let mut effects = vec![Effect::Show];
+        effects.extend(self.keep(false));
         effects.extend(self.send());
         effects
     }
@@ -441,10 +460,17 @@ impl Session {
         Effect::Store(self.to_bytes())
     }
 
-    fn tell(&self, settled: bool) -> Effect {
+    /// Stores what is new and tells the other tabs, if there are any: what is pending, and, if `settled`, what the
+    /// service is known to have.
+    fn keep(&mut self, settled: bool) -> Vec<Effect> {
+        if !self.neighbours {
+            return vec![self.store()];
+        }
+        self.device.disclose();
         let settled = if settled { Box::new(self.device.settled().clone()) } else { Box::default() };
         let pending = Box::new(self.device.pending_delta());
-        Effect::Tell(Gossip::State { from: self.device.actor(), pending, settled }.to_bytes())
+        let told = Gossip::State { from: self.device.actor(), pending, settled };
+        vec![self.store(), Effect::Tell(told.to_bytes())]
     }
 
     fn shown(&self) -> Shown<'_> {

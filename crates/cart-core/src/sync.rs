@@ -102,9 +102,11 @@ pub struct Device {
     /// What a replica of the service has told: all but what is not acknowledged, here and in `heard`.
     base: Arc<Cart>,
     clock: HybridClock,
-    /// The highest counter used, and the highest sent.
+    /// The highest counter used, the highest sent, in the latest request, and told to devices nearby.
     used: u64,
     sent: u64,
+    asked: u64,
+    disclosed: u64,
     pending: Vec<Pending>,
     /// Of the latest response.
     sequence: u64,
@@ -143,6 +145,8 @@ impl Device {
             clock: HybridClock::default(),
             used: 0,
             sent: 0,
+            asked: 0,
+            disclosed: 0,
             pending: Vec::new(),
             sequence: 0,
             heard: BTreeMap::new(),
@@ -203,6 +207,7 @@ impl Device {
         let last = if first.len() < self.pending.len() { first.last().map(|p| p.counter) } else { None };
         let sent = self.sent;
         self.sent = sent.max(last.unwrap_or(self.used));
+        self.asked = first.last().map_or(0, |pending| pending.counter);
         // What was only heard from a device nearby is not named as seen: the details of it are still lacking.
         let mut context = self.base.context().clone();
         self.pending.iter().for_each(|pending| context.join(pending.delta.context()));
@@ -216,11 +221,12 @@ impl Device {
 
     /// Takes in a response to a request before which `sent_before` was the highest counter sent.
     pub fn receive(&mut self, response: &SyncResponse, sent_before: u64) -> Learned {
-        if response.prior > sent_before {
+        if response.prior > sent_before.max(self.disclosed) {
             return Learned::ActorShared;
         }
-        let known = response.lacking.context().highest(self.actor);
-        self.settle(&response.lacking, |counter| counter <= known);
+        // Not whatever the service knows of: another device may have removed what it only heard of.
+        let known = response.lacking.context().highest(self.actor).min(self.asked);
+        self.settle(&response.lacking, known);
         self.sequence = response.sequence;
         Learned::Acknowledged
     }
@@ -228,8 +234,7 @@ impl Device {
     /// Takes in what the replica tells unasked: a delta of what it committed after its sequence number
     /// `after`, up to `sequence`. Whether nothing lies between that and what this device knew; if not, ask.
     pub fn follow(&mut self, after: u64, sequence: u64, delta: &Delta) -> bool {
-        let actor = self.actor;
-        self.settle(delta, |counter| delta.context().contains(Dot::new(actor, counter)));
+        self.settle(delta, 0);
         let whole = after <= self.sequence;
         if whole {
             self.sequence = self.sequence.max(sequence);
@@ -248,9 +253,18 @@ impl Device {
         if unsettled != Delta::default() {
             self.heard.insert(from, unsettled);
         }
-        let actor = self.actor;
-        self.settle(settled, |counter| settled.context().contains(Dot::new(actor, counter)));
+        self.settle(settled, 0);
         self.show();
+    }
+
+    /// Before others are told of its pending changes: from then on the service may know of them by others.
+    pub fn disclose(&mut self) {
+        (self.sent, self.disclosed) = (self.used, self.used);
+    }
+
+    /// The highest counter that others were told of.
+    pub fn disclosed(&self) -> u64 {
+        self.disclosed
     }
 
     /// Abandons the actor after any doubt: the changes that are not acknowledged are made again under a
@@ -261,7 +275,11 @@ impl Device {
 
     /// The same where the cart was not known before: what was done meanwhile is done in that of `scope`.
     pub fn adopt(&mut self, actor: Actor, scope: Scope) -> Vec<Stamp> {
-        (self.actor, self.scope, self.used, self.sent) = (actor, scope, 0, 0);
+        // What the service has told of meanwhile is not made twice.
+        let told = |pending: &Pending| self.base.context().contains(Dot::new(self.actor, pending.counter));
+        self.pending.retain(|pending| !told(pending));
+        (self.actor, self.scope) = (actor, scope);
+        (self.used, self.sent, self.asked, self.disclosed) = (0, 0, 0, 0);
         self.remake(|device, pending| device.stamp(pending.made))
     }
 
@@ -303,10 +321,10 @@ impl Device {
         stamps
     }
 
-    /// The service has `news`, and with it the pending changes that `has` says.
-    fn settle(&mut self, news: &Delta, has: impl Fn(u64) -> bool) {
+    /// The service has `news`, and the pending changes up to the counter `known`.
+    fn settle(&mut self, news: &Delta, known: u64) {
         let (acknowledged, pending): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.pending).into_iter().partition(|pending| has(pending.counter));
+            std::mem::take(&mut self.pending).into_iter().partition(|pending| pending.counter <= known);
         self.pending = pending;
         let settled = joined(&acknowledged);
         if !acknowledged.is_empty() {

@@ -57,7 +57,10 @@ impl Session {
         let cart_id = Some(from.text()?).filter(|id| !id.is_empty());
         let cart_id = cart_id.map(|id| CartId::try_from(id.to_owned())).transpose()?;
         let currency = from.text()?;
-        let mut session = Self::of(cart_id, Device::from_bytes(from.bytes()?)?, currency);
+        let mut device = Device::from_bytes(from.bytes()?)?;
+        // Another tab may have found it here meanwhile.
+        device.disclose();
+        let mut session = Self::of(cart_id, device, currency);
         session.ahead_ms = ahead_ms;
         for _ in 0..from.number()? {
             let (sku, title) = (from.text()?.to_owned(), from.text()?.to_owned());

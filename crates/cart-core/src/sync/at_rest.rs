@@ -96,6 +96,8 @@ impl Device {
             clock,
             used,
             sent,
+            asked: 0,
+            disclosed: 0,
             pending: vec![],
             sequence,
             heard,
