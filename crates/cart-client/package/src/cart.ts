@@ -295,12 +295,7 @@ export class Cart {
     this.replica?.free();
     this.replica = read || new Replica(this.options.currency ?? "USD");
     for (const row of rows) if (row.slot !== this.slot && row.cart === cart) this.replica.found(row.bytes, this.now());
-    this.channel?.close();
-    this.channel = typeof BroadcastChannel === "undefined" ? undefined : new BroadcastChannel(`${this.options.storage ?? "evercart"} ${cart}`);
-    if (this.channel) {
-      this.channel.onmessage = ({ data }) => { data instanceof Uint8Array ? this.run(this.replica.heard(data, this.now())) : void this.follow(data); };
-      this.channel.postMessage(Replica.hello());
-    }
+    this.listen(cart);
     this.changed();
   }
 
@@ -356,20 +351,21 @@ export class Cart {
   private async lease(): Promise<void> {
     const era = this.era;
     try {
-      const had = this.account?.cart;
       const { token, cart } = await this.known();
       const { actor } = await this.http.json<{ actor: string }>("POST", `/v1/carts/${cart}/actors`, token, {});
       if (era !== this.era || this.closed) return;
       this.run(this.replica.leased(cart, actor, this.now()));
-      if (!had) await this.show_tabs();
+      await this.saved;
+      if (era === this.era && !this.closed) this.listen(cart);
     } catch (error) { if (era === this.era) this.failed(error); }
   }
 
-  /** Once the cart is known, the other tabs are reached under its name. */
-  private async show_tabs(): Promise<void> {
-    await this.saved;
+  /** The tabs with the same cart reach each other under its name. */
+  private listen(cart: string): void {
+    const name = `${this.options.storage ?? "evercart"} ${cart}`;
+    if (this.channel?.name === name || typeof BroadcastChannel === "undefined") return;
     this.channel?.close();
-    this.channel = new BroadcastChannel(`${this.options.storage ?? "evercart"} ${this.account!.cart}`);
+    this.channel = new BroadcastChannel(name);
     this.channel.onmessage = ({ data }) => { data instanceof Uint8Array ? this.run(this.replica.heard(data, this.now())) : void this.follow(data); };
     this.channel.postMessage(Replica.hello());
   }
