@@ -202,7 +202,7 @@ impl Session {
             Input::Leased(cart, actor) => self.leased(cart, actor),
             Input::Opened { live } => {
                 self.link = if live { Link::Live } else { Link::Single };
-                (self.under_way, self.seq, self.pull) = (None, 0, true);
+                (self.under_way, self.seq, self.pull, self.leasing) = (None, 0, true, false);
                 self.send()
             }
             Input::Closed => {

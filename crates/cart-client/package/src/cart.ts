@@ -49,6 +49,8 @@ export class Cart {
   private waiting: { resolve: () => void; reject: (error: unknown) => void }[] = [];
   /** Changes with each cart shown: what was begun for another is dropped. */
   private era = 0;
+  /** Changes with each way to the service that ends: what was sent on it has no answer. */
+  private way = 0;
 
   private constructor(private options: Options, private store: Store) {
     const url = (options.url ?? location.origin).replace(/\/$/, "");
@@ -204,7 +206,7 @@ export class Cart {
   /** Does what the effects say, in their order. */
   private run(effects: Uint8Array): Problem | null {
     let rejected: Problem | null = null;
-    const era = this.era;
+    const { era, way } = this;
     for (let at = 0; at < effects.length;) {
       const kind = effects[at++] as Do;
       let length = 0, shift = 0, byte;
@@ -219,7 +221,7 @@ export class Cart {
           break;
         }
         // What goes out was stored before, or could not be.
-        case Do.Send: void this.saved.then(() => { if (era === this.era && !this.closed) this.send(payload); }); break;
+        case Do.Send: void this.saved.then(() => { if (way === this.way && !this.closed) this.send(payload); }); break;
         case Do.Tell: void this.saved.then(() => { if (era === this.era && !this.closed) this.channel?.postMessage(payload); }); break;
         case Do.Lease: void this.lease(); break;
         case Do.Later: this.later(); break;
@@ -458,16 +460,16 @@ export class Cart {
   }
 
   private async single(body: Uint8Array): Promise<void> {
-    const era = this.era;
+    const way = this.way;
     try {
       const { token, cart } = await this.known();
       const response = await this.http.ask("POST", `/v1/carts/${cart}/sync`, token, body);
       const bytes = new Uint8Array(await response.arrayBuffer());
-      if (era !== this.era || this.closed) return;
+      if (way !== this.way || this.closed) return;
       this.attempts = 0;
       this.run(this.replica.answer(bytes, this.now()));
     } catch (error) {
-      if (era !== this.era || this.closed) return;
+      if (way !== this.way || this.closed) return;
       const { status, code, detail } = error as EvercartError;
       if (status) this.run(this.replica.refusal(0, status, code, detail, this.now()));
       else this.failed(error);
@@ -476,6 +478,7 @@ export class Cart {
 
   private unlink(): void {
     const socket = this.socket;
+    this.way++;
     this.socket = undefined;
     this.linked = false;
     clearTimeout(this.waits);
@@ -495,8 +498,8 @@ export class Cart {
 
   private failed(error: unknown): void {
     if (this.closed) return;
-    if (!(error instanceof EvercartError)) throw error;
-    const { code, status, detail } = error;
+    // An answer may break off in its middle: that has no status either.
+    const { code, status = 0, detail } = error as EvercartError;
     if (status >= 400 && status < 500 && status !== 429) this.outside({ code, status, detail });
     else { if (status) this.error = { code, status, detail }; this.later(); }
   }
