@@ -227,7 +227,7 @@ fn change(
     let line = |at: Location| LineKey::from_line_id(name).ok_or(Reject::LineNotFound { location: at.name() });
     let other = if at == Location::Cart { Location::Saved } else { Location::Cart };
     let field = |field: Field| {
-        details.map_or(Ok(()), |value| field.check(value))?;
+        details.map_or(Ok(()), |value| field.check_form(value))?;
         Ok(Change::Write(field, details.map(Into::into)))
     };
     Ok(match op {
@@ -251,7 +251,7 @@ fn change(
         "remove_coupon" => Change::Uncoupon(Code::try_from(name)?),
         "update" => match name {
             "note" => field(Field::NOTE)?,
-            "currency" => field(Field::CURRENCY)?,
+            "currency" if details.is_some() => field(Field::CURRENCY)?,
             "locale" => field(Field::LOCALE)?,
             "delivery_region" => field(Field::DELIVERY_REGION)?,
             _ => return Err(Reject::invalid("update", "use note, currency, locale or delivery_region")),

@@ -4,12 +4,11 @@
 //!
 //! One sync is under way at a time. What is edited meanwhile goes with the next.
 
-use std::collections::BTreeMap;
-
 use cart_core::change::Change;
 use cart_core::id::{Actor, CartId, Scope};
 use cart_core::limits::Limits;
 use cart_core::line::{LineKey, Location};
+use cart_core::ordered::Ordered;
 use cart_core::reject::Reject;
 use cart_core::sync::{Device, Learned, SyncResponse};
 use cart_core::time::Millis;
@@ -89,7 +88,7 @@ pub enum Effect {
 pub struct Session {
     cart_id: Option<CartId>,
     device: Device,
-    offers: BTreeMap<String, Offer>,
+    offers: Ordered<String, Offer>,
     currency: String,
     /// By how much this clock is known to be ahead of the service's, in milliseconds.
     ahead_ms: u64,
@@ -139,7 +138,7 @@ impl Session {
         Self {
             cart_id,
             device,
-            offers: BTreeMap::new(),
+            offers: Ordered::default(),
             currency: currency.to_owned(),
             ahead_ms: 0,
             removed: Vec::new(),
@@ -180,7 +179,7 @@ impl Session {
     /// The skus of lines whose product is not known.
     pub fn unknown(&self) -> Vec<&str> {
         let mut unknown: Vec<&str> = self.device.cart().lines().map(|(key, _)| &*key.sku).collect();
-        unknown.retain(|sku| !self.offers.contains_key(*sku));
+        unknown.retain(|sku| !self.offers.contains_key(&(*sku).to_owned()));
         unknown.dedup();
         unknown
     }
@@ -252,7 +251,9 @@ impl Session {
                 }
                 self.device.hear(found.device.actor(), found.device.settled(), found.device.pending_delta());
                 for (sku, offer) in found.offers {
-                    self.offers.entry(sku).or_insert(offer);
+                    if !self.offers.contains_key(&sku) {
+                        self.offers.insert(sku, offer);
+                    }
                 }
                 vec![Effect::Show]
             }

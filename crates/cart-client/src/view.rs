@@ -3,13 +3,13 @@
 //!
 //! It is written by hand: a page loads it, and serde's writer is twice the size of the rest.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use cart_core::limits::Limits;
 use cart_core::line::{Contribution, Kind, LineKey, Location};
 use cart_core::meta::Field;
 use cart_core::money::Money;
+use cart_core::ordered::Ordered;
 use cart_core::sync::Device;
 use cart_core::view::{Offer, shown_lines};
 
@@ -20,7 +20,7 @@ pub struct Shown<'a> {
     /// Its replica here.
     pub device: &'a Device,
     /// Names and prices as far as they were learned.
-    pub offers: &'a BTreeMap<String, Offer>,
+    pub offers: &'a Ordered<String, Offer>,
     /// The currency of a cart that names none.
     pub currency: &'a str,
     /// Whether the service has answered at all: else its edits may be missing.
@@ -70,7 +70,7 @@ impl Shown<'_> {
         json.name(name);
         json.open('[');
         for (key, quantity) in shown_lines(cart, at) {
-            let offer = self.offers.get(&*key.sku);
+            let offer = self.offers.get(&key.sku.to_string());
             let price =
                 offer.and_then(|offer| offer.price.as_ref()).filter(|price| price.currency == currency);
             let total = price.and_then(|price| price.times(quantity));

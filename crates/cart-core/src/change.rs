@@ -11,6 +11,7 @@ use crate::id::{Actor, Dot, OrderId, Scope};
 use crate::limits::Limits;
 use crate::line::{Contribution, Contributions, Kind, LineKey, Location, Move};
 use crate::meta::{Code, Field, Register};
+use crate::ordered::sorted_by;
 use crate::reject::Reject;
 use crate::time::HybridTime;
 
@@ -239,8 +240,7 @@ impl Cart {
     /// Counts a decrement against the observed dots that count, newest first, each up to what is left.
     fn take_off(&self, delta: &mut Delta, key: &LineKey, quantity: u32, at: Location, actor: Actor) {
         let Some(line) = self.line(key) else { return };
-        let mut targets: Vec<_> = line.counting(at).collect();
-        targets.sort_by_key(|(dot, _)| std::cmp::Reverse(dot.age()));
+        let targets = sorted_by(line.counting(at), |(dot, _)| std::cmp::Reverse(dot.age()));
         let mut missing = quantity;
         let mut update = Vec::new();
         for (dot, contribution) in targets {

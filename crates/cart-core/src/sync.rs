@@ -1,7 +1,6 @@
 //! Sync as data: what a device and a replica say to each other, and the device's own replica.
 //! A device edits on what it has, shows it at once, and sends what is not acknowledged when it can.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use unsigned_varint::{decode, encode};
@@ -10,6 +9,7 @@ use crate::cart::{Cart, Delta};
 use crate::change::{Change, Stamp};
 use crate::context::Context;
 use crate::id::{Actor, Dot, Scope};
+use crate::ordered::Ordered;
 use crate::reject::Reject;
 use crate::time::{HybridClock, HybridTime, Millis};
 
@@ -111,7 +111,7 @@ pub struct Device {
     /// Of the latest response.
     sequence: u64,
     /// What other devices nearby have told that the service has not acknowledged to them.
-    heard: BTreeMap<Actor, Delta>,
+    heard: Ordered<Actor, Delta>,
 }
 
 /// A change that is not acknowledged, with what its maker had beside the pending changes before it.
@@ -149,7 +149,7 @@ impl Device {
             disclosed: 0,
             pending: Vec::new(),
             sequence: 0,
-            heard: BTreeMap::new(),
+            heard: Ordered::default(),
         }
     }
 

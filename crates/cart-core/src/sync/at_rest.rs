@@ -7,7 +7,6 @@
 //! Integers are varints; a cart is its length and its canonical bytes. The deltas are not kept: a change made
 //! again under its stamp, on what its maker saw, gives the same one.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use unsigned_varint::{decode, encode};
@@ -18,6 +17,7 @@ use crate::change::Change;
 use crate::id::{Actor, OrderId, Scope};
 use crate::line::{LineKey, Location};
 use crate::meta::{Code, Field};
+use crate::ordered::Ordered;
 use crate::reject::Reject;
 use crate::time::{HybridClock, HybridTime, Millis};
 use crate::wire;
@@ -87,7 +87,7 @@ impl Device {
         clock.observe(HybridTime(from.number()?));
         let (used, sent, sequence) = (from.number()?, from.number()?, from.number()?);
         let base = Arc::new(Cart::from_bytes(from.bytes()?)?);
-        let heard = BTreeMap::new();
+        let heard = Ordered::default();
         let mut device = Self {
             actor,
             scope,
