@@ -1,5 +1,6 @@
 //! Any edits in any order on three pages, killed and cut off at any moment: nothing acknowledged is lost, and all
 //! end with the replica's bytes.
+#![cfg(not(target_arch = "wasm32"))]
 
 #[path = "../../cart-core/tests/shop/mod.rs"]
 mod shop;

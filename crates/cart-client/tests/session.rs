@@ -1,4 +1,5 @@
 //! Sessions against a replica as its object holds it: offline, refused, shared, damaged, side by side.
+#![cfg(not(target_arch = "wasm32"))]
 
 #[path = "../../cart-core/tests/shop/mod.rs"]
 mod shop;

@@ -246,6 +246,8 @@ export class Cart {
 
   private changed(): void {
     if (this.closed) return;
+    // A failure that has passed is none any more; a refusal stays to be read.
+    if (this.linked && !this.replica.syncing() && this.error && (this.error.status >= 500 || this.error.status === 429)) this.error = null;
     const view = this.replica.view();
     if (view !== this.shown) {
       this.shown = view;
@@ -543,7 +545,7 @@ export class Cart {
       if (era !== this.era || this.closed) return;
       for (const { sku, title, unit_price: price } of [...view.lines, ...view.saved])
         this.replica.product(sku, title ?? "", price?.amount_minor ?? 0, price?.currency ?? "", this.now());
-      this.run(this.replica.pull(this.now()).subarray(0, 0));
+      this.changed();
     } catch { this.asking = undefined; }
   }
 
