@@ -47,3 +47,7 @@ dlq: ## list dead letters of the stores; act on them: DO="replay all", DO="drop 
 
 move-slot: ## move slots to another database of a region (REGION=weur TO=STORE_WEUR_1 SLOTS="0-63 99" URL=)
 	@URL="$(or $(URL),http://localhost:8787)" tools/move_slot $(REGION) $(TO) $(SLOTS)
+
+.PHONY: client
+client: ## build the npm package of the client into build/client/, and say how large it is
+	@tools/setup && tools/client

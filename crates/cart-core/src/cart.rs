@@ -3,7 +3,6 @@
 //! semilattice: no tombstones, the context remembers. A delta is itself a small cart; applying it is
 //! joining it. What may be changed and how is `change`; the bytes of it are `wire`.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crdts::{CmRDT, CvRDT, ResetRemove, VClock};
@@ -12,6 +11,7 @@ use crate::context::Context;
 use crate::id::{Actor, Dot, OrderId, Region};
 use crate::line::{Contributions, Kind, LineKey, Location};
 use crate::meta::{Code, Field, Register};
+use crate::ordered::Ordered;
 use crate::reject::Reject;
 use crate::time::{Day, HybridTime};
 
@@ -41,15 +41,15 @@ pub struct Cart {
     /// Contributions by line, sorted by key, no empty lines.
     pub(crate) lines: Vec<(LineKey, Contributions)>,
     /// The canonical JSON of each customised line.
-    pub(crate) details: BTreeMap<LineKey, Arc<str>>,
+    pub(crate) details: Ordered<LineKey, Arc<str>>,
     /// Add-wins set of coupons: the live dots of each, sorted.
-    pub(crate) coupons: BTreeMap<Code, Vec<Dot>>,
+    pub(crate) coupons: Ordered<Code, Vec<Dot>>,
     /// Last-writer-wins registers.
-    pub(crate) meta: BTreeMap<Field, Register>,
+    pub(crate) meta: Ordered<Field, Register>,
     /// Checkouts: number to order. Written by the home only, never changed (I4).
-    pub(crate) fences: BTreeMap<u64, OrderId>,
+    pub(crate) fences: Ordered<u64, OrderId>,
     /// The cart's replicas.
-    pub(crate) replicas: BTreeMap<Region, Presence>,
+    pub(crate) replicas: Ordered<Region, Presence>,
     /// The cart's home, once it is stated.
     pub(crate) home: Option<Home>,
     /// Absorbs everything.
@@ -111,7 +111,7 @@ impl Cart {
     }
 
     /// The order of each checkout.
-    pub fn fences(&self) -> &BTreeMap<u64, OrderId> {
+    pub fn fences(&self) -> &Ordered<u64, OrderId> {
         &self.fences
     }
 
@@ -121,7 +121,7 @@ impl Cart {
     }
 
     /// The replicas beside the home, by region.
-    pub fn replicas(&self) -> &BTreeMap<Region, Presence> {
+    pub fn replicas(&self) -> &Ordered<Region, Presence> {
         &self.replicas
     }
 
@@ -244,12 +244,12 @@ impl Cart {
             return;
         }
         let none = Vec::new();
-        for (code, mine) in &mut self.coupons {
+        for (code, mine) in self.coupons.iter_mut() {
             let theirs = other.coupons.get(code).unwrap_or(&none);
             mine.retain(|dot| theirs.contains(dot) || !other.context.contains(*dot));
         }
         for (code, theirs) in &other.coupons {
-            let mine = self.coupons.entry(code.clone()).or_default();
+            let mine = self.coupons.or_default(code.clone());
             let new = |dot: &&Dot| !mine.contains(dot) && !self.context.contains(**dot);
             let fresh: Vec<Dot> = theirs.iter().filter(new).copied().collect();
             mine.extend(fresh);
@@ -259,7 +259,7 @@ impl Cart {
     }
 }
 
-fn join_by_max<K: Ord + Clone, V: Ord + Clone>(mine: &mut BTreeMap<K, V>, theirs: &BTreeMap<K, V>) {
+fn join_by_max<K: Ord + Clone, V: Ord + Clone>(mine: &mut Ordered<K, V>, theirs: &Ordered<K, V>) {
     for (key, value) in theirs {
         match mine.get_mut(key) {
             Some(present) if *present >= *value => {}

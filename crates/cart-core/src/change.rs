@@ -8,8 +8,11 @@ use std::sync::Arc;
 
 use crate::cart::{Cart, Delta};
 use crate::id::{Actor, Dot, OrderId, Scope};
+use crate::limits::Limits;
 use crate::line::{Contribution, Contributions, Kind, LineKey, Location, Move};
 use crate::meta::{Code, Field, Register};
+use crate::ordered::sorted_by;
+use crate::reject::Reject;
 use crate::time::HybridTime;
 
 /// A change of a cart, in the shopper's words.
@@ -73,6 +76,55 @@ pub enum Change {
         /// The order.
         order: OrderId,
     },
+}
+
+impl Change {
+    /// Refuses a change that its caller cannot mean: of a line that it did not see, or past the limit. `seen` is
+    /// what it saw, `state` what there is.
+    ///
+    /// # Errors
+    /// [`Reject::LineNotFound`], [`Reject::CouponNotFound`], [`Reject::QuantityLimit`] or [`Reject::Invalid`].
+    pub fn check(&self, seen: &Cart, state: &Cart, limits: &Limits) -> Result<(), Reject> {
+        let named = match self {
+            Self::Set { key, at, .. } | Self::Decrement { key, at, .. } | Self::Remove { key, at } => {
+                Some((key, *at))
+            }
+            Self::Move { key, to: Location::Saved } => Some((key, Location::Cart)),
+            Self::Move { key, to: Location::Cart } => Some((key, Location::Saved)),
+            Self::Add { key, details: None, at, .. } if key.customization.is_some() => Some((key, *at)),
+            _ => None,
+        };
+        if let Some((key, at)) = named
+            && seen.shown(key, at) == 0
+        {
+            return Err(Reject::LineNotFound { location: at.name() });
+        }
+        let more = match self {
+            Self::Add { key, quantity, at, .. } => Some((key, *at, u64::from(*quantity))),
+            Self::Move { key, to } => named.map(|(_, from)| (key, *to, seen.shown(key, from))),
+            _ => None,
+        };
+        if let Some((key, at, more)) = more {
+            let would_be = state.shown(key, at) + more;
+            let max = limits.line_quantity_max;
+            if would_be > u64::from(max) {
+                return Err(Reject::QuantityLimit { would_be, max });
+            }
+        }
+        match self {
+            Self::Coupon(code) => {
+                let max = Code::COUNT_MAX;
+                if state.coupons().count() >= max && !state.coupons().any(|there| there == code) {
+                    return Err(Reject::invalid("code", format!("a cart takes at most {max} coupons")));
+                }
+            }
+            Self::Uncoupon(code) if !seen.coupons().any(|there| there == code) => {
+                return Err(Reject::CouponNotFound);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
 }
 
 /// Who makes a change, as which of its changes, and when.
@@ -188,8 +240,7 @@ impl Cart {
     /// Counts a decrement against the observed dots that count, newest first, each up to what is left.
     fn take_off(&self, delta: &mut Delta, key: &LineKey, quantity: u32, at: Location, actor: Actor) {
         let Some(line) = self.line(key) else { return };
-        let mut targets: Vec<_> = line.counting(at).collect();
-        targets.sort_by_key(|(dot, _)| std::cmp::Reverse(dot.age()));
+        let targets = sorted_by(line.counting(at), |(dot, _)| std::cmp::Reverse(dot.age()));
         let mut missing = quantity;
         let mut update = Vec::new();
         for (dot, contribution) in targets {

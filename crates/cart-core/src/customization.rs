@@ -53,7 +53,11 @@ impl Customization {
         }
     }
 
-    fn of_canonical(json: &str) -> Result<Self, Reject> {
+    /// From text that its caller has made canonical: whoever is sent it looks whether it is.
+    ///
+    /// # Errors
+    /// [`Reject::Invalid`] if it is too long.
+    pub fn of_canonical(json: &str) -> Result<Self, Reject> {
         if json.len() > BYTES_MAX {
             let problem = format!("is {} bytes; at most {BYTES_MAX} are allowed", json.len());
             return Err(Reject::invalid("customization", problem));

@@ -18,6 +18,7 @@ pub mod limits;
 pub mod line;
 pub mod meta;
 pub mod money;
+pub mod ordered;
 pub mod packed;
 pub mod regions;
 pub mod reject;

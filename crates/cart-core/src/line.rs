@@ -7,6 +7,7 @@ use std::sync::Arc;
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 
 use crate::id::{Actor, Dot, Scope};
+use crate::ordered::sorted_by;
 use crate::reject::Reject;
 use crate::time::HybridTime;
 use crate::wire;
@@ -405,8 +406,6 @@ fn take_run(
 
 impl FromIterator<(Dot, Contribution)> for Contributions {
     fn from_iter<I: IntoIterator<Item = (Dot, Contribution)>>(pairs: I) -> Self {
-        let mut pairs: Vec<_> = pairs.into_iter().collect();
-        pairs.sort_by_key(|(dot, _)| *dot);
-        Self::from_sorted(pairs)
+        Self::from_sorted(sorted_by(pairs, |(dot, _)| *dot))
     }
 }

@@ -57,13 +57,26 @@ impl Field {
     /// # Errors
     /// [`Reject::Invalid`] naming the field.
     pub fn check(self, value: &str) -> Result<(), Reject> {
+        if self == Self::CURRENCY && iso_currency::Currency::from_code(value).is_none() {
+            return Err(Reject::invalid("currency", CURRENCY));
+        }
+        self.check_form(value)
+    }
+
+    /// The same without a look at which currencies there are: a page need not load the list.
+    ///
+    /// # Errors
+    /// [`Reject::Invalid`] naming the field.
+    pub fn check_form(self, value: &str) -> Result<(), Reject> {
         let tag = |ranges: std::ops::RangeInclusive<usize>| {
             ranges.contains(&value.len())
                 && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
         };
         match self {
-            Self::CURRENCY if iso_currency::Currency::from_code(value).is_none() => {
-                Err(Reject::invalid("currency", "use an ISO 4217 code such as EUR"))
+            Self::CURRENCY
+                if value.len() != 3 || !value.bytes().all(|letter| letter.is_ascii_uppercase()) =>
+            {
+                Err(Reject::invalid("currency", CURRENCY))
             }
             Self::LOCALE if !tag(2..=35) => {
                 Err(Reject::invalid("locale", "use a BCP 47 language tag such as en-US"))
@@ -78,6 +91,8 @@ impl Field {
         }
     }
 }
+
+const CURRENCY: &str = "use an ISO 4217 code such as EUR";
 
 /// The value of a field and who wrote it when. The greatest wins (R15).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]

@@ -9,8 +9,11 @@ use crate::cart::{Cart, Delta};
 use crate::change::{Change, Stamp};
 use crate::context::Context;
 use crate::id::{Actor, Dot, Scope};
+use crate::ordered::Ordered;
 use crate::reject::Reject;
-use crate::time::{HybridClock, Millis};
+use crate::time::{HybridClock, HybridTime, Millis};
+
+mod at_rest;
 
 /// What a device sends: its changes that are not acknowledged, and what it has seen.
 #[derive(Clone, PartialEq, Debug)]
@@ -99,28 +102,33 @@ impl SyncResponse {
 }
 
 /// The replica of a device: one instance, one actor.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Device {
     actor: Actor,
     scope: Scope,
     cart: Cart,
-    /// What the device has but its changes that are not acknowledged.
+    /// What a replica of the service has told: all but what is not acknowledged, here and in `heard`.
     base: Arc<Cart>,
     clock: HybridClock,
-    /// The highest counter used, and the highest sent.
+    /// The highest counter used, the highest sent, in the latest request, and told to devices nearby.
     used: u64,
     sent: u64,
+    asked: u64,
+    disclosed: u64,
     pending: Vec<Pending>,
     /// Of the latest response.
     sequence: u64,
+    /// What other devices nearby have told that the service has not acknowledged to them.
+    heard: Ordered<Actor, Delta>,
 }
 
 /// A change that is not acknowledged, with what its maker had beside the pending changes before it.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 struct Pending {
     change: Change,
     counter: u64,
     made: Millis,
+    time: HybridTime,
     base: Arc<Cart>,
     delta: Delta,
 }
@@ -145,14 +153,22 @@ impl Device {
             clock: HybridClock::default(),
             used: 0,
             sent: 0,
+            asked: 0,
+            disclosed: 0,
             pending: Vec::new(),
             sequence: 0,
+            heard: Ordered::default(),
         }
     }
 
     /// The device's present state.
     pub fn cart(&self) -> &Cart {
         &self.cart
+    }
+
+    /// What of it a replica of the service has.
+    pub fn settled(&self) -> &Cart {
+        &self.base
     }
 
     /// Its actor.
@@ -165,6 +181,11 @@ impl Device {
         self.pending.len()
     }
 
+    /// The join of the changes that wait for their acknowledgement.
+    pub fn pending_delta(&self) -> Delta {
+        joined(&self.pending)
+    }
+
     /// The sequence number of the latest response: it saw all that the replica had committed up to there.
     pub fn sequence(&self) -> u64 {
         self.sequence
@@ -175,18 +196,30 @@ impl Device {
         let stamp = self.stamp(now);
         let delta = self.cart.change(&change, stamp);
         self.cart.join(&delta);
-        let base = Arc::clone(&self.base);
-        self.pending.push(Pending { change, counter: stamp.dot.counter, made: now, base, delta });
+        let base = if self.heard.is_empty() { Arc::clone(&self.base) } else { Arc::new(self.all_heard()) };
+        let (counter, time) = (stamp.dot.counter, stamp.time);
+        self.pending.push(Pending { change, counter, made: now, time, base, delta });
         stamp
     }
 
     /// What to send. Store the device before it goes out, so that what was sent is not forgotten; to send
     /// again, ask for a new request.
     pub fn request(&mut self) -> SyncRequest {
-        let mut delta = Delta::default();
-        self.pending.iter().for_each(|pending| delta.join(&pending.delta));
-        let sent = std::mem::replace(&mut self.sent, self.used);
-        SyncRequest { actor: self.actor, sent, context: self.cart.context().clone(), delta }
+        self.request_first(usize::MAX)
+    }
+
+    /// The same with no more than the first `count` of the changes.
+    pub fn request_first(&mut self, count: usize) -> SyncRequest {
+        let first = self.pending.get(..count).unwrap_or(&self.pending);
+        let delta = joined(first);
+        let last = if first.len() < self.pending.len() { first.last().map(|p| p.counter) } else { None };
+        let sent = self.sent;
+        self.sent = sent.max(last.unwrap_or(self.used));
+        self.asked = first.last().map_or(0, |pending| pending.counter);
+        // What was only heard from a device nearby is not named as seen: the details of it are still lacking.
+        let mut context = self.base.context().clone();
+        self.pending.iter().for_each(|pending| context.join(pending.delta.context()));
+        SyncRequest { actor: self.actor, sent, context, delta }
     }
 
     /// The highest counter sent so far: keep it from before [`Device::request`] for [`Device::receive`].
@@ -196,51 +229,160 @@ impl Device {
 
     /// Takes in a response to a request before which `sent_before` was the highest counter sent.
     pub fn receive(&mut self, response: &SyncResponse, sent_before: u64) -> Learned {
-        if response.prior > sent_before {
+        if response.prior > sent_before.max(self.disclosed) {
             return Learned::ActorShared;
         }
-        let known = response.lacking.context().highest(self.actor);
-        let (acknowledged, pending): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.pending).into_iter().partition(|pending| pending.counter <= known);
-        self.pending = pending;
-        let mut settled = Cart::default();
-        acknowledged.iter().for_each(|pending| settled.join(&pending.delta));
-        // Later changes saw those before them, which are now part of what they were made on.
-        for pending in &mut self.pending {
-            Arc::make_mut(&mut pending.base).join(&settled);
-        }
-        let base = Arc::make_mut(&mut self.base);
-        base.join(&settled);
-        base.join(&response.lacking);
-        self.cart.join(&response.lacking);
-        self.clock.observe(response.lacking.latest_time());
+        // Not whatever the service knows of: another device may have removed what it only heard of.
+        let known = response.lacking.context().highest(self.actor).min(self.asked);
+        self.settle(&response.lacking, known);
         self.sequence = response.sequence;
         Learned::Acknowledged
+    }
+
+    /// Takes in what the replica tells unasked: a delta of what it committed after its sequence number
+    /// `after`, up to `sequence`. Whether nothing lies between that and what this device knew; if not, ask.
+    pub fn follow(&mut self, after: u64, sequence: u64, delta: &Delta) -> bool {
+        self.settle(delta, 0);
+        let whole = after <= self.sequence;
+        if whole {
+            self.sequence = self.sequence.max(sequence);
+        }
+        whole
+    }
+
+    /// Takes in what a device nearby has told: what it knows of the service's, and what is not acknowledged
+    /// to it, in place of what it had told before.
+    pub fn hear(&mut self, from: Actor, settled: &Cart, unsettled: Delta) {
+        if from == self.actor {
+            return;
+        }
+        self.heard.remove(&from);
+        self.clock.observe(unsettled.latest_time());
+        if unsettled != Delta::default() {
+            self.heard.insert(from, unsettled);
+        }
+        self.settle(settled, 0);
+        self.show();
+    }
+
+    /// Before others are told of its pending changes: from then on the service may know of them by others.
+    pub fn disclose(&mut self) {
+        (self.sent, self.disclosed) = (self.used, self.used);
+    }
+
+    /// The highest counter that others were told of.
+    pub fn disclosed(&self) -> u64 {
+        self.disclosed
     }
 
     /// Abandons the actor after any doubt: the changes that are not acknowledged are made again under a
     /// new one, each on what its maker saw. Returns their new stamps, in order.
     pub fn abandon(&mut self, actor: Actor) -> Vec<Stamp> {
-        (self.actor, self.used, self.sent) = (actor, 0, 0);
-        self.cart = Cart::clone(&self.base);
+        self.adopt(actor, self.scope)
+    }
+
+    /// The same where the cart was not known before: what was done meanwhile is done in that of `scope`.
+    pub fn adopt(&mut self, actor: Actor, scope: Scope) -> Vec<Stamp> {
+        // What the service has told of meanwhile is not made twice.
+        let told = |pending: &Pending| self.base.context().contains(Dot::new(self.actor, pending.counter));
+        self.pending.retain(|pending| !told(pending));
+        (self.actor, self.scope) = (actor, scope);
+        (self.used, self.sent, self.asked, self.disclosed) = (0, 0, 0, 0);
+        self.remake(|device, pending| device.stamp(pending.made))
+    }
+
+    /// Gives up the first `count` of the changes, which were refused; those after them are made again as if
+    /// they had not been, under the same dots.
+    pub fn refuse(&mut self, count: usize) {
+        self.pending.drain(..count.min(self.pending.len()));
+        self.remake(|device, pending| device.stamp_of(pending.counter, pending.time));
+    }
+
+    /// Stamps the changes that are not acknowledged again, at `now`: their times were refused.
+    pub fn restamp(&mut self, now: Millis) {
+        self.clock = HybridClock::default();
+        self.clock.observe(self.all_heard().latest_time());
+        for pending in &mut self.pending {
+            pending.made = now;
+        }
+        self.remake(|device, pending| {
+            let time = device.clock.tick(now);
+            device.stamp_of(pending.counter, time)
+        });
+    }
+
+    /// Makes the pending changes again, each on what its maker saw, stamped anew.
+    fn remake(&mut self, stamp: impl Fn(&mut Self, &Pending) -> Stamp) -> Vec<Stamp> {
         let mut again = Cart::default();
         let mut stamps = Vec::new();
         for mut pending in std::mem::take(&mut self.pending) {
-            let stamp = self.stamp(pending.made);
+            let stamp = stamp(self, &pending);
             let mut seen = Cart::clone(&pending.base);
             seen.join(&again);
             pending.delta = seen.change(&pending.change, stamp);
-            pending.counter = stamp.dot.counter;
+            (pending.counter, pending.time) = (stamp.dot.counter, stamp.time);
             again.join(&pending.delta);
-            self.cart.join(&pending.delta);
             self.pending.push(pending);
             stamps.push(stamp);
         }
+        self.show();
         stamps
+    }
+
+    /// The service has `news`, and the pending changes up to the counter `known`.
+    fn settle(&mut self, news: &Delta, known: u64) {
+        let (acknowledged, pending): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.pending).into_iter().partition(|pending| pending.counter <= known);
+        self.pending = pending;
+        let settled = joined(&acknowledged);
+        if !acknowledged.is_empty() {
+            // Later changes saw those before them, which are now part of what they were made on. Changes made
+            // on one state go on sharing it.
+            let mut last: Option<(Arc<Cart>, Arc<Cart>)> = None;
+            for pending in &mut self.pending {
+                let after = match &last {
+                    Some((before, after)) if Arc::ptr_eq(before, &pending.base) => Arc::clone(after),
+                    _ => {
+                        let mut after = Cart::clone(&pending.base);
+                        after.join(&settled);
+                        Arc::new(after)
+                    }
+                };
+                last = Some((std::mem::replace(&mut pending.base, Arc::clone(&after)), after));
+            }
+        }
+        let base = Arc::make_mut(&mut self.base);
+        base.join(&settled);
+        base.join(news);
+        self.cart.join(news);
+        self.clock.observe(news.latest_time());
+    }
+
+    /// What it has but its own pending changes.
+    fn all_heard(&self) -> Cart {
+        let mut all = Cart::clone(&self.base);
+        self.heard.values().for_each(|delta| all.join(delta));
+        all
+    }
+
+    fn show(&mut self) {
+        self.cart = self.all_heard();
+        self.pending.iter().for_each(|pending| self.cart.join(&pending.delta));
     }
 
     fn stamp(&mut self, now: Millis) -> Stamp {
         self.used += 1;
-        Stamp { dot: Dot::new(self.actor, self.used), time: self.clock.tick(now), scope: self.scope }
+        let time = self.clock.tick(now);
+        self.stamp_of(self.used, time)
     }
+
+    fn stamp_of(&self, counter: u64, time: HybridTime) -> Stamp {
+        Stamp { dot: Dot::new(self.actor, counter), time, scope: self.scope }
+    }
+}
+
+fn joined(changes: &[Pending]) -> Delta {
+    let mut delta = Delta::default();
+    changes.iter().for_each(|pending| delta.join(&pending.delta));
+    delta
 }

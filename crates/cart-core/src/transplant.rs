@@ -8,8 +8,6 @@
 //! it is sent, so that repeating it changes nothing. (It also parts two carts of one session in which one
 //! idempotency key was used, and so one dot made.)
 
-use std::collections::BTreeMap;
-
 use crdts::VClock;
 use sha2::{Digest as _, Sha256};
 
@@ -17,6 +15,7 @@ use crate::cart::Cart;
 use crate::context::Context;
 use crate::id::{Actor, CartId, Dot};
 use crate::line::{Contribution, Contributions, Move};
+use crate::ordered::Ordered;
 use crate::ties::Seal;
 use crate::time::Day;
 use crate::wire;
@@ -56,7 +55,7 @@ impl Transplant<'_> {
         let line = |line: &Contributions| {
             line.iter().map(|(dot, contribution)| (self.dot(dot), self.contribution(contribution))).collect()
         };
-        let mut coupons = BTreeMap::new();
+        let mut coupons = Ordered::default();
         for (code, dots) in &guest.coupons {
             let mut dots: Vec<Dot> = dots.iter().map(|dot| self.dot(*dot)).collect();
             dots.sort_unstable();

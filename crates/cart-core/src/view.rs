@@ -11,6 +11,7 @@ use crate::limits::Limits;
 use crate::line::{LineKey, Location};
 use crate::meta::Field;
 use crate::money::Money;
+use crate::ordered::sorted_by;
 
 /// What the catalog says of a product.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -147,13 +148,11 @@ pub fn view(cart: &Cart, occasion: Occasion<'_>, offers: &BTreeMap<String, Offer
 
 /// The lines that show something at a location: key and quantity, in the order first added.
 pub fn shown_lines(cart: &Cart, at: Location) -> Vec<(&LineKey, u64)> {
-    let mut lines: Vec<_> = cart
+    let lines = cart
         .lines()
         .map(|(key, line)| (line.place(), key, line.shown(at)))
-        .filter(|(_, _, quantity)| *quantity > 0)
-        .collect();
-    lines.sort_by_key(|(place, _, _)| *place);
-    lines.into_iter().map(|(_, key, quantity)| (key, quantity)).collect()
+        .filter(|(_, _, quantity)| *quantity > 0);
+    sorted_by(lines, |(place, _, _)| *place).into_iter().map(|(_, key, quantity)| (key, quantity)).collect()
 }
 
 fn lines_at(

@@ -292,7 +292,7 @@ impl Oracle {
                 return Some(format!("{field:?} is {there:?}, in the oracle {expected:?}"));
             }
         }
-        (cart.fences() != &self.fences)
+        (!cart.fences().iter().eq(&self.fences))
             .then(|| format!("fences are {:?}, in the oracle {:?}", cart.fences(), self.fences))
     }
 

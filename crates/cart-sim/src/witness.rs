@@ -73,7 +73,7 @@ impl Witness {
             let text = format!("{dot:?} was removed but is there in the end");
             return Err(Fault { invariant: Invariant::I2NoReturn, text });
         }
-        Fault::unless(*cart.fences() == self.fences, Invariant::I4Fences, || {
+        Fault::unless(cart.fences().iter().eq(&self.fences), Invariant::I4Fences, || {
             format!("fences are {:?} in the end, but {:?} were written", cart.fences(), self.fences)
         })
     }

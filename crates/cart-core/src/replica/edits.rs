@@ -6,7 +6,6 @@ use crate::change::{Change, Stamp};
 use crate::id::{Actor, Dot};
 use crate::idem::Entry;
 use crate::ingress::{self, Sender};
-use crate::line::Location;
 use crate::reject::Reject;
 use crate::sync::{SyncRequest, SyncResponse};
 use crate::time::Millis;
@@ -88,7 +87,7 @@ impl Replica {
                     time: clock.tick(now),
                     scope: self.book.cart_id.scope(),
                 };
-                self.check(&change, seen.as_ref().unwrap_or(&after), &after)?;
+                change.check(seen.as_ref().unwrap_or(&after), &after, &self.limits)?;
                 let delta = seen.as_ref().unwrap_or(&after).change(&change, stamp);
                 after.join(&delta);
                 whole.join(&delta);
@@ -120,49 +119,6 @@ impl Replica {
             effects.push(Effect::PutPage { entries: page.to_bytes(), until });
         }
         Ok(self.state(false))
-    }
-
-    /// Refuses a change that its caller cannot mean: of a line that it did not see, or past the limit.
-    pub(super) fn check(&self, change: &Change, seen: &Cart, state: &Cart) -> Result<(), Reject> {
-        let named = match change {
-            Change::Set { key, at, .. } | Change::Decrement { key, at, .. } | Change::Remove { key, at } => {
-                Some((key, *at))
-            }
-            Change::Move { key, to: Location::Saved } => Some((key, Location::Cart)),
-            Change::Move { key, to: Location::Cart } => Some((key, Location::Saved)),
-            Change::Add { key, details: None, at, .. } if key.customization.is_some() => Some((key, *at)),
-            _ => None,
-        };
-        if let Some((key, at)) = named
-            && seen.shown(key, at) == 0
-        {
-            return Err(Reject::LineNotFound { location: at.name() });
-        }
-        let more = match change {
-            Change::Add { key, quantity, at, .. } => Some((key, *at, u64::from(*quantity))),
-            Change::Move { key, to } => named.map(|(_, from)| (key, *to, seen.shown(key, from))),
-            _ => None,
-        };
-        if let Some((key, at, more)) = more {
-            let would_be = state.shown(key, at) + more;
-            let max = self.limits.line_quantity_max;
-            if would_be > u64::from(max) {
-                return Err(Reject::QuantityLimit { would_be, max });
-            }
-        }
-        match change {
-            Change::Coupon(code) => {
-                let max = crate::meta::Code::COUNT_MAX;
-                if state.coupons().count() >= max && !state.coupons().any(|there| there == code) {
-                    return Err(Reject::invalid("code", format!("a cart takes at most {max} coupons")));
-                }
-            }
-            Change::Uncoupon(code) if !seen.coupons().any(|there| there == code) => {
-                return Err(Reject::CouponNotFound);
-            }
-            _ => {}
-        }
-        Ok(())
     }
 
     pub(super) fn sync(&mut self, caller: &Caller, request: &[u8], now: Millis) -> Result<ReplyKind, Reject> {

@@ -1,7 +1,6 @@
 //! Reading: whatever is not of the form ends as [`Reject::Malformed`]; that it is canonical is for the caller
 //! to see, by writing it again.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crdts::VClock;
@@ -12,6 +11,7 @@ use crate::context::Context;
 use crate::id::{Actor, Dot, OrderId, Region, Scope};
 use crate::line::{Contribution, Contributions, Kind, LineKey, Location, Move, Payload};
 use crate::meta::{Code, Field, Register};
+use crate::ordered::Ordered;
 use crate::reject::Reject;
 use crate::time::{Day, HybridTime, Millis};
 
@@ -59,7 +59,7 @@ impl<'a> Reader<'a> {
         } else {
             Vec::new()
         };
-        let mut details = BTreeMap::new();
+        let mut details = Ordered::default();
         let lines = if has(LINES) {
             self.list(4, |reader, lines: &[(LineKey, Contributions)]| {
                 let (key, text) = reader.key()?;
@@ -72,7 +72,7 @@ impl<'a> Reader<'a> {
         } else {
             Vec::new()
         };
-        let mut coupons = BTreeMap::new();
+        let mut coupons = Ordered::default();
         if has(COUPONS) {
             let pairs = self.list(4, |reader, _: &[(Code, Vec<Dot>)]| {
                 let code = Code::try_from(reader.text()?)?;
@@ -88,19 +88,19 @@ impl<'a> Reader<'a> {
             })?;
             coupons.extend(pairs);
         }
-        let mut meta = BTreeMap::new();
+        let mut meta = Ordered::default();
         if has(META) {
             let pairs = self.list(5, |reader, _: &[(Field, Register)]| reader.register(&actors))?;
             meta.extend(pairs);
         }
-        let mut fences = BTreeMap::new();
+        let mut fences = Ordered::default();
         if has(FENCES) {
             let pairs = self.list(17, |reader, _: &[(u64, OrderId)]| {
                 Ok((reader.number()?, OrderId(u128::from_be_bytes(reader.array()?))))
             })?;
             fences.extend(pairs);
         }
-        let mut replicas = BTreeMap::new();
+        let mut replicas = Ordered::default();
         if has(REPLICAS) {
             let pairs = self.list(2, |reader, _: &[(Region, Presence)]| {
                 let region = reader.region()?;

@@ -1,0 +1,635 @@
+import init, { Replica } from "../gen/cart_client.js";
+import { DEADLINE_MS, Http, problem } from "./http.js";
+import { alone, hold, Store, type Account } from "./store.js";
+import { EvercartError, type Command, type Inspection, type Options, type Place, type Problem, type Status, type Variation, type View } from "./types.js";
+
+const PING_MS = 30_000, BACKOFF_MS = 500, BACKOFF_MAX_MS = 30_000;
+/** While there is no socket, a page that is looked at asks this often. */
+const POLL_MS = 30_000;
+const enum Do { Show, Store, Send, Tell, Lease, Later, Rejected, Refused, Outside }
+const SOCKET = "evercart.v1";
+const REFUSAL = 2;
+
+let loading: Promise<unknown> | undefined;
+
+/** Opens the cart: the stored one at once, also offline; the service is asked meanwhile. */
+export async function connect(options: Options = {}): Promise<Cart> {
+  loading ??= init({ module_or_path: (options.wasm ?? new URL("./evercart.wasm", import.meta.url)) as string });
+  await loading.catch(error => { loading = undefined; throw error; });
+  return Cart.open(options);
+}
+
+/** A cart in a page: edited at once, stored, and kept equal with the service's. */
+export class Cart {
+  private replica!: Replica;
+  private account: Account | undefined;
+  private slot = "";
+  private release: () => void = () => {};
+  private channel: BroadcastChannel | undefined;
+  private http: Http;
+  private socket: WebSocket | undefined;
+  private opening = false;
+  private closed = false;
+  /** What hinders asking until something is done about it. */
+  private stopped = false;
+  private reachable = true;
+  private attempts = 0;
+  private sockets: boolean;
+  private linked = false;
+  private saved: Promise<boolean> = Promise.resolve(true);
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private waits: ReturnType<typeof setTimeout> | undefined;
+  private beat: ReturnType<typeof setInterval> | undefined;
+  private asking: string | undefined;
+  private error: Problem | null = null;
+  private seen!: View;
+  private told!: Status;
+  private viewers = new Set<(view: View) => void>();
+  private watchers = new Set<(status: Status) => void>();
+  private waiting: { resolve: () => void; reject: (error: unknown) => void }[] = [];
+  /** Changes with each cart shown: what was begun for another is dropped. */
+  private era = 0;
+  /** Changes with each way to the service that ends: what was sent on it has no answer. */
+  private way = 0;
+
+  private constructor(private options: Options, private store: Store) {
+    const url = (options.url ?? location.origin).replace(/\/$/, "");
+    this.http = new Http(url, options.region, () => this.isReachable());
+    this.http.onToken = (token, old) => { if (this.account?.token === old) this.keep({ ...this.account, token }); };
+    this.sockets = options.live ?? true;
+  }
+
+  /** @internal */
+  static async open(options: Options): Promise<Cart> {
+    const cart = new Cart(options, await Store.open(options.storage ?? "evercart"));
+    cart.account = options.token ? { token: options.token, cart: "" } : await cart.store.account();
+    await cart.show();
+    addEventListener("online", cart.wake);
+    addEventListener("offline", cart.down);
+    document.addEventListener("visibilitychange", cart.wake);
+    addEventListener("pagehide", cart.hide);
+    cart.beat = setInterval(cart.tick, PING_MS);
+    cart.wake();
+    return cart;
+  }
+
+  /** What is shown now: another object after each change. */
+  get view(): View { return this.seen; }
+  /** How it stands with the service. */
+  get status(): Status { return this.told; }
+
+  /** Calls with the view after each change; the result ends that. */
+  subscribe(viewer: (view: View) => void): () => void {
+    this.viewers.add(viewer);
+    return () => void this.viewers.delete(viewer);
+  }
+
+  /** The same for the status. */
+  subscribeStatus(watcher: (status: Status) => void): () => void {
+    this.watchers.add(watcher);
+    return () => void this.watchers.delete(watcher);
+  }
+
+  // Each edit is shown at once. Its promise is kept when it is stored here, or, where that fails, when the service
+  // has it; it is broken if the edit is refused.
+  add(sku: string, quantity = 1, { variant, customization }: Variation = {}): Promise<View> {
+    return this.commands([{ op: "add", sku, quantity, variant: variant ?? null, customization: customization ?? null }]);
+  }
+  setQuantity(line_id: string, quantity: number, at: Place = "cart"): Promise<View> {
+    return this.commands([{ op: "set", line_id, quantity, in: at }]);
+  }
+  increment(line_id: string, quantity = 1, at: Place = "cart"): Promise<View> {
+    return this.commands([{ op: "increment", line_id, quantity, in: at }]);
+  }
+  decrement(line_id: string, quantity = 1, at: Place = "cart"): Promise<View> {
+    return this.commands([{ op: "decrement", line_id, quantity, in: at }]);
+  }
+  remove(line_id: string, at: Place = "cart"): Promise<View> { return this.commands([{ op: "remove", line_id, in: at }]); }
+  save(line_id: string): Promise<View> { return this.commands([{ op: "move", line_id, location: "saved" }]); }
+  moveToCart(line_id: string): Promise<View> { return this.commands([{ op: "move", line_id, location: "cart" }]); }
+  clear(): Promise<View> { return this.commands([{ op: "clear" }]); }
+  applyCoupon(code: string): Promise<View> { return this.commands([{ op: "apply_coupon", code }]); }
+  removeCoupon(code: string): Promise<View> { return this.commands([{ op: "remove_coupon", code }]); }
+  setNote(note: string | null): Promise<View> { return this.commands([{ op: "update", note }]); }
+
+  /** Several commands, all or none. */
+  async commands(commands: Command[]): Promise<View> {
+    this.must();
+    for (const command of commands) {
+      for (const [name, quantity, at, variant, details] of notes(command)) {
+        const refused = this.replica.note(command.op, name, quantity, at === "saved", variant, details);
+        if (refused) throw new EvercartError(said(refused));
+      }
+    }
+    return this.made(this.replica.commit(this.now()));
+  }
+
+  /** Adds again what the last removal took. */
+  async undo(): Promise<View> {
+    this.must();
+    return this.made(this.replica.undo(this.now()));
+  }
+
+  /** Waits until the service has acknowledged every edit. */
+  settled(): Promise<void> {
+    if (this.replica.pending() === 0) return Promise.resolve();
+    return new Promise((resolve, reject) => this.waiting.push({ resolve, reject }));
+  }
+
+  /** Asks the service for what is new. */
+  refresh(): void { this.stopped = false; this.linked ? this.run(this.replica.pull(this.now())) : this.wake(); }
+
+  /** Goes over to a user's session; what is in the guest's cart joins the user's. */
+  async signIn({ token, merge = true }: { token: string; merge?: boolean }): Promise<View> {
+    this.must();
+    const guest = this.account;
+    let cart: string | undefined;
+    if (merge && guest?.cart && guest.token !== token) {
+      await this.settled();
+      const body = { cart_id: guest.cart, token: guest.token };
+      cart = (await this.current(token, () => this.http.json<{ cart_id: string }>("POST", "/v1/carts/current/merge", token, body))).cart_id;
+    }
+    cart ??= (await this.current(token, () => this.http.json<{ cart_id: string }>("GET", "/v1/carts/current", token))).cart_id;
+    return this.go({ token, cart });
+  }
+
+  /** The session's carts, the newest first. */
+  async carts(): Promise<{ cart_id: string; current: boolean }[]> {
+    const { token } = await this.known();
+    return (await this.http.json<{ carts: { cart_id: string; current: boolean }[] }>("GET", "/v1/carts", token)).carts;
+  }
+
+  /** Shows another cart of the session. */
+  async switchTo(cart: string): Promise<View> { return this.go({ token: (await this.known()).token, cart }); }
+
+  /** Makes a new cart and shows it. */
+  async create(currency?: string): Promise<View> {
+    const { token } = await this.known();
+    const made = await this.http.json<{ cart_id: string }>("POST", "/v1/carts", token, currency ? { currency } : {});
+    return this.go({ token, cart: made.cart_id });
+  }
+
+  /** The token that opens the session elsewhere. */
+  async token(): Promise<string> { return (await this.known()).token; }
+
+  /** For the lab: cuts this device off, or joins it again. */
+  setOnline(online: boolean): void {
+    this.reachable = online;
+    online ? this.wake() : this.down();
+  }
+
+  /** Dots and digests of the replica here. */
+  inspect(): Inspection { return JSON.parse(this.replica.inspect()); }
+
+  /** Ends it; what is stored stays. */
+  close(): void {
+    if (this.closed) return;
+    this.unlink();
+    this.closed = true;
+    clearInterval(this.beat);
+    clearTimeout(this.timer);
+    removeEventListener("online", this.wake);
+    removeEventListener("offline", this.down);
+    removeEventListener("pagehide", this.hide);
+    document.removeEventListener("visibilitychange", this.wake);
+    this.give(new EvercartError({ code: "closed", status: 0, detail: "the cart was closed" }));
+    this.channel?.close();
+    void this.saved.then(() => { this.release(); this.store.close(); this.replica.free(); });
+  }
+
+  // ---- the replica and what follows from each step
+
+  private now = (): number => Date.now() + (this.options.clockSkewMs ?? 0);
+
+  private must(): void { if (this.closed) throw new EvercartError({ code: "closed", status: 0, detail: "the cart was closed" }); }
+
+  /** Does what the effects say, in their order. */
+  private run(effects: Uint8Array): Problem | null {
+    let rejected: Problem | null = null;
+    const { era, way } = this;
+    for (let at = 0; at < effects.length;) {
+      const kind = effects[at++] as Do;
+      let length = 0, shift = 0, byte;
+      do { byte = effects[at++]!; length |= (byte & 127) << shift; shift += 7; } while (byte > 127);
+      const payload = effects.slice(at, at += length);
+      switch (kind) {
+        case Do.Store: {
+          const row = { cart: this.account?.cart ?? "", slot: this.slot, bytes: payload, pending: this.replica.pending(), token: this.account?.token ?? "" };
+          const storing = this.store.put(row);
+          this.saved = storing;
+          void storing.then(() => this.changed());
+          break;
+        }
+        // What goes out was stored before, or could not be.
+        case Do.Send: void this.saved.then(() => { if (way === this.way && !this.closed) this.send(payload); }); break;
+        case Do.Tell: void this.saved.then(() => { if (era === this.era && !this.closed) this.channel?.postMessage(payload); }); break;
+        case Do.Lease: void this.lease(); break;
+        case Do.Later: this.later(); break;
+        case Do.Rejected: rejected = said(text(payload)); break;
+        case Do.Refused: this.error = said(text(payload)); this.give(new EvercartError(this.error)); break;
+        case Do.Outside: this.outside(said(text(payload))); break;
+      }
+    }
+    this.changed();
+    return rejected;
+  }
+
+  private async made(effects: Uint8Array): Promise<View> {
+    const rejected = this.run(effects);
+    if (rejected) throw new EvercartError(rejected);
+    if (!await this.saved) {
+      this.changed();
+      await this.settled();
+    }
+    return this.seen;
+  }
+
+  private changed(): void {
+    if (this.closed) return;
+    // A failure that has passed is none any more; a refusal stays to be read.
+    if (this.linked && !this.replica.syncing() && this.error && (this.error.status >= 500 || this.error.status === 429)) this.error = null;
+    const view = this.replica.view();
+    if (view !== this.shown) {
+      this.shown = view;
+      this.seen = JSON.parse(view);
+      for (const viewer of [...this.viewers]) viewer(this.seen);
+    }
+    const told: Status = {
+      online: this.linked, live: this.linked && !!this.socket, syncing: this.opening || this.replica.syncing(),
+      pending: this.replica.pending(), lastError: this.error, storage: this.store.fault ?? "ok", region: this.http.region,
+    };
+    if (JSON.stringify(told) !== JSON.stringify(this.told)) {
+      this.told = told;
+      for (const watcher of [...this.watchers]) watcher(told);
+    }
+    if (told.pending === 0) this.give();
+    if (this.linked && told.pending === 0 && this.replica.wants_products()) void this.products();
+  }
+  private shown = "";
+
+  private give(error?: unknown): void {
+    for (const { resolve, reject } of this.waiting.splice(0)) error ? reject(error) : resolve();
+  }
+
+  // ---- which replica
+
+  /** Shows the account's cart with a replica instance that no other tab has: its own of before, a free one, a new one. */
+  private async show(): Promise<void> {
+    const cart = this.account?.cart ?? "";
+    const rows = await this.store.rows();
+    const key = `evercart-slot ${this.options.storage ?? ""}`;
+    const mine = session(key);
+    const own = rows.filter(row => row.cart === cart || row.cart === "").sort((a, b) => +(b.slot === mine) - +(a.slot === mine));
+    let stored: Uint8Array | undefined;
+    this.slot = "";
+    for (const row of own) {
+      const release = navigator.locks ? await hold(row.slot) : null;
+      if (!release) continue;
+      // Since it was listed its tab may have gone on.
+      [this.slot, this.release, stored] = [row.slot, release, (await this.store.row(row.cart, row.slot))?.bytes ?? row.bytes];
+      break;
+    }
+    if (!this.slot) {
+      this.slot = [...crypto.getRandomValues(new Uint8Array(8))].map(byte => byte.toString(16).padStart(2, "0")).join("");
+      this.release = await hold(this.slot) ?? (() => {});
+    }
+    session(key, this.slot);
+    const read = stored && Replica.read(stored);
+    if (stored && !read) this.error = { code: "storage_damaged", status: 0, detail: "what was stored here cannot be read; the cart is fetched anew" };
+    this.replica?.free();
+    this.replica = read || new Replica(this.options.currency ?? "USD");
+    for (const row of rows) if (row.slot !== this.slot && row.cart === cart) this.replica.found(row.bytes, this.now());
+    this.listen(cart);
+    this.changed();
+  }
+
+  /** Another tab went over to another cart. */
+  private async follow(account: Account): Promise<void> {
+    if (!this.closed && account?.token && account.cart !== this.account?.cart) await this.go(account, false);
+  }
+
+  private async go(account: Account, tell = true): Promise<View> {
+    this.unlink();
+    await this.saved;
+    if (tell) { this.channel?.postMessage(account); await this.store.setAccount(account); }
+    this.era++;
+    this.release();
+    [this.account, this.stopped, this.error, this.attempts] = [account, false, null, 0];
+    await this.show();
+    this.wake();
+    return this.seen;
+  }
+
+  private async keep(account: Account): Promise<void> {
+    this.account = account;
+    await this.store.setAccount(account);
+  }
+
+  /** The account: a new guest's if there is none. One tab makes it, the others find it. */
+  private async known(): Promise<Account> {
+    if (this.account?.cart) return this.account;
+    return alone(`evercart-account-${this.options.storage ?? ""}`, async () => {
+      const stored = this.options.token ? undefined : await this.store.account();
+      if (stored) return this.account = stored;
+      const token = this.options.token;
+      if (token) {
+        const { cart_id } = await this.current(token, () => this.http.json<{ cart_id: string }>("GET", "/v1/carts/current", token));
+        await this.keep({ token, cart: cart_id });
+      } else {
+        const made = await this.http.json<{ token: string; cart_id: string }>("POST", "/v1/sessions", null, {});
+        await this.keep({ token: made.token, cart: made.cart_id });
+      }
+      return this.account!;
+    });
+  }
+
+  /** Asks of the current cart; makes one where the session has none. */
+  private async current<T>(token: string, ask: () => Promise<T>): Promise<T> {
+    try { return await ask(); } catch (error) {
+      if ((error as EvercartError).code !== "cart_not_found") throw error;
+      await this.http.ask("POST", "/v1/carts", token, {});
+      return ask();
+    }
+  }
+
+  private async lease(): Promise<void> {
+    const era = this.era;
+    try {
+      const { token, cart } = await this.known();
+      const { actor } = await this.http.json<{ actor: string }>("POST", `/v1/carts/${cart}/actors`, token, {});
+      if (era !== this.era || this.closed) return;
+      this.run(this.replica.leased(cart, actor, this.now()));
+      await this.saved;
+      if (era === this.era && !this.closed) this.listen(cart);
+    } catch (error) { if (era === this.era) this.failed(error); }
+  }
+
+  /** The tabs with the same cart reach each other under its name. */
+  private listen(cart: string): void {
+    const name = `${this.options.storage ?? "evercart"} ${cart}`;
+    if (this.channel?.name === name || typeof BroadcastChannel === "undefined") return;
+    this.channel?.close();
+    this.channel = new BroadcastChannel(name);
+    this.channel.onmessage = ({ data }) => { data instanceof Uint8Array ? this.run(this.replica.heard(data, this.now())) : void this.follow(data); };
+    this.channel.postMessage(Replica.hello());
+  }
+
+  // ---- the way to the service
+
+  private isReachable(): boolean { return this.reachable && !this.closed; }
+
+  private wake = (): void => {
+    if (this.linked) { if (!this.socket && document.visibilityState === "visible") this.run(this.replica.pull(this.now())); return; }
+    if (this.stopped || !this.isReachable()) return;
+    clearTimeout(this.timer);
+    void this.link();
+  };
+
+  private down = (): void => { this.unlink(); this.changed(); };
+  private hide = (event: PageTransitionEvent): void => { if (!event.persisted) this.close(); else this.unlink(); };
+
+  private tick = (): void => {
+    if (document.visibilityState !== "visible" || !this.linked) return;
+    if (this.socket) { this.socket.send("ping"); this.expect(); } else this.run(this.replica.pull(this.now()));
+  };
+
+  private async link(): Promise<void> {
+    if (this.opening || this.linked) return;
+    this.opening = true;
+    const era = this.era;
+    try {
+      const { token, cart } = await this.known();
+      if (era !== this.era || !this.isReachable()) return;
+      const opened = this.sockets && await this.live(token, cart);
+      if (era !== this.era || !this.isReachable()) return;
+      this.linked = true;
+      if (!opened) {
+        // Whatever a socket was refused for, a request is told.
+        setTimeout(() => { if (this.linked && !this.socket && this.sockets) { this.unlink(); this.wake(); } }, POLL_MS);
+      }
+      this.run(this.replica.opened(opened, this.now()));
+      void this.drain();
+    } catch (error) { if (era === this.era) this.failed(error); } finally {
+      this.opening = false;
+      this.changed();
+    }
+  }
+
+  private live(token: string, cart: string): Promise<boolean> {
+    return new Promise(resolve => {
+      const url = new URL(`/v1/carts/${cart}/live`, this.http.url);
+      url.protocol = url.protocol.replace("http", "ws");
+      if (this.options.region) url.searchParams.set("region", this.options.region);
+      const socket = new WebSocket(url, [SOCKET, `token.${token}`]);
+      socket.binaryType = "arraybuffer";
+      const deadline = setTimeout(() => socket.close(), DEADLINE_MS);
+      socket.onopen = () => { clearTimeout(deadline); this.socket = socket; resolve(true); };
+      socket.onmessage = ({ data }) => {
+        clearTimeout(this.waits);
+        if (typeof data === "string" || this.socket !== socket) return;
+        this.attempts = 0;
+        const bytes = new Uint8Array(data as ArrayBuffer);
+        this.run(bytes[0] === REFUSAL ? this.refusal(bytes) : this.replica.message(bytes, this.now()));
+      };
+      socket.onclose = ({ code }) => {
+        clearTimeout(deadline);
+        resolve(false);
+        if (this.socket !== socket) return;
+        this.unlink();
+        this.changed();
+        if (code === 4001) void this.renew();
+        else { if (code === 4004 || code === 4009) this.sockets = false; this.later(); }
+      };
+    });
+  }
+
+  private refusal(bytes: Uint8Array): Uint8Array {
+    let at = 1, seq = 0, scale = 1, byte;
+    do { byte = bytes[at++]!; seq += (byte & 127) * scale; scale *= 128; } while (byte > 127);
+    const { status, code, detail } = problem(0, text(bytes.subarray(at)));
+    return this.replica.refusal(seq, status, code, detail, this.now());
+  }
+
+  /** No word in time: the socket is taken for dead. */
+  private expect(): void {
+    clearTimeout(this.waits);
+    this.waits = setTimeout(() => { this.unlink(); this.later(); }, DEADLINE_MS);
+  }
+
+  private send(message: Uint8Array): void {
+    if (this.socket) { this.socket.send(message as Uint8Array<ArrayBuffer>); this.expect(); return; }
+    void this.single(message);
+  }
+
+  private async single(body: Uint8Array): Promise<void> {
+    const way = this.way;
+    try {
+      const { token, cart } = await this.known();
+      const response = await this.http.ask("POST", `/v1/carts/${cart}/sync`, token, body);
+      const bytes = new Uint8Array(await response.arrayBuffer());
+      if (way !== this.way || this.closed) return;
+      this.attempts = 0;
+      this.run(this.replica.answer(bytes, this.now()));
+    } catch (error) {
+      if (way !== this.way || this.closed) return;
+      const { status, code, detail } = error as EvercartError;
+      if (status) this.run(this.replica.refusal(0, status, code, detail, this.now()));
+      else this.failed(error);
+    }
+  }
+
+  private unlink(): void {
+    const socket = this.socket;
+    this.way++;
+    this.socket = undefined;
+    this.linked = false;
+    clearTimeout(this.waits);
+    socket?.close();
+    this.replica.closed(this.now());
+  }
+
+  /** Again after a while: anywhere between nothing and a bound that doubles (full jitter). */
+  private later(): void {
+    if (this.stopped || this.closed) return;
+    clearTimeout(this.timer);
+    this.unlink();
+    const bound = Math.min(BACKOFF_MAX_MS, BACKOFF_MS * 2 ** this.attempts++);
+    this.timer = setTimeout(this.wake, Math.random() * bound);
+    this.changed();
+  }
+
+  private failed(error: unknown): void {
+    if (this.closed) return;
+    // An answer may break off in its middle: that has no status either.
+    const { code, status = 0, detail } = error as EvercartError;
+    if (status >= 400 && status < 500 && status !== 429) this.outside({ code, status, detail });
+    else { if (status) this.error = { code, status, detail }; this.later(); }
+  }
+
+  /** What is not about the changes. */
+  private outside(problem: Problem): void {
+    this.unlink();
+    if (problem.code === "session_expired") return void this.renew();
+    this.error = problem;
+    if (problem.status < 400 || problem.status >= 500 || problem.status === 429) return;
+    if (problem.code === "malformed_delta") this.error = { ...problem, code: "client_too_old", detail: `${problem.detail}; reload the page` };
+    this.stopped = true;
+    this.changed();
+  }
+
+  private async renew(): Promise<void> {
+    const era = this.era;
+    try {
+      const { token, cart } = await this.known();
+      const renewed = await this.http.json<{ token: string }>("POST", "/v1/sessions/renew", token, {});
+      if (era !== this.era) return;
+      await this.keep({ token: renewed.token, cart });
+      this.wake();
+    } catch (error) {
+      const { code, status, detail } = error as EvercartError;
+      if (!status || status >= 500 || status === 429) return this.later();
+      this.error = { code, status, detail };
+      this.stopped = true;
+      this.changed();
+    }
+  }
+
+  /** Names and prices: from the service's view, once for each state that has something new. */
+  private async products(): Promise<void> {
+    if (this.asking === this.seen.version) return;
+    this.asking = this.seen.version;
+    try {
+      const { token, cart } = await this.known();
+      const era = this.era;
+      const view = await this.http.json<View>("GET", `/v1/carts/${cart}`, token);
+      if (era !== this.era || this.closed) return;
+      for (const { sku, title, unit_price: price } of [...view.lines, ...view.saved])
+        this.replica.product(sku, title ?? "", price?.amount_minor ?? 0, price?.currency ?? "", this.now());
+      this.changed();
+    } catch { this.asking = undefined; }
+  }
+
+  /** Sends what tabs that are gone had not sent, each under its own actor. */
+  private async drain(): Promise<void> {
+    for (const { cart, slot } of (await this.store.rows()).filter(row => row.pending && row.cart && row.slot !== this.slot)) {
+      const release = await hold(slot);
+      if (!release) continue;
+      const row = await this.store.row(cart, slot);
+      const gone = row?.pending ? Replica.read(row.bytes) : undefined;
+      try {
+        if (!row || !gone) continue;
+        let effects = gone.opened(false, this.now());
+        for (let turn = 0; turn < 8 && effects.length; turn++) {
+          const sends = payloads(effects, Do.Send)[0];
+          if (!sends) break;
+          await this.store.put({ ...row, bytes: gone.bytes() });
+          const token = cart === this.account?.cart ? this.account.token : row.token;
+          const response = await this.http.ask("POST", `/v1/carts/${cart}/sync`, token, sends);
+          effects = gone.answer(new Uint8Array(await response.arrayBuffer()), this.now());
+          await this.store.put({ ...row, bytes: gone.bytes(), pending: gone.pending() });
+        }
+        if (cart === this.account?.cart) this.run(this.replica.found(gone.bytes(), this.now()));
+      } catch { /* another time, or in another tab */ } finally {
+        gone?.free();
+        release();
+      }
+    }
+  }
+}
+
+function text(bytes: Uint8Array): string { return new TextDecoder().decode(bytes); }
+
+function said(text: string): Problem {
+  const [status, code, ...detail] = text.split("\n");
+  return { status: Number(status), code: code!, detail: detail.join("\n") };
+}
+
+/** The payloads of one kind of effect. */
+function payloads(effects: Uint8Array, wanted: Do): Uint8Array[] {
+  const found = [];
+  for (let at = 0; at < effects.length;) {
+    const kind = effects[at++];
+    let length = 0, shift = 0, byte;
+    do { byte = effects[at++]!; length |= (byte & 127) << shift; shift += 7; } while (byte > 127);
+    if (kind === wanted) found.push(effects.slice(at, at + length));
+    at += length;
+  }
+  return found;
+}
+
+type Note = [name: string, quantity: number, at: Place | undefined, variant?: string | undefined, details?: string | undefined];
+
+/** A command as the replica takes it: a note for each change. */
+function notes(command: Command): Note[] {
+  switch (command.op) {
+    case "add": {
+      const custom = command.customization && Object.keys(command.customization).length ? canonical(command.customization) : undefined;
+      return [[command.sku, command.quantity ?? 1, "cart", command.variant ?? undefined, custom]];
+    }
+    case "clear": return [["", 0, "cart"]];
+    case "move": return [[command.line_id, 0, command.location]];
+    case "remove": return [[command.line_id, 0, command.in]];
+    case "apply_coupon": case "remove_coupon": return [[command.code, 0, "cart"]];
+    case "update": {
+      const { op: _, ...fields } = command;
+      return Object.entries(fields).map(([name, value]) => [name, 0, "cart", undefined, value ?? undefined] as Note);
+    }
+    default: return [[command.line_id, command.quantity, command.in]];
+  }
+}
+
+/** RFC 8785: JavaScript's own numbers and strings, names in the order of their UTF-16. */
+function canonical(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).join()}]`;
+  if (value && typeof value === "object")
+    return `{${Object.entries(value).filter(([, v]) => v !== undefined).sort(([a], [b]) => (a < b ? -1 : 1)).map(([k, v]) => `${JSON.stringify(k)}:${canonical(v)}`).join()}}`;
+  return JSON.stringify(value) ?? "null";
+}
+
+/** What this tab remembers, where it may. */
+function session(key: string, value?: string): string | null {
+  try {
+    if (value) sessionStorage.setItem(key, value);
+    return sessionStorage.getItem(key);
+  } catch { return null; }
+}

@@ -1,0 +1,132 @@
+/** An amount in the currency's minor unit. */
+export interface Money { amount_minor: number; currency: string }
+
+/** A line as shown. */
+export interface Line {
+  /** Opaque, the same on every device. */
+  line_id: string;
+  sku: string;
+  variant: string | null;
+  customization: Record<string, unknown> | null;
+  /** Null until the page has learned of the product. */
+  title: string | null;
+  quantity: number;
+  /** Null until it is known, or with `problem` where it is not for sale. */
+  unit_price: Money | null;
+  total: Money | null;
+  problem?: "not_for_sale" | "over_limit";
+  /** Whether something of it is not acknowledged by the service. */
+  pending: boolean;
+}
+
+/** A cart as shown: the service's view, of the local state. */
+export interface View {
+  cart_id: string | null;
+  /** The digest of the state: equal everywhere when replicas are equal. */
+  version: string;
+  lines: Line[];
+  saved: Line[];
+  /** Whether edits made elsewhere may be missing: the service has not answered yet. */
+  partial: boolean;
+  coupons: string[];
+  note: string | null;
+  currency: string;
+  locale: string | null;
+  delivery_region: string | null;
+  totals: { quantity: number; subtotal: Money; discount: Money; total: Money };
+  /** How many changes are not acknowledged. */
+  pending: number;
+  /** How many lines `undo()` brings back. */
+  undo: number;
+}
+
+/** Why something was refused or failed. */
+export interface Problem {
+  /** A stable word: those of the service, and `storage_full`, `storage_denied`, `storage_damaged`, `offline`,
+   * `client_too_old` (reload the page), `closed`. */
+  code: string;
+  status: number;
+  detail: string;
+}
+
+/** How it stands with the service and the storage. */
+export interface Status {
+  /** Whether the service can be asked. */
+  online: boolean;
+  /** Whether a socket is open: what others do is seen at once. */
+  live: boolean;
+  /** Whether something is under way. */
+  syncing: boolean;
+  /** How many changes are not acknowledged. */
+  pending: number;
+  lastError: Problem | null;
+  /** `ok`; or edits are not stored here, and are acknowledged only by the service. */
+  storage: "ok" | "full" | "denied";
+  /** The region that answered last. */
+  region: string | null;
+}
+
+/** What `connect` takes; all of it has a default. */
+export interface Options {
+  /** The service's origin; the page's if not given. */
+  url?: string;
+  /** A session's token; else the stored one, else a new guest's. */
+  token?: string;
+  /** The currency of a cart that names none. */
+  currency?: string;
+  /** The name of the database, so that independent devices can live in one page. */
+  storage?: string;
+  /** Where the Wasm is, or its bytes; beside this module if not given. */
+  wasm?: string | URL | BufferSource;
+  /** In development: the region to talk to. */
+  region?: string;
+  /** For tests: by how much the clock is wrong. */
+  clockSkewMs?: number;
+  /** No sockets: single requests only. */
+  live?: boolean;
+}
+
+/** What an added line may say beside product and quantity. */
+export interface Variation { variant?: string; customization?: Record<string, unknown> }
+
+/** Where a line is. */
+export type Place = "cart" | "saved";
+
+/** One command, as of `POST /v1/carts/{cart}/commands`. */
+export type Command =
+  | { op: "add"; sku: string; quantity?: number; variant?: string | null; customization?: Record<string, unknown> | null }
+  | { op: "set" | "increment" | "decrement"; line_id: string; quantity: number; in?: Place }
+  | { op: "remove"; line_id: string; in?: Place }
+  | { op: "clear" }
+  | { op: "move"; line_id: string; location: Place }
+  | { op: "apply_coupon" | "remove_coupon"; code: string }
+  | { op: "update"; note?: string | null; currency?: string; locale?: string | null; delivery_region?: string | null };
+
+/** One contribution to a line. */
+export interface Dot {
+  actor: string; counter: number; kind: "add" | "set" | "unknown" | "hole";
+  quantity: number; taken: number; location: Place;
+  /** Whether the service has it. */
+  settled: boolean;
+}
+
+/** What the replica here is made of. */
+export interface Inspection {
+  actor: string; sequence: number; pending: number; version: string; settled_version: string; bytes: number;
+  seen: { actor: string; counter: number }[];
+  lines: { line_id: string; sku: string; dots: Dot[] }[];
+}
+
+/** A refusal or a failure, thrown. */
+export class EvercartError extends Error implements Problem {
+  readonly code: string;
+  readonly status: number;
+  readonly detail: string;
+  constructor(problem: Problem) {
+    super(`${problem.code}: ${problem.detail}`);
+    this.name = "EvercartError";
+    this.code = problem.code;
+    this.status = problem.status;
+    this.detail = problem.detail;
+  }
+}

@@ -1,0 +1,330 @@
+//! Sessions against a replica as its object holds it: offline, refused, shared, damaged, side by side.
+#![cfg(not(target_arch = "wasm32"))]
+
+#[path = "../../cart-core/tests/shop/mod.rs"]
+mod shop;
+
+mod page;
+
+use cart_client::live::Gossip;
+use cart_client::session::{BATCH_MAX, Input, Session};
+use cart_client::verdict::Problem;
+use cart_core::change::Change;
+use cart_core::limits::Limits;
+use cart_core::line::Location;
+use cart_core::money::Money;
+use cart_core::time::Millis;
+use cart_core::view::Offer;
+use page::{Page, news};
+use shop::{BEGIN, Shop, add, engraved, key, order, remove};
+
+fn set(sku: &str, quantity: u32) -> Change {
+    Change::Set { key: key(sku), quantity, at: Location::Cart }
+}
+
+#[test]
+fn edits_before_the_service_was_ever_reached_arrive() {
+    for live in [false, true] {
+        let mut shop = Shop::new(1);
+        let mut page = Page::new(live);
+        page.edit(add("a", 2));
+        page.edit(set("a", 5));
+        assert_eq!((page.shown("a"), page.session.cart_id()), (5, None));
+        let mut page = page.restored();
+        assert_eq!(page.shown("a"), 5);
+        page.open();
+        page.pump(&mut shop);
+        assert_eq!((shop.shown("a"), page.session.device().pending()), (5, 0));
+        assert_eq!(page.session.device().cart(), shop.cart());
+    }
+}
+
+#[test]
+fn two_devices_offline_then_merged_are_equal() {
+    let mut shop = Shop::new(1);
+    let mut pages = [Page::leased(&mut shop, 1, true), Page::leased(&mut shop, 2, false)];
+    for page in &mut pages {
+        page.edit(add("a", 2));
+        page.edit(add("b", 1));
+        page.edit(remove("b"));
+    }
+    for turn in [0, 1, 0] {
+        pages[turn].close();
+        pages[turn].open();
+        pages[turn].pump(&mut shop);
+    }
+    assert_eq!((shop.shown("a"), shop.shown("b")), (4, 0));
+    assert!(pages.iter().all(|page| page.session.device().cart() == shop.cart()));
+}
+
+#[test]
+fn an_answer_that_is_lost_changes_nothing() {
+    let mut shop = Shop::new(1);
+    let mut page = Page::leased(&mut shop, 1, false);
+    page.edit(add("a", 2));
+    page.open();
+    let message = page.sends.remove(0);
+    page.ask(&mut shop, &message).1.expect("taken");
+    let mut page = page.restored();
+    page.edit(add("a", 1));
+    page.open();
+    page.pump(&mut shop);
+    assert_eq!((shop.shown("a"), page.session.device().pending()), (3, 0));
+    assert!(!page.wants_actor && page.session.device().actor() == shop::actor(1));
+}
+
+#[test]
+fn a_copied_instance_takes_a_new_actor_and_loses_nothing() {
+    let mut shop = Shop::new(1);
+    let mut page = Page::leased(&mut shop, 1, true);
+    page.edit(add("a", 1));
+    let mut copy = page.restored();
+    page.edit(add("b", 1));
+    copy.edit(add("c", 1));
+    for page in [&mut page, &mut copy] {
+        page.open();
+        page.pump(&mut shop);
+    }
+    assert_ne!(page.session.device().actor(), copy.session.device().actor());
+    // What both had before the copy cannot be told from two edits by the copy: nothing is lost.
+    assert!(shop.shown("a") >= 1);
+    assert_eq!((shop.shown("b"), shop.shown("c")), (1, 1));
+}
+
+#[test]
+fn of_what_is_refused_only_that_is_undone() {
+    let limits = Limits { lines_max: 3, ..Limits::default() };
+    let mut shop = Shop::new(1).configured(limits, 86_400_000);
+    for sku in ["x", "y"] {
+        shop.edit(sku, order(sku, 1), BEGIN).expect("an edit");
+    }
+    for live in [false, true] {
+        let mut page = Page::leased(&mut shop, u64::from(live), live);
+        page.edit(add("x", 1));
+        page.edit(add(if live { "p" } else { "z" }, 1));
+        page.edit(add("w", 1));
+        page.edit(add("y", 1));
+        page.open();
+        page.pump(&mut shop);
+        assert!(page.refused.iter().all(|code| code == "too_many_lines"));
+        assert_eq!(page.refused.len(), if live { 2 } else { 1 });
+        assert_eq!((page.shown("w"), page.session.device().pending()), (0, 0));
+        assert_eq!(page.session.device().cart(), shop.cart());
+    }
+    assert_eq!((shop.shown("x"), shop.shown("y"), shop.shown("z")), (3, 3, 1));
+}
+
+#[test]
+fn a_clock_years_ahead_or_behind_is_no_hindrance() {
+    let years = 20 * 365 * Millis::DAY;
+    for now in [BEGIN.plus(years), Millis(1_000)] {
+        let mut shop = Shop::new(1);
+        let mut page = Page::leased(&mut shop, 1, false);
+        page.now = now;
+        page.edit(add("a", 1));
+        page.edit(set("a", 7));
+        page.open();
+        page.pump(&mut shop);
+        assert_eq!((shop.shown("a"), page.refused.len()), (7, 0));
+        page.edit(set("a", 8));
+        page.pump(&mut shop);
+        assert_eq!((shop.shown("a"), page.outside.len()), (8, 0));
+    }
+}
+
+#[test]
+fn an_expired_actor_is_replaced() {
+    let mut shop = Shop::new(1);
+    let mut page = Page::new(true);
+    page.step(Input::Leased(shop::cart_id(1), shop::actor(77)));
+    page.edit(add("a", 1));
+    page.open();
+    page.pump(&mut shop);
+    assert_eq!(shop.shown("a"), 1);
+    assert_ne!(page.session.device().actor(), shop::actor(77));
+}
+
+#[test]
+fn damaged_bytes_are_an_error_never_a_panic() {
+    let mut shop = Shop::new(1);
+    let mut page = Page::leased(&mut shop, 1, false);
+    page.edit(add("a", 1));
+    let (key, details) = engraved("e", "Ada");
+    page.edit(Change::Add { key, details: Some(details), quantity: 2, at: Location::Cart });
+    assert_eq!(page.restored().session.device().cart(), page.session.device().cart());
+    for at in 0..page.stored.len() {
+        let mut damaged = page.stored.clone();
+        damaged[at] ^= 0x41;
+        assert!(Session::from_bytes(&damaged).is_err(), "byte {at}");
+        assert!(Session::from_bytes(&page.stored[..at]).is_err());
+        let device = page.session.device().to_bytes();
+        let mut damaged = device.clone();
+        if let Some(byte) = damaged.get_mut(at) {
+            *byte ^= 0x41;
+            drop(cart_core::sync::Device::from_bytes(&damaged));
+        }
+    }
+}
+
+#[test]
+fn news_that_leave_a_gap_are_followed_by_a_pull() {
+    let mut shop = Shop::new(1);
+    let mut page = Page::leased(&mut shop, 1, true);
+    page.open();
+    page.pump(&mut shop);
+    let known = page.session.device().sequence();
+    shop.edit("k1", order("a", 1), BEGIN).expect("an edit");
+    let first = shop.cart().to_bytes();
+    page.step(Input::Message(news(known, known + 1, &first)));
+    assert_eq!((page.shown("a"), page.sends.len()), (1, 0), "no gap");
+    shop.edit("k2", order("b", 1), BEGIN).expect("an edit");
+    shop.edit("k3", order("c", 1), BEGIN).expect("an edit");
+    page.step(Input::Message(news(known + 2, known + 3, &first)));
+    assert_eq!(page.sends.len(), 1, "a gap");
+    page.pump(&mut shop);
+    assert_eq!(page.session.device().cart(), shop.cart());
+    page.step(Input::Message(vec![9, 1, 2, 3]));
+    assert!(page.outside.is_empty(), "a later version's message is skipped");
+    page.step(Input::Message(vec![3, 0xff]));
+    assert_eq!(page.outside, ["client_too_old"]);
+}
+
+#[test]
+fn tabs_see_each_other_and_what_was_refused_to_one_leaves_the_other() {
+    let limits = Limits { lines_max: 1, ..Limits::default() };
+    let mut shop = Shop::new(1).configured(limits, 86_400_000);
+    shop.edit("k", order("x", 1), BEGIN).expect("an edit");
+    let mut one = Page::leased(&mut shop, 1, true);
+    let mut two = Page::leased(&mut shop, 2, true);
+    one.step(Input::Heard(Gossip::Hello.to_bytes()));
+    one.edit(add("a", 1));
+    two.step(Input::Heard(one.told.pop().expect("told")));
+    assert_eq!(two.shown("a"), 1);
+    two.edit(add("x", 1));
+    one.open();
+    one.pump(&mut shop);
+    assert_eq!(one.refused, ["too_many_lines"]);
+    two.step(Input::Heard(one.told.pop().expect("told")));
+    assert_eq!((two.shown("a"), two.shown("x")), (0, 2));
+    two.open();
+    two.pump(&mut shop);
+    assert_eq!(two.session.device().cart(), shop.cart());
+}
+
+#[test]
+fn what_another_instance_stored_is_shown_and_sent_as_its_own() {
+    let mut shop = Shop::new(1);
+    let mut gone = Page::leased(&mut shop, 1, false);
+    gone.edit(add("a", 1));
+    let mut page = Page::leased(&mut shop, 2, false);
+    page.step(Input::Found(gone.stored.clone()));
+    assert_eq!((page.shown("a"), page.session.device().pending()), (1, 0));
+    let mut gone = gone.restored();
+    gone.open();
+    gone.pump(&mut shop);
+    page.step(Input::Found(gone.stored.clone()));
+    page.open();
+    page.pump(&mut shop);
+    assert_eq!((shop.shown("a"), page.session.device().cart()), (1, shop.cart()));
+}
+
+#[test]
+fn a_busy_cart_is_asked_again_and_in_the_end_the_edit_is_refused() {
+    let mut shop = Shop::new(1);
+    let mut page = Page::leased(&mut shop, 1, false);
+    page.edit(add("a", 1));
+    let busy = Problem { status: 429, code: "cart_busy".to_owned(), detail: String::new() };
+    for _ in 0..100 {
+        page.open();
+        if page.sends.is_empty() || !page.refused.is_empty() {
+            break;
+        }
+        page.sends.clear();
+        page.step(Input::Refusal(None, busy.clone()));
+    }
+    assert_eq!((page.refused, page.session.device().pending()), (vec!["cart_busy".to_owned()], 0));
+}
+
+#[test]
+fn more_edits_than_fit_go_in_parts() {
+    let mut shop = Shop::new(1);
+    let mut page = Page::leased(&mut shop, 1, true);
+    let count = BATCH_MAX as u32 * 5;
+    for _ in 0..count / 2 {
+        page.edit(add("a", 2));
+        page.edit(set("a", 1));
+    }
+    page.open();
+    page.pump(&mut shop);
+    assert_eq!((shop.shown("a"), page.session.device().pending(), page.refused.len()), (1, 0, 0));
+}
+
+#[test]
+fn an_undo_brings_back_what_was_removed() {
+    let mut page = Page::new(true);
+    page.edit(add("a", 3));
+    page.edit(add("b", 1));
+    page.edit(Change::Clear);
+    assert_eq!((page.shown("a"), page.shown("b")), (0, 0));
+    page.step(Input::Undo);
+    assert_eq!((page.shown("a"), page.shown("b")), (3, 1));
+    page.step(Input::Undo);
+    assert_eq!(page.shown("a"), 3, "once");
+    page.edit(Change::Decrement { key: key("a"), quantity: 9, at: Location::Cart });
+    page.edit(add("a", 1));
+    page.step(Input::Undo);
+    assert_eq!(page.shown("a"), 1, "what was added again by hand stays so");
+}
+
+#[test]
+fn an_edit_that_means_nothing_is_rejected_at_once_and_whole() {
+    let mut page = Page::new(true);
+    page.step(Input::Edit(vec![add("a", 1), remove("b")]));
+    page.edit(add("c", 9_999));
+    page.edit(add("c", 1));
+    assert_eq!(page.refused, ["line_not_found", "quantity_limit"]);
+    assert_eq!((page.shown("a"), page.session.device().pending()), (0, 1));
+}
+
+#[test]
+fn the_view_says_what_is_known_and_no_more() {
+    let mut page = Page::new(true);
+    page.edit(add("a", 2));
+    page.edit(Change::Write(cart_core::meta::Field::NOTE, Some("a \"quote\" \\ \n Ü".into())));
+    let (line, details) = engraved("e", "Ada");
+    page.edit(Change::Add { key: line, details: Some(details), quantity: 1, at: Location::Cart });
+    page.edit(Change::Coupon("SAVE10".try_into().expect("a code")));
+    let read =
+        |page: &Page| -> serde_json::Value { serde_json::from_str(&page.session.view()).expect("JSON") };
+    let view = read(&page);
+    assert!(view["lines"][0]["unit_price"].is_null() && view["lines"][0].get("problem").is_none());
+    assert_eq!(view["lines"][1]["customization"]["engraving"], "Ada");
+    assert_eq!((&view["note"], &view["coupons"][0]), (&"a \"quote\" \\ \n Ü".into(), &"SAVE10".into()));
+    let price = Some(Money { amount_minor: 158, currency: "USD".to_owned() });
+    page.step(Input::Product("a".to_owned(), Offer { title: "Bagel".to_owned(), price }));
+    page.step(Input::Product("e".to_owned(), Offer { title: "Ring".to_owned(), price: None }));
+    let view = read(&page);
+    assert_eq!(view["totals"]["total"]["amount_minor"], 316);
+    assert_eq!(view["lines"][0]["title"], "Bagel");
+    assert_eq!(view["lines"][1]["problem"], "not_for_sale");
+    let dots: serde_json::Value = serde_json::from_str(&page.session.inspect()).expect("JSON");
+    assert_eq!(dots["lines"][0]["dots"][0]["quantity"], 2);
+}
+
+#[test]
+fn what_one_tab_added_and_another_removed_before_it_was_sent_stays_removed() {
+    let mut shop = Shop::new(1);
+    let mut one = Page::leased(&mut shop, 1, true);
+    let mut two = Page::leased(&mut shop, 2, true);
+    one.step(Input::Heard(Gossip::Hello.to_bytes()));
+    one.edit(add("a", 1));
+    one.edit(set("a", 2));
+    two.step(Input::Heard(one.told.pop().expect("told")));
+    two.edit(remove("a"));
+    for page in [&mut two, &mut one] {
+        page.open();
+        page.pump(&mut shop);
+    }
+    assert!(!one.wants_actor && one.session.device().actor() == shop::actor(1));
+    assert_eq!((shop.shown("a"), one.shown("a")), (0, 0));
+}

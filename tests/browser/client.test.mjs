@@ -1,0 +1,262 @@
+// The package in a real Chromium against the real Worker at URL: two devices, killed and restored tabs, doubled
+// tabs, refusals, storage denied, sign-in. `tools/test_browser` starts both. Each device is a browser context.
+import assert from "node:assert/strict";
+import { createServer } from "node:http";
+import { readFile } from "node:fs/promises";
+import { after, before, test } from "node:test";
+import { chromium } from "playwright-core";
+
+const URL_ = process.env.URL ?? "http://localhost:8787";
+const DIST = new URL("../../crates/cart-client/package/dist/", import.meta.url);
+const TYPES = { js: "text/javascript", wasm: "application/wasm", html: "text/html" };
+const BAGEL = "1095275", OTHER = "1082185";
+let server, browser, page_url;
+
+before(async () => {
+  server = createServer(async (request, response) => {
+    const name = request.url.slice(1).split("?")[0];
+    if (!name) return response.setHeader("Content-Type", "text/html").end("<!doctype html><title>test</title>");
+    try {
+      const bytes = await readFile(new URL(name, DIST));
+      response.setHeader("Content-Type", TYPES[name.split(".").pop()] ?? "application/octet-stream").end(bytes);
+    } catch { response.writeHead(404).end(); }
+  }).listen(0);
+  await new Promise(ready => server.once("listening", ready));
+  page_url = `http://localhost:${server.address().port}/`;
+  browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
+});
+after(async () => { await browser?.close(); server?.close(); });
+
+async function tab(context, options = {}) {
+  const page = await context.newPage();
+  page.on("pageerror", error => { throw error; });
+  await page.goto(page_url);
+  await open(page, options);
+  return page;
+}
+const open = (page, options) => page.evaluate(async options => {
+  const { connect } = await import("/index.js");
+  window.cart = await connect(options);
+}, { url: URL_, ...options });
+const run = (page, code) => page.evaluate(code);
+const shown = (page, sku = BAGEL) => run(page, `cart.view.lines.find(line => line.sku === "${sku}")?.quantity ?? 0`);
+const until = (page, code) => page.waitForFunction(code, null, { timeout: 30_000 });
+const settled = page => until(page, "cart.status.online && cart.status.pending === 0 && !cart.view.partial");
+const equal = async (...pages) => {
+  for (const page of pages) await run(page, "cart.refresh()");
+  const versions = [];
+  for (const page of pages) { await settled(page); versions.push(await run(page, "cart.inspect().version")); }
+  return new Set(versions).size === 1;
+};
+async function eventually(check) {
+  for (let turn = 0; turn < 40; turn++) { if (await check()) return; await new Promise(next => setTimeout(next, 250)); }
+  assert.fail(`never: ${check}`);
+}
+
+test("an add is shown at once, stored, and priced", async () => {
+  const context = await browser.newContext(), page = await tab(context);
+  await run(page, `cart.add("${BAGEL}", 2)`);
+  assert.equal(await shown(page), 2);
+  await settled(page);
+  await until(page, "cart.view.lines[0].unit_price && cart.view.totals.total.amount_minor > 0");
+  const token = await run(page, "cart.token()");
+  const view = await (await fetch(`${URL_}/v1/carts/current`, { headers: { Authorization: `Bearer ${token}` } })).json();
+  const local = await run(page, "cart.view");
+  assert.deepEqual(local.totals, view.totals);
+  assert.equal(local.version, view.version);
+  await context.close();
+});
+
+test("offline on two devices, then merged", async () => {
+  const one = await browser.newContext(), two = await browser.newContext();
+  const a = await tab(one);
+  await run(a, `cart.add("${BAGEL}", 1)`);
+  await settled(a);
+  const b = await tab(two, { token: await run(a, "cart.token()") });
+  await until(b, "cart.view.lines.length === 1");
+  for (const page of [a, b]) await run(page, "cart.setOnline(false)");
+  await run(a, `cart.add("${BAGEL}", 2)`);
+  await run(b, `cart.add("${BAGEL}", 3)`);
+  await run(b, `cart.add("${OTHER}", 1)`);
+  await run(a, "cart.setNote('ring twice')");
+  assert.deepEqual([await shown(a), await shown(b)], [3, 4]);
+  assert.equal(await run(a, "cart.status.online"), false);
+  for (const page of [a, b]) await run(page, "cart.setOnline(true)");
+  await eventually(() => equal(a, b));
+  assert.deepEqual([await shown(a), await shown(b, OTHER), await run(b, "cart.view.note")], [6, 1, "ring twice"]);
+  await one.close(); await two.close();
+});
+
+test("a killed tab is restored with what it had not sent", async () => {
+  const context = await browser.newContext(), page = await tab(context);
+  await settled(page);
+  await run(page, "cart.setOnline(false)");
+  await run(page, `cart.add("${BAGEL}", 5)`);
+  const actor = await run(page, "cart.inspect().actor");
+  await page.close({ runBeforeUnload: false });
+  const again = await tab(context);
+  assert.equal(await shown(again), 5, "at once, before the service is asked");
+  await settled(again);
+  assert.equal(await run(again, "cart.inspect().actor"), actor, "a free instance goes on");
+  await context.close();
+});
+
+test("S36: a doubled tab takes an actor of its own, and tabs see each other", async () => {
+  const context = await browser.newContext(), page = await tab(context);
+  await settled(page);
+  const kept = await run(page, "JSON.stringify({ ...sessionStorage })");
+  const copy = await context.newPage();
+  await copy.goto(page_url);
+  await copy.evaluate(kept => Object.assign(sessionStorage, JSON.parse(kept)), kept);
+  await open(copy, {});
+  await settled(copy);
+  assert.notEqual(await run(page, "cart.inspect().actor"), await run(copy, "cart.inspect().actor"));
+  await run(page, `cart.add("${BAGEL}", 1)`);
+  await until(copy, `cart.view.lines.some(line => line.sku === "${BAGEL}")`);
+  await run(copy, "cart.setOnline(false)");
+  await run(copy, `cart.add("${BAGEL}", 2)`);
+  await until(page, "cart.view.lines[0].quantity === 3");
+  await run(copy, "cart.setOnline(true)");
+  await eventually(() => equal(page, copy));
+  assert.equal(await shown(page), 3);
+  await context.close();
+});
+
+test("what a closed tab had not sent goes out by the one that stays", async () => {
+  const context = await browser.newContext(), page = await tab(context), other = await tab(context);
+  await settled(page); await settled(other);
+  await run(other, "cart.setOnline(false)");
+  await run(other, `cart.add("${BAGEL}", 4)`);
+  await other.close();
+  await run(page, "cart.setOnline(false)");
+  await run(page, "cart.setOnline(true)");
+  const token = await run(page, "cart.token()");
+  await eventually(async () => {
+    const view = await (await fetch(`${URL_}/v1/carts/current`, { headers: { Authorization: `Bearer ${token}` } })).json();
+    return view.lines?.[0]?.quantity === 4;
+  });
+  await context.close();
+});
+
+test("edits are refused at once, undone by undo, and whole", async () => {
+  const context = await browser.newContext(), page = await tab(context);
+  const code = promise => run(page, `${promise}.then(() => null, error => error.code)`);
+  assert.equal(await code("cart.remove('l_AevsQg')"), "line_not_found");
+  assert.equal(await code(`cart.add("${BAGEL}", 10000)`), "invalid_field");
+  assert.equal(await code(`cart.commands([{ op: "add", sku: "${BAGEL}" }, { op: "set", line_id: "x", quantity: 1 }])`), "line_not_found");
+  assert.equal(await shown(page), 0);
+  await run(page, `cart.add("${BAGEL}", 3, { customization: { b: 1, a: "Ada" } })`);
+  await run(page, "cart.remove(cart.view.lines[0].line_id)");
+  assert.equal(await shown(page), 0);
+  await run(page, "cart.undo()");
+  assert.deepEqual(await run(page, "cart.view.lines[0].customization"), { a: "Ada", b: 1 });
+  await settled(page);
+  assert.equal(await run(page, "cart.status.lastError"), null);
+  await context.close();
+});
+
+test("storage that is denied is said, and the service acknowledges instead", async () => {
+  const context = await browser.newContext();
+  await context.addInitScript(() => { indexedDB.open = () => { throw new DOMException("denied", "SecurityError"); }; });
+  const page = await tab(context);
+  await run(page, `cart.add("${BAGEL}", 1)`);
+  assert.deepEqual(await run(page, "[cart.status.storage, cart.status.pending]"), ["denied", 0]);
+  await run(page, "cart.setOnline(false)");
+  await run(page, `void cart.add("${BAGEL}", 1).then(() => (window.kept = true))`);
+  assert.deepEqual([await shown(page), await run(page, "window.kept ?? false")], [2, false], "shown, but not acknowledged");
+  await run(page, "cart.setOnline(true)");
+  await until(page, "window.kept");
+  await context.close();
+});
+
+test("storage that is full is said, and nothing is lost", async () => {
+  const context = await browser.newContext(), page = await tab(context);
+  await settled(page);
+  await run(page, "cart.setOnline(false)");
+  await run(page, `(() => { const put = IDBObjectStore.prototype.put; window.room = () => { IDBObjectStore.prototype.put = put; };
+    IDBObjectStore.prototype.put = () => { throw new DOMException("full", "QuotaExceededError"); }; })()`);
+  await run(page, `void cart.add("${BAGEL}", 1).then(() => (window.kept = true))`);
+  await until(page, "cart.status.storage === 'full'");
+  assert.equal(await shown(page), 1);
+  await run(page, "cart.setOnline(true)");
+  await until(page, "window.kept");
+  await run(page, "room()");
+  await run(page, `cart.add("${BAGEL}", 1)`);
+  assert.equal(await run(page, "cart.status.storage"), "ok");
+  await context.close();
+});
+
+test("a clock years off, ahead and behind", async () => {
+  for (const years of [-20, 20]) {
+    const context = await browser.newContext(), page = await tab(context, { clockSkewMs: years * 365 * 86_400_000 });
+    await run(page, `cart.add("${BAGEL}", 1)`);
+    await run(page, "cart.setQuantity(cart.view.lines[0].line_id, 7)");
+    await settled(page);
+    await eventually(() => equal(page));
+    assert.deepEqual([await shown(page), await run(page, "cart.status.lastError")], [7, null]);
+    await context.close();
+  }
+});
+
+test("cleared site data begins anew, and damaged data is fetched anew", async () => {
+  const context = await browser.newContext(), page = await tab(context);
+  await run(page, `cart.add("${BAGEL}", 2)`);
+  await settled(page);
+  await run(page, `(async () => {
+    cart.close();
+    const db = await new Promise(done => { const open = indexedDB.open("evercart"); open.onsuccess = () => done(open.result); });
+    const tx = db.transaction("replicas", "readwrite"), rows = tx.objectStore("replicas");
+    await new Promise(done => { rows.getAll().onsuccess = ({ target }) => { for (const row of target.result) { row.bytes[20] ^= 255; rows.put(row); } tx.oncomplete = done; }; });
+    db.close();
+  })()`);
+  await page.reload();
+  await open(page, {});
+  assert.equal(await run(page, "cart.status.lastError.code"), "storage_damaged");
+  await until(page, "cart.view.lines[0]?.quantity === 2");
+  await run(page, "cart.close()");
+  await run(page, "new Promise(done => { const gone = indexedDB.deleteDatabase('evercart'); gone.onsuccess = done; })");
+  await page.reload();
+  await open(page, {});
+  await settled(page);
+  assert.equal(await shown(page), 0);
+  await context.close();
+});
+
+test("a guest signs in, and the cart joins the user's", async () => {
+  const context = await browser.newContext(), page = await tab(context), other = await tab(context);
+  await run(page, `cart.add("${BAGEL}", 2)`);
+  await settled(page);
+  const user = await (await fetch(`${URL_}/v1/sessions`, { method: "POST" })).json();
+  const headers = { Authorization: `Bearer ${user.token}`, "Content-Type": "application/json" };
+  await fetch(`${URL_}/v1/carts/current/lines`, { method: "POST", headers, body: JSON.stringify({ sku: BAGEL, quantity: 3 }) });
+  await run(page, `cart.signIn({ token: "${user.token}" })`);
+  await until(page, "cart.view.lines[0]?.quantity === 5");
+  assert.equal(await run(page, "cart.view.cart_id ?? null") ?? user.cart_id, user.cart_id);
+  await until(other, "cart.view.lines[0]?.quantity === 5");
+  await run(page, "cart.create()");
+  await settled(page);
+  assert.deepEqual([await shown(page), (await run(page, "cart.carts()")).length], [0, 2]);
+  await run(page, `cart.switchTo("${user.cart_id}")`);
+  await until(page, "cart.view.lines[0]?.quantity === 5");
+  await context.close();
+});
+
+test("the custom element shows and edits", async () => {
+  const context = await browser.newContext(), page = await context.newPage();
+  await page.goto(page_url);
+  await page.evaluate(async url => {
+    await import("/element.js");
+    const element = document.createElement("ever-cart");
+    element.setAttribute("url", url);
+    const ready = new Promise(done => element.addEventListener("connected", done));
+    document.body.append(element);
+    await ready;
+    await element.cart.add("1095275", 1);
+  }, URL_);
+  await page.getByRole("button", { name: /^One more of/ }).click();
+  await page.waitForFunction(() => document.querySelector("ever-cart").cart.view.lines[0].quantity === 2);
+  await page.getByRole("button", { name: /^Remove/ }).click();
+  await page.getByRole("button", { name: "Undo the removal" }).click();
+  await page.waitForFunction(() => document.querySelector("ever-cart").cart.view.lines[0].quantity === 2);
+  await context.close();
+});
