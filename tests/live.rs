@@ -230,28 +230,33 @@ async fn events_show_the_view_now_and_after_each_change() {
     assert!(events.ended().await && again.ended().await);
 }
 
-/// Streams that nobody reads any more do not count against the bound of a cart.
+/// A further device is refused, since it can sync over HTTP; of streams, whose readers leave without a word, the
+/// oldest makes room.
 #[tokio::test(flavor = "multi_thread")]
-async fn streams_that_were_left_make_room() {
+async fn a_cart_has_so_many_sockets_and_no_more() {
+    const SOCKETS_MAX: usize = 64;
     let shop = Runtime::shared().await.shop();
     let session = shop.open().await;
     shop.add(&session, SKUS[0], 1).await.expect(200);
+    let mut streams = Vec::new();
+    for _ in 0..=SOCKETS_MAX {
+        streams.push(Events::of(&shop, &session, None).await);
+    }
+    assert!(streams.remove(0).ended().await, "the oldest");
     let mut sockets = Vec::new();
-    for _ in 0..64 {
-        sockets.push(Events::of(&shop, &session, None).await);
+    for _ in 0..SOCKETS_MAX {
+        sockets.push(connect(&shop, "current", &offer(&session), None).await.expect("a socket"));
     }
-    let path = "/v1/carts/current/events";
-    Answer::of(shop.call(&session, Method::GET, path)).await.refused(429, "too_many_sockets");
-    drop(sockets);
+    let refused = refusal(&shop, "current", &offer(&session), None).await;
+    assert_eq!(refused, (429, "too_many_sockets".to_owned()));
+    sockets.pop().expect("a socket").close(None).await.expect("is closed");
     let began = Instant::now();
-    loop {
-        let response = shop.call(&session, Method::GET, path).send().await.expect("an answer");
-        if response.status() == 200 {
-            break;
-        }
-        assert!(began.elapsed() < MESSAGE_MAX, "those that left still count");
-        tokio::time::sleep(Duration::from_millis(100)).await;
+    while connect(&shop, "current", &offer(&session), None).await.is_err() {
+        assert!(began.elapsed() < MESSAGE_MAX, "one that was closed still counts");
     }
+    let edited = shop.add(&session, SKUS[0], 1).await.expect(200).json();
+    let mut last = streams.pop().expect("a stream");
+    while Value::from(last.next().await.0) != edited["version"] {}
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -501,16 +506,20 @@ async fn connect(
 
 /// Status and code with which a socket is refused.
 async fn refusal(shop: &Shop, cart: &str, protocols: &str, headers: Option<Headers>) -> (u16, String) {
-    match connect(shop, cart, protocols, headers).await {
-        Err(Error::Http(answer)) => {
-            assert_eq!(answer.headers()["content-type"], "application/problem+json");
-            let body = answer.body().as_deref().unwrap_or_default();
-            let problem: Value = serde_json::from_slice(body).unwrap_or_default();
-            (answer.status().as_u16(), problem["code"].as_str().unwrap_or_default().to_owned())
-        }
-        Ok(_) => panic!("a socket"),
-        Err(error) => panic!("{error}"),
+    let mut call = shop.request(Method::GET, &format!("/v1/carts/{cart}/live"));
+    for (name, value) in [
+        ("connection", "Upgrade"),
+        ("upgrade", "websocket"),
+        ("sec-websocket-version", "13"),
+        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+        ("sec-websocket-protocol", protocols),
+    ] {
+        call = call.header(name, value);
     }
+    for (name, value) in headers.into_iter().flatten() {
+        call = call.header(name, value);
+    }
+    Answer::of(call).await.problem()
 }
 
 fn offer(session: &Session) -> String {

@@ -8,8 +8,10 @@ use std::task::{Context, Poll};
 
 use cart_core::replica::{Input, Reply, ReplyKind};
 use cart_core::session::TokenFault;
+use cart_core::time::Millis;
 use futures_util::stream::Stream;
 use futures_util::{FutureExt as _, StreamExt as _};
+use worker::web_sys::AbortSignal;
 use worker::{Env, Request, Response, WebSocket, WebsocketEvent};
 
 use super::asked::Query;
@@ -28,6 +30,10 @@ const PROTOCOL: &str = "evercart.v1";
 const SILENCE_MS: u64 = 15_000;
 /// After what time a browser whose events have ended asks for them again, in milliseconds.
 const RETRY_MS: u64 = 2_000;
+
+/// How long a stream lasts at least, in milliseconds: not all that stand between tell when a reader has gone, and
+/// who still reads asks again with the last event's id.
+const STREAM_MS: u64 = 600_000;
 
 impl Exchange<'_> {
     /// A socket of a device.
@@ -57,6 +63,7 @@ impl Exchange<'_> {
             lines: Rc::clone(&lines),
             writer: Box::pin(
                 Watch {
+                    gone: self.request.inner().signal(),
                     request: self.request.clone().map_err(ours)?,
                     env: self.env.clone(),
                     config: self.config.clone(),
@@ -139,6 +146,8 @@ impl Drop for Nudges {
 
 /// All that is needed to show the cart again and again, after the request has been answered.
 struct Watch {
+    /// Aborted when nobody reads any more.
+    gone: AbortSignal,
     request: Request,
     env: Env,
     config: Config,
@@ -152,6 +161,7 @@ impl Watch {
     /// Writes events until the session or the socket ends, or the cart cannot be shown: who still wants them
     /// asks again, and is told why.
     async fn write(mut self, mut last: Option<String>) {
+        let began = transport::now();
         let Ok(mut nudges) = self.socket.0.events() else { return };
         if self.socket.0.accept().is_err() {
             return;
@@ -172,12 +182,20 @@ impl Watch {
                 match within(SILENCE_MS, nudges.next()).await {
                     Some(Some(Ok(WebsocketEvent::Message(_)))) => break,
                     Some(_) => return,
+                    None if self.is_over(began) => return,
                     None => self.lines.borrow_mut().push_back(":\n\n".to_owned()),
                 }
             }
             // Of several changes the latest view is enough.
             while let Some(Some(Ok(WebsocketEvent::Message(_)))) = nudges.next().now_or_never() {}
         }
+    }
+}
+
+impl Watch {
+    /// Whether the reader has gone, or is to ask again.
+    fn is_over(&self, began: Millis) -> bool {
+        self.gone.aborted() || began.plus(STREAM_MS) < transport::now()
     }
 }
 

@@ -21,7 +21,7 @@ use crate::guard;
 use crate::sys;
 use crate::transport::{OPENING, opening_of};
 
-/// The most sockets of a cart in a region.
+/// The most sockets of devices that a cart has in a region; of the edge it has as many again.
 pub const SOCKETS_MAX: usize = 64;
 /// How many messages a socket may send at once.
 pub const BURST_MAX: u64 = 60;
@@ -124,7 +124,14 @@ impl CartObject {
         if let Ok(Reply { kind: ReplyKind::State { merged_into, .. }, .. }) = &head.reply {
             let refusal = if merged_into.is_some() && !opening.nudged {
                 Some(Problem::from(Reject::AlreadyMerged))
-            } else if self.state.get_websockets().len() >= SOCKETS_MAX {
+            } else if opening.nudged {
+                // Its reader may have gone without a word; who still reads asks again.
+                let edge = self.state.get_websockets_with_tag(NUDGED);
+                edge.first()
+                    .filter(|_| edge.len() >= SOCKETS_MAX)
+                    .inspect(|oldest| close(oldest, Closing::Restart));
+                None
+            } else if self.state.get_websockets_with_tag(DEVICES).len() >= SOCKETS_MAX {
                 let detail = format!("a cart may have {SOCKETS_MAX} sockets; close one, or sync over HTTP");
                 Some(Problem::retry(429, "too_many_sockets", detail))
             } else {
