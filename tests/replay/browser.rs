@@ -327,7 +327,6 @@ impl Browser {
             self.measure.kinds.entry(event.act.op).or_default().0 += 1;
             self.record.events.push(Event {
                 seq: Some(sequence),
-                region: self.way.region(),
                 batch: (count > 1).then_some(self.number as u64 * 1_000_000 + sent.key),
                 acknowledged: true,
                 ..event

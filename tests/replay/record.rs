@@ -33,9 +33,6 @@ pub struct Event {
     pub dot: Dot,
     #[serde(skip)]
     pub seen: Seen,
-    /// Where it became durable.
-    #[serde(skip)]
-    pub region: usize,
 }
 
 /// What an edit does.
@@ -187,7 +184,6 @@ impl Event {
             acknowledged: false,
             dot,
             seen,
-            region: 0,
         }
     }
 }

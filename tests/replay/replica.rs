@@ -284,7 +284,7 @@ impl Replica {
     }
 
     fn settle(&mut self, response: &SyncResponse, request: &Request, cost: &Cost, unsure: bool) {
-        let (mut settled, region) = (0, self.way.region());
+        let mut settled = 0;
         for event in &mut self.record.events {
             if event.id.0 > response.prior && event.id.0 <= request.highest {
                 // Another region may not have heard of it yet, and to a try that the edge made again `prior` is that
@@ -297,7 +297,7 @@ impl Replica {
                     self.record.faults.push(crate::record::Fault { kind: FaultKind::NotReplayed, detail });
                     continue;
                 }
-                (event.seq, event.region) = (Some(response.sequence), region);
+                event.seq = Some(response.sequence);
                 settled += 1;
             }
         }

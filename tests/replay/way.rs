@@ -92,10 +92,6 @@ impl Way {
         self.shops.at(self.at)
     }
 
-    pub fn region(&self) -> usize {
-        self.at
-    }
-
     pub fn are_regions(&self) -> bool {
         self.shops.are_regions()
     }
