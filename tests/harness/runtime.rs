@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -281,12 +282,21 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ is in the project").to_owned()
 }
 
+/// A port that nobody listens at, below those that the system gives to connections that go out: such a
+/// connection could take it while a runtime that was killed is about to start again.
 fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
-    listener
-        .local_addr()
-        .map(|address| address.port())
-        .unwrap_or_else(|error: io::Error| panic!("no port: {error}"))
+    const PORTS: std::ops::Range<u16> = 10_000..32_000;
+    static TRIED: AtomicU32 = AtomicU32::new(0);
+    // Processes of tests that run at once begin in places of their own.
+    let began = std::process::id() * 64;
+    let port = || {
+        let at = began.wrapping_add(TRIED.fetch_add(1, Ordering::Relaxed)) % PORTS.len() as u32;
+        PORTS.start + at as u16
+    };
+    (0..PORTS.len())
+        .map(|_| port())
+        .find(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .expect("a free port")
 }
 
 #[allow(unsafe_code)]

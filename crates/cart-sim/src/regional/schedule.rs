@@ -530,9 +530,10 @@ impl World {
         }
     }
 
-    /// Tabs send what they have; one whose actor has expired meanwhile is closed.
+    /// Tabs send what they have; one whose actor has expired meanwhile is closed. In the first round a tab may
+    /// hear that its lease was lost, in the second it sends, and in the third all hear what was sent.
     fn sync_all(&mut self) -> Result<(), Fault> {
-        for _ in 0..2 {
+        for _ in 0..3 {
             for tab in (0..self.tabs.len()).rev() {
                 let cart = self.tabs[tab].cart;
                 let at = self.sites_of(cart).start + self.dice.below(self.places());
