@@ -255,7 +255,7 @@ impl Drop for Runtime {
 /// Builds a tree and copies what is served into a folder of its own, so that a test goes on with what it
 /// began with whatever is built meanwhile.
 fn deploy(tree: &Path, to: &Path) {
-    let script = r#"tools/build && cp -r build web .dev.vars "$1" && sed '/^\[build\]/,/^$/d' wrangler.toml >"$1/wrangler.toml""#;
+    let script = r#"tools/build && cp -r build .dev.vars "$1" && sed '/^\[build\]/,/^$/d' wrangler.toml >"$1/wrangler.toml""#;
     let built = Command::new("bash").args(["-c", script, "deploy"]).arg(to).current_dir(tree).output();
     let built = built.expect("bash");
     assert!(built.status.success(), "not built: {}", String::from_utf8_lossy(&built.stderr));
