@@ -289,7 +289,8 @@ for path in pathlib.Path(sys.argv[1]).glob("*/*.sqlite"):
     with sqlite3.connect(path) as db:
         if path.stem == "metadata":
             count += db.execute("DELETE FROM _cf_ALARM").rowcount
-        else:
+        # An object that was only asked for has no table.
+        elif db.execute("SELECT 1 FROM sqlite_master WHERE name = '_cf_METADATA'").fetchone():
             db.execute("UPDATE _cf_METADATA SET value = NULL WHERE key = 1")
     db.close()
 print(count)
