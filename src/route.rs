@@ -26,6 +26,8 @@ pub enum Endpoint {
     Events,
     Merge,
     Export,
+    ShowFaults,
+    SetFaults,
     Regions,
     StoredCarts,
     StoredCart,
@@ -40,7 +42,7 @@ pub enum Endpoint {
 }
 
 /// Every route: method, path, endpoint.
-pub const ROUTES: [(&str, &str, Endpoint); 32] = [
+pub const ROUTES: [(&str, &str, Endpoint); 34] = [
     ("POST", "/v1/sessions", Endpoint::OpenSession),
     ("POST", "/v1/sessions/renew", Endpoint::RenewSession),
     ("DELETE", "/v1/sessions/current", Endpoint::EndSession),
@@ -62,6 +64,8 @@ pub const ROUTES: [(&str, &str, Endpoint); 32] = [
     ("GET", "/v1/carts/{cart}/events", Endpoint::Events),
     ("POST", "/v1/carts/{cart}/merge", Endpoint::Merge),
     ("GET", "/v1/carts/{cart}/export", Endpoint::Export),
+    ("GET", "/v1/admin/faults", Endpoint::ShowFaults),
+    ("PUT", "/v1/admin/faults", Endpoint::SetFaults),
     ("GET", "/v1/admin/regions", Endpoint::Regions),
     ("GET", "/v1/admin/carts", Endpoint::StoredCarts),
     ("GET", "/v1/admin/carts/{cart}", Endpoint::StoredCart),

@@ -23,6 +23,7 @@ use crate::call::{Call, Head};
 use crate::catalog;
 use crate::config::Config;
 use crate::error::Problem;
+use crate::faults;
 use crate::guard::{self, Visitor};
 use crate::respond::{self, Setter};
 use crate::route::{Endpoint, Route};
@@ -74,6 +75,9 @@ async fn handle(
     }
     if path == transport::PATH && method == "POST" {
         return transport::receive(request, env, config).await;
+    }
+    if path == faults::PATH {
+        return faults::serve(request, config).await;
     }
     // What is for the stores, and what the operator asks of them.
     if path == transport::STORE_PATH || path.starts_with("/v1/admin/") {
@@ -162,6 +166,8 @@ impl Exchange<'_> {
             | Endpoint::Readyz
             | Endpoint::OpenApi
             | Endpoint::Regions
+            | Endpoint::ShowFaults
+            | Endpoint::SetFaults
             | Endpoint::StoredCarts
             | Endpoint::StoredCart
             | Endpoint::MoveHome
@@ -297,7 +303,7 @@ impl Exchange<'_> {
         while let Some(region) = near.next() {
             call.region = region;
             call.shown_by = shown_by.iter().copied().filter(|shown| *shown != region).collect();
-            match transport::send(self.env, config, &call).await {
+            match transport::send(self.env, config, visitor.near, &call).await {
                 Ok((Reply { kind: ReplyKind::AtHome(home), .. }, _)) if at_home => {
                     near = vec![home].into_iter();
                 }
