@@ -178,6 +178,9 @@ export class Cart {
     online ? this.wake() : this.down();
   }
 
+  /** For the lab: by how much the clock is wrong from now on. */
+  setClockSkew(ms: number): void { this.options = { ...this.options, clockSkewMs: ms }; }
+
   /** Dots and digests of the replica here. */
   inspect(): Inspection { return JSON.parse(this.replica.inspect()); }
 
@@ -423,7 +426,13 @@ export class Cart {
       const socket = new WebSocket(url, [SOCKET, `token.${token}`]);
       socket.binaryType = "arraybuffer";
       const deadline = setTimeout(() => socket.close(), DEADLINE_MS);
-      socket.onopen = () => { clearTimeout(deadline); this.socket = socket; resolve(true); };
+      socket.onopen = () => {
+        clearTimeout(deadline);
+        // Cut off or closed meanwhile: nothing is to come in by it.
+        if (!this.isReachable()) return socket.close();
+        this.socket = socket;
+        resolve(true);
+      };
       socket.onmessage = ({ data }) => {
         clearTimeout(this.waits);
         if (typeof data === "string" || this.socket !== socket) return;
