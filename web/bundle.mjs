@@ -1,14 +1,13 @@
 // Bundles the pages into build/web: `web/NAME/index.html` with its script and style, and the client's Wasm. What
 // a page loads has the hash of its content in its name, so that it may be kept for ever; the pages may not.
 import { createHash } from "node:crypto";
-import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { build } from "esbuild";
 
 const TO = "build/web";
 const PAGES = { shop: "index.html", lab: "lab.html" };
 const CLIENT = "crates/cart-client/package/dist";
 
-await rm(TO, { recursive: true, force: true });
 await mkdir(TO, { recursive: true });
 const { metafile } = await build({
   entryPoints: Object.keys(PAGES).flatMap(page => [`web/${page}/${page}.ts`, `web/${page}/${page}.css`]),
@@ -38,3 +37,6 @@ await build({
 });
 await cp("web/openapi.json", `${TO}/openapi.json`);
 for (const rules of ["_headers", "_redirects"]) await cp(`web/${rules}`, `${TO}/${rules}`);
+// What is of an earlier build goes last: a server that runs sees whole folders all the time.
+const made = new Set(built.map(([file]) => file.split("/").pop()));
+for (const file of await readdir(`${TO}/assets`)) if (!made.has(file)) await rm(`${TO}/assets/${file}`);

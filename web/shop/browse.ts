@@ -19,7 +19,7 @@ export function browsePage(url: URL): Page {
   const again = element("button", { type: "button", hidden: true, click: () => void load(false) }, "Try again");
   const nav = element("nav", { class: "departments", "aria-label": "Departments" });
   const node = element("div", { class: "browse" }, nav,
-    element("section", { class: "found" }, element("div", { class: "head" }, heading, note), cards.node, element("div", { class: "more" }, more, again)));
+    element("section", { class: "found" }, element("div", { class: "head" }, heading, note), element("h2", { class: "hidden" }, "Products"), cards.node, element("div", { class: "more" }, more, again)));
   let list: Shown = { q: "", category: "", products: [], next: null };
   let asking: AbortController | undefined;
 

@@ -28,7 +28,7 @@ export class CartView {
   private savedRows = new Rows<Line>(this.saved, line => line.line_id, line => new Saved(line));
 
   constructor() {
-    this.node = element("div", { class: "cart" }, element("div", { class: "contents" }, this.partial, this.empty, this.lines, this.later), this.sum);
+    this.node = element("div", { class: "cart" }, element("div", { class: "contents" }, element("h2", { class: "hidden" }, "Items"), this.partial, this.empty, this.lines, this.later), this.sum);
     this.update();
   }
 

@@ -23,7 +23,7 @@ export function cartsPage(): Page {
       const about = [shown ? items(cart.view.lines.reduce((sum, line) => sum + line.quantity, 0)) : "", current ? "the newest: other devices open this one" : ""].filter(Boolean).join(" · ");
       return element("li", { class: shown ? "shown" : "" },
         element("div", {}, element("h2", {}, name), element("p", { class: "soft small" }, about || `Ends in ${cart_id.slice(-6)}`)),
-        shown ? element("a", { class: "button", href: "/cart" }, "Open now")
+        shown ? element("a", { class: "button", href: "/cart" }, "Show it")
           : element("button", { type: "button", "aria-label": `Open ${name}`, click: () => void open(cart.switchTo(cart_id), `${name} is open.`) }, "Open"));
     }));
   }

@@ -10,7 +10,7 @@ import { removed } from "./toast.js";
 import { brand, department } from "./words.js";
 
 /** How many more of its department a product's page shows. */
-const MORE = 4;
+const MORE = 5;
 
 /** A button to add a product, or the stepper of its line. */
 export class Buy {
