@@ -7,6 +7,7 @@ mod devices;
 mod edits;
 mod live;
 mod merge;
+mod products;
 mod sessions;
 
 use cart_core::command::{Command, Fields};
@@ -84,6 +85,11 @@ async fn handle(
         return transport::operate(request, config).await.map_err(ours);
     }
     let route = Route::find(&method, path)?;
+    match route.endpoint {
+        Endpoint::ListProducts => return products::list(env, query).await,
+        Endpoint::ShowProduct => return products::show(env, &route.item.unwrap_or_default()).await,
+        _ => {}
+    }
     let mut exchange = Exchange { request, env, config, visitor, query: Query::of(query)?, minted: false };
     match route.endpoint {
         Endpoint::Healthz => respond::json_of(&json!({"status": "ok"}), 200).map_err(ours),
@@ -165,6 +171,8 @@ impl Exchange<'_> {
             | Endpoint::Healthz
             | Endpoint::Readyz
             | Endpoint::OpenApi
+            | Endpoint::ListProducts
+            | Endpoint::ShowProduct
             | Endpoint::Regions
             | Endpoint::ShowFaults
             | Endpoint::SetFaults

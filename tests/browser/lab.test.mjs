@@ -174,7 +174,7 @@ test("devices come, move, and go; everything that a device can do is done", asyn
   await press(page, "C", /^Save Bagels/);
   await press(page, "C", /^One less of Bananas/);
   await until(async () => (await shown(page, "A")).join() === "X~1");
-  await press(page, "A", /^Move Bagels back/);
+  await press(page, "A", /^Back to the cart with Bagels/);
   await card(page, "B").locator("summary").click();
   for (const [field, text] of [["Note", "ring twice"], ["Coupon", "SPRING"]]) {
     await card(page, "B").getByRole("textbox", { name: field }).fill(text);

@@ -2,6 +2,8 @@
 
 /** How many colours lab.css has. */
 const SHADES = 8;
+/** How the names of actors begin that no device has: those of plain requests. */
+const REQUEST = "H";
 
 export class Actors {
   private known = new Map<string, { name: string; shade: number }>();
@@ -15,11 +17,16 @@ export class Actors {
   }
 
   name(actor: string): string { return this.of(actor).name; }
+  /** A dot of it. A request's actor makes one edit; its number would say nothing. */
+  dot(actor: string, counter: number): string {
+    const name = this.name(actor);
+    return name.startsWith(REQUEST) ? name : `${name}${counter}`;
+  }
   shade(actor: string): number { return this.of(actor).shade; }
 
   /** One that no device here has: of an edit over plain HTTP. */
   private of(actor: string): { name: string; shade: number } {
-    if (!this.known.has(actor)) this.put(actor, `H${this.names().filter(name => name.startsWith("H")).length + 1}`, -1);
+    if (!this.known.has(actor)) this.put(actor, `${REQUEST}${this.names().filter(name => name.startsWith(REQUEST)).length + 1}`, -1);
     return this.known.get(actor)!;
   }
 

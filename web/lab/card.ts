@@ -50,7 +50,7 @@ export function contents(replica: Replica, actors: Actors, edits: ((row: Row) =>
 
 function marks(dots: Dot[], actors: Actors): HTMLElement {
   return element("ul", { class: "dots", "aria-label": "made of" }, ...dots.map(dot => {
-    const who = `${actors.name(dot.actor)}${dot.counter}`;
+    const who = actors.dot(dot.actor, dot.counter);
     const what = dot.kind === "add" ? `+${count(dot.quantity)}` : dot.kind === "set" ? `=${count(dot.quantity)}` : dot.kind === "hole" ? "gone" : "?";
     const taken = dot.taken ? ` −${count(dot.taken)}` : "";
     const said = `change ${dot.counter} of ${actors.name(dot.actor)}: ${dot.kind} ${count(dot.quantity)}${dot.taken ? `, ${count(dot.taken)} taken off` : ""}, ${dot.settled ? "settled" : "pending"}`;
@@ -67,7 +67,7 @@ export function standing(replica: Replica, actors: Actors): HTMLElement {
   const digest = inspection.version.slice(0, DIGITS);
   return element("footer", { class: "standing" },
     element("p", { class: "seen" }, last.size ? "has seen " : "has seen nothing",
-      ...[...last].flatMap(([actor, counter]) => [element("span", { class: `ink-${actors.shade(actor)}` }, `${actors.name(actor)}${counter}`), " "])),
+      ...[...last].flatMap(([actor, counter]) => [element("span", { class: `ink-${actors.shade(actor)}` }, actors.dot(actor, counter)), " "])),
     element("p", { class: "digest" }, pattern(inspection.version), element("span", { class: "sr" }, "digest "), element("code", {}, digest)));
 }
 

@@ -1,4 +1,5 @@
 // A device on the stage: the cart as its shopper has it, all that can be done with it, and its own faults.
+import type { Cart } from "evercart";
 import type { Actors } from "./actors.js";
 import { contents, standing, type Row } from "./card.js";
 import { count, element, redraw } from "./dom.js";
@@ -41,7 +42,7 @@ export class DeviceCard {
     redraw(this.root, [
       element("header", {},
         element("h3", {}, this.title, spec.owner !== undefined && element("small", {}, ` ${spec.owner}`)),
-        element("button", { type: "button", role: "switch", class: "switch", "aria-checked": String(online), "data-key": "online", disabled: this.does.played(), "aria-label": `${this.title}: connected`, onclick: () => this.does.connect(replica, !online) }, online ? "connected" : "cut off")),
+        element("button", { type: "button", role: "switch", class: "switch", "aria-checked": String(online), "data-key": "online", disabled: this.does.played(), onclick: () => this.does.connect(replica, !online) }, element("span", { class: "sr" }, `${this.title}: `), online ? "connected" : "cut off")),
       element("p", { class: "state" },
         pending ? `${count(pending)} ${pending === 1 ? "change" : "changes"} not sent` : online ? replica.rests ? "in step with its region" : "talking to its region …" : "cut off, nothing unsent",
         replica.skewMs !== 0 && element("span", { class: "clock" }, ` · clock ${wrong(replica.skewMs)}`)),
@@ -51,40 +52,43 @@ export class DeviceCard {
     ]);
   }
 
+  /** Another after a move to another region. */
+  private get cart(): Cart { return this.replica.cart; }
+
   private act(said: string, work: () => Promise<unknown>): void { this.does.act(this.replica, said, work); }
 
+  /** `text` is seen and begins what is heard, or is a sign, and then only `label` is heard. */
   private button(key: string, text: string, label: string, press: () => void): HTMLButtonElement {
-    return element("button", { type: "button", "data-key": key, "aria-label": `${label}, ${this.title}`, onclick: press }, text);
+    const heard = label.startsWith(text) ? label.slice(text.length) : label;
+    return element("button", { type: "button", "data-key": key, onclick: press },
+      heard === label ? element("span", { "aria-hidden": "true" }, text) : text, element("span", { class: "sr" }, `${heard}, ${this.title}`));
   }
 
   private edits = (row: Row): Node => {
-    const { cart } = this.replica, at = row.saved ? "saved" : "cart", id = row.line_id, key = `${id} ${at}`, what = name(row.sku);
+    const at = row.saved ? "saved" : "cart", id = row.line_id, key = `${id} ${at}`, what = name(row.sku);
     const field = element("input", { type: "number", min: 0, max: 9999, value: row.quantity, inputmode: "numeric", "data-key": `set ${key}`, "aria-label": `Quantity of ${what}, ${this.title}` });
-    field.addEventListener("change", () => this.act(`sets ${what} to ${field.value}`, () => cart.setQuantity(id, Number(field.value), at)));
+    field.addEventListener("change", () => this.act(`sets ${what} to ${field.value}`, () => this.cart.setQuantity(id, Number(field.value), at)));
     return element("div", { class: "edits" },
-      this.button(`- ${key}`, "−", `One less of ${what}`, () => this.act(`takes one ${what} off`, () => cart.decrement(id, 1, at))),
+      this.button(`- ${key}`, "−", `One less of ${what}`, () => this.act(`takes one ${what} off`, () => this.cart.decrement(id, 1, at))),
       field,
-      this.button(`+ ${key}`, "+", `One more of ${what}`, () => this.act(`adds one ${what}`, () => cart.increment(id, 1, at))),
-      row.saved ? this.button(`b ${key}`, "Back", `Move ${what} back to the cart`, () => this.act(`moves ${what} back to the cart`, () => cart.moveToCart(id)))
-        : this.button(`s ${key}`, "Save", `Save ${what} for later`, () => this.act(`saves ${what} for later`, () => cart.save(id))),
-      this.button(`x ${key}`, "×", `Remove ${what}`, () => this.act(`removes ${what}`, () => cart.remove(id, at))));
+      this.button(`+ ${key}`, "+", `One more of ${what}`, () => this.act(`adds one ${what}`, () => this.cart.increment(id, 1, at))),
+      row.saved ? this.button(`b ${key}`, "Back", `Back to the cart with ${what}`, () => this.act(`moves ${what} back to the cart`, () => this.cart.moveToCart(id)))
+        : this.button(`s ${key}`, "Save", `Save ${what} for later`, () => this.act(`saves ${what} for later`, () => this.cart.save(id))),
+      this.button(`x ${key}`, "×", `Remove ${what}`, () => this.act(`removes ${what}`, () => this.cart.remove(id, at))));
   };
 
   private adds(): HTMLElement {
-    const { cart } = this.replica;
-    return element("div", { class: "adds" }, ...Object.values(SKUS).map(sku => {
-      const button = this.button(`add ${sku}`, "", `Add ${name(sku)}`, () => this.act(`adds one ${name(sku)}`, () => cart.add(sku, 1)));
-      button.append(element("span", { class: "letter", "aria-hidden": "true" }, letter(sku)), `+ ${name(sku)}`);
-      return button;
-    }));
+    return element("div", { class: "adds" }, ...Object.values(SKUS).map(sku =>
+      element("button", { type: "button", "data-key": `add ${sku}`, onclick: () => this.act(`adds one ${name(sku)}`, () => this.cart.add(sku, 1)) },
+        element("span", { class: "letter", "aria-hidden": "true" }, letter(sku)), element("span", { class: "sr" }, "Add "), name(sku), element("span", { class: "sr" }, `, ${this.title}`))));
   }
 
   /** What is wanted less often. */
   private rest(): HTMLElement {
-    const { replica } = this, { cart } = replica;
+    const { replica } = this;
     const field = (key: string, label: string, said: (text: string) => string, work: (text: string) => Promise<unknown>) => {
       const input = element("input", { name: key, "data-key": key, autocomplete: "off", "aria-label": `${label}, ${this.title}`, placeholder: label });
-      return element("form", { onsubmit: event => { event.preventDefault(); if (input.value) this.act(said(input.value), () => work(input.value)); } }, input, element("button", { "data-key": `${key} set` }, "Set"));
+      return element("form", { onsubmit: event => { event.preventDefault(); const text = input.value; input.value = ""; if (text) this.act(said(text), () => work(text)); } }, input, element("button", { "data-key": `${key} set` }, "Set", element("span", { class: "sr" }, ` the ${key}, ${this.title}`)));
     };
     const choose = (key: string, label: string, options: [string, string][], chosen: string, pick: (value: string) => void) => {
       const select = element("select", { "data-key": key, "aria-label": `${label}, ${this.title}` }, ...options.map(([text, value]) => element("option", { value, selected: value === chosen }, text)));
@@ -97,12 +101,12 @@ export class DeviceCard {
       element("summary", { "data-key": "more" }, "Region, clock, note, coupon …"),
       choose("region", "Region", REGIONS.map(region => [PLACES[region], region]), replica.spec.region, value => this.does.move(replica, value as Region)),
       choose("clock", "Clock", clocks, String(replica.skewMs), value => this.does.skew(replica, Number(value))),
-      field("note", "Note", text => `notes “${text}”`, text => cart.setNote(text)),
-      field("coupon", "Coupon", text => `applies coupon ${text}`, text => cart.applyCoupon(text)),
+      field("note", "Note", text => `notes “${text}”`, text => this.cart.setNote(text)),
+      field("coupon", "Coupon", text => `applies coupon ${text}`, text => this.cart.applyCoupon(text)),
       element("div", { class: "edits" },
-        ...replica.view.coupons.map(code => this.button(`coupon ${code}`, `− ${code}`, `Remove coupon ${code}`, () => this.act(`removes coupon ${code}`, () => cart.removeCoupon(code)))),
-        this.button("clear", "Clear cart", "Clear the cart", () => this.act("clears the cart", () => cart.clear())),
-        this.does.canRemove() && this.button("gone", "Remove device", "Remove the device", () => this.does.remove(replica))));
+        ...replica.view.coupons.map(code => this.button(`coupon ${code}`, `Remove coupon ${code}`, `Remove coupon ${code}`, () => this.act(`removes coupon ${code}`, () => this.cart.removeCoupon(code)))),
+        this.button("clear", "Clear the cart", "Clear the cart", () => this.act("clears the cart", () => this.cart.clear())),
+        this.does.canRemove() && this.button("gone", "Remove the device", "Remove the device", () => this.does.remove(replica))));
     details.addEventListener("toggle", () => { this.more = details.open; });
     return details;
   }

@@ -148,7 +148,7 @@ at("anew").addEventListener("click", () => void anew().catch(failed));
 at("add").addEventListener("click", () => { if (stage.room) void stage.add().catch(failed); });
 at("stage").append(stage.root);
 at("banner").append(stage.banner);
-at("happened").append(log.list);
+at("happened").append(log.root);
 at("scenarios").append(...list());
 at("total").textContent = `${count(scenarios.filter(scenario => !missing(scenario)).length)} of ${count(scenarios.length)} can be played`;
 addEventListener("pagehide", () => { stage.close(); if (stage.off?.size) healAtLast(); });

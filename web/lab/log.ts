@@ -5,7 +5,8 @@ const KEPT_MAX = 200;
 const TIME = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 
 export class Log {
-  readonly list = element("ol", { class: "log", role: "log", "aria-live": "polite", "aria-label": "What happened", tabindex: 0 });
+  private list = element("ol");
+  readonly root = element("div", { class: "log", role: "log", "aria-live": "polite", "aria-label": "What happened", tabindex: 0 }, this.list);
 
   say(text: string, kind: "" | "good" | "bad" | "cut" = ""): void {
     const now = new Date();

@@ -9,8 +9,8 @@ import { shown, type Item, type Scenario, type Step, type Who } from "./scenario
 import { ask, open, PLACES, REGIONS, type Answer, type Region, type Session } from "./service.js";
 import { until, type Cast, type Stage } from "./stage.js";
 
-/** How long a late edit may take into another cart, in milliseconds. */
-const LATE_MAX_MS = 20_000;
+/** How long a late edit may take into another cart, in milliseconds; and how long what is equal may take to be shown. */
+const LATE_MAX_MS = 20_000, SHOWN_MAX_MS = 2_000;
 const PLACE: Record<Who, Region> = { given: "weur", A: "weur", B: "enam", guest: "apac" };
 
 /** One beat: what is said, then done. */
@@ -269,7 +269,7 @@ export class Play {
   private async judge(): Promise<void> {
     const { then } = this.scenario, { stage } = this;
     const now = (holder: Replica) => shown(holder.view, letter);
-    await until(() => stage.equal && stage.holders.every(holder => holder.rests && now(holder) === then), LATE_MAX_MS);
+    await until(() => stage.equal && stage.holders.every(holder => holder.rests && now(holder) === then), this.scenario.kind === "carts" ? LATE_MAX_MS : SHOWN_MAX_MS);
     const found = stage.holders.map(holder => [holder.spec.kind === "region" ? PLACES[holder.spec.region] : `Device ${holder.spec.name}`, now(holder)] as [string, string]);
     // What the regions answer to a plain request, which no client has a part in.
     for (const region of REGIONS) {
