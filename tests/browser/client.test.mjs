@@ -87,6 +87,32 @@ test("offline on two devices, then merged", async () => {
   await one.close(); await two.close();
 });
 
+test("a device that is cut off while it connects hears nothing until it is joined", async () => {
+  const one = await browser.newContext(), two = await browser.newContext(), three = await browser.newContext();
+  const a = await tab(one);
+  await run(a, `cart.add("${BAGEL}", 1)`);
+  await settled(a);
+  const token = await run(a, "cart.token()"), c = await tab(three, { token }), b = await tab(two, { token });
+  await settled(b);
+  // Of what is stored it knows the cart, so that it opens a socket at once.
+  await run(b, "cart.close()");
+  await b.evaluate(async url => {
+    const { connect } = await import("/index.js");
+    window.opened = 0;
+    const Socket = WebSocket;
+    window.WebSocket = class extends Socket { constructor(...all) { super(...all); this.addEventListener("open", () => window.opened++); } };
+    window.cart = await connect({ url });
+    cart.setOnline(false);
+  }, URL_);
+  await until(b, "window.opened === 1");
+  await run(a, `cart.add("${BAGEL}", 2)`);
+  await until(c, "cart.view.lines[0]?.quantity === 3");
+  assert.deepEqual([await shown(b), await run(b, "cart.status.live")], [1, false]);
+  await run(b, "cart.setOnline(true)");
+  await until(b, "cart.view.lines[0]?.quantity === 3");
+  for (const context of [one, two, three]) await context.close();
+});
+
 test("a killed tab is restored with what it had not sent", async () => {
   const context = await browser.newContext(), page = await tab(context);
   await settled(page);

@@ -19,6 +19,8 @@ const SHOTS = [
   { name: "offline", path: "/cart", reach: offline, schemes: ["dark"] },
   { name: "carts", path: "/carts", reach: page => page.waitForSelector(".carts li"), sizes: ["desktop"], schemes: ["light"] },
   { name: "devices", path: "/sign-in#token=x", reach: page => page.waitForSelector(".actions"), sizes: ["phone"], schemes: ["light"] },
+  { name: "lab", path: "/lab", reach: page => played(page, 4) },
+  { name: "lab-end", path: "/lab", reach: page => played(page) },
 ];
 
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
@@ -66,4 +68,17 @@ async function offline(page) {
   await page.getByRole("button", { name: /^One more/ }).first().click();
   await page.locator(".pill", { hasText: "to send" }).click();
   await page.mouse.move(0, 0);
+}
+
+/** The lab in the middle of a play, after so many beats, or at its end. */
+async function played(page, beats) {
+  await page.waitForSelector("#player[data-state=idle]");
+  await page.selectOption("#speed", beats ? "step" : "0");
+  await page.click("[data-play=S3]");
+  for (let beat = 0; beat < (beats ?? 0); beat++) {
+    await page.waitForSelector("#player[data-state=waiting]");
+    await page.click("#step");
+  }
+  await page.waitForSelector(beats ? "#player[data-state=waiting]" : "#verdict[data-verdict]", { timeout: 60_000 });
+  await page.evaluate(() => document.getElementById("from").scrollIntoView());
 }

@@ -42,7 +42,7 @@ export class DeviceCard {
     redraw(this.root, [
       element("header", {},
         element("h3", {}, this.title, spec.owner !== undefined && element("small", {}, ` ${spec.owner}`)),
-        element("button", { type: "button", role: "switch", class: "switch", "aria-checked": String(online), "data-key": "online", disabled: this.does.played(), onclick: () => this.does.connect(replica, !online) }, element("span", { class: "sr" }, `${this.title}: `), online ? "connected" : "cut off")),
+        element("button", { type: "button", role: "switch", class: "switch", "aria-checked": String(online), "data-key": "online", disabled: this.does.played(), click: () => this.does.connect(replica, !online) }, element("span", { class: "sr" }, `${this.title}: `), online ? "connected" : "cut off")),
       element("p", { class: "state" },
         pending ? `${count(pending)} ${pending === 1 ? "change" : "changes"} not sent` : online ? replica.rests ? "in step with its region" : "talking to its region …" : "cut off, nothing unsent",
         replica.skewMs !== 0 && element("span", { class: "clock" }, ` · clock ${wrong(replica.skewMs)}`)),
@@ -60,7 +60,7 @@ export class DeviceCard {
   /** `text` is seen and begins what is heard, or is a sign, and then only `label` is heard. */
   private button(key: string, text: string, label: string, press: () => void): HTMLButtonElement {
     const heard = label.startsWith(text) ? label.slice(text.length) : label;
-    return element("button", { type: "button", "data-key": key, onclick: press },
+    return element("button", { type: "button", "data-key": key, click: press },
       heard === label ? element("span", { "aria-hidden": "true" }, text) : text, element("span", { class: "sr" }, `${heard}, ${this.title}`));
   }
 
@@ -79,7 +79,7 @@ export class DeviceCard {
 
   private adds(): HTMLElement {
     return element("div", { class: "adds" }, ...Object.values(SKUS).map(sku =>
-      element("button", { type: "button", "data-key": `add ${sku}`, onclick: () => this.act(`adds one ${name(sku)}`, () => this.cart.add(sku, 1)) },
+      element("button", { type: "button", "data-key": `add ${sku}`, click: () => this.act(`adds one ${name(sku)}`, () => this.cart.add(sku, 1)) },
         element("span", { class: "letter", "aria-hidden": "true" }, letter(sku)), element("span", { class: "sr" }, "Add "), name(sku), element("span", { class: "sr" }, `, ${this.title}`))));
   }
 
@@ -88,7 +88,7 @@ export class DeviceCard {
     const { replica } = this;
     const field = (key: string, label: string, said: (text: string) => string, work: (text: string) => Promise<unknown>) => {
       const input = element("input", { name: key, "data-key": key, autocomplete: "off", "aria-label": `${label}, ${this.title}`, placeholder: label });
-      return element("form", { onsubmit: event => { event.preventDefault(); const text = input.value; input.value = ""; if (text) this.act(said(text), () => work(text)); } }, input, element("button", { "data-key": `${key} set` }, "Set", element("span", { class: "sr" }, ` the ${key}, ${this.title}`)));
+      return element("form", { submit: (event: Event) => { event.preventDefault(); const text = input.value; input.value = ""; if (text) this.act(said(text), () => work(text)); } }, input, element("button", { "data-key": `${key} set` }, "Set", element("span", { class: "sr" }, ` the ${key}, ${this.title}`)));
     };
     const choose = (key: string, label: string, options: [string, string][], chosen: string, pick: (value: string) => void) => {
       const select = element("select", { "data-key": key, "aria-label": `${label}, ${this.title}` }, ...options.map(([text, value]) => element("option", { value, selected: value === chosen }, text)));

@@ -1,31 +1,5 @@
-// Elements, shortly.
-
-type Child = Node | string | null | false | undefined;
-type Attributes = Record<string, string | number | boolean | null | undefined | ((event: Event) => void)>;
-
-/** An element with attributes, listeners (`onclick`) and children. */
-export function element<K extends keyof HTMLElementTagNameMap>(name: K, attributes: Attributes = {}, ...children: Child[]): HTMLElementTagNameMap[K] {
-  const made = document.createElement(name);
-  dress(made, attributes);
-  made.append(...children.filter((child): child is Node | string => child !== null && child !== undefined && child !== false));
-  return made;
-}
-
-/** The same for SVG. */
-export function svg<K extends keyof SVGElementTagNameMap>(name: K, attributes: Attributes = {}, ...children: SVGElement[]): SVGElementTagNameMap[K] {
-  const made = document.createElementNS("http://www.w3.org/2000/svg", name);
-  dress(made, attributes);
-  made.append(...children);
-  return made;
-}
-
-function dress(made: Element, attributes: Attributes): void {
-  for (const [name, value] of Object.entries(attributes)) {
-    if (typeof value === "function") made.addEventListener(name.slice(2), value);
-    else if (value === true) made.setAttribute(name, "");
-    else if (value !== false && value !== null && value !== undefined) made.setAttribute(name, String(value));
-  }
-}
+// What the lab needs of elements beside the common helpers: drawing anew, numbers, stillness.
+export { drawn as svg, element } from "../common/dom.js";
 
 /** Draws anew what differs: what is being typed or pressed stays, and the focus with it, by `data-key`. A listener
  * may then be that of an earlier drawing, so it asks for what may have changed when it is called. */

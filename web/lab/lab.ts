@@ -130,7 +130,7 @@ function entry(scenario: Scenario): HTMLElement {
   const said = (label: string, text: string, kind: string) => text !== "-" && element("span", { class: kind }, element("small", {}, label), ` ${text} `);
   const wording = [said("given", given, "given"), said("A", a, "a"), said("B", b, "b"), element("span", { class: "then" }, element("small", {}, "then"), ` ${then === "-" ? "nothing" : then}`)];
   if (lacks) return element("li", { class: "lacks", "data-lacks": id }, element("strong", {}, id), element("span", { class: "wording" }, ...wording), element("em", {}, lacks));
-  return element("li", {}, element("button", { type: "button", "data-play": id, onclick: () => { void play(scenario); } },
+  return element("li", {}, element("button", { type: "button", "data-play": id, click: () => { void play(scenario); } },
     element("strong", {}, id), element("span", { class: "wording" }, ...wording)));
 }
 

@@ -241,6 +241,7 @@ export class Play {
       }
     })();
     const asked = { ...this.as(step.who), key, ...body ? { body: context ? { ...body, context } : body } : {} };
+    this.stage.hit(PLACE[step.who]);
     const answer = await ask(method, !body && context ? `${path}&context=${context}` : path, asked);
     if (answer.status === 200) this.learn(answer.body);
     return answer;

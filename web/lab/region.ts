@@ -20,7 +20,7 @@ export class RegionCard {
     redraw(this.root, [
       element("header", {},
         element("h3", {}, PLACES[region], element("small", {}, ` ${region}`)),
-        ...this.does.canCut() ? [element("button", { type: "button", role: "switch", class: "switch", "aria-checked": String(!cut), "data-key": "cut", disabled: this.does.played(), onclick: () => this.does.cut(region, !cut) }, element("span", { class: "sr" }, `${PLACES[region]}: `), cut ? "cut off" : "linked")] : [],
+        ...this.does.canCut() ? [element("button", { type: "button", role: "switch", class: "switch", "aria-checked": String(!cut), "data-key": "cut", disabled: this.does.played(), click: () => this.does.cut(region, !cut) }, element("span", { class: "sr" }, `${PLACES[region]}: `), cut ? "cut off" : "linked")] : [],
       ),
       ...contents(this.replica, this.actors),
       standing(this.replica, this.actors),

@@ -11,6 +11,8 @@ import { ask, cut, faults, open, PLACES, REGIONS, type Region, type Session } fr
 
 export const DEVICES_MIN = 2, DEVICES_MAX = 4;
 const LETTERS = ["A", "B", "C", "D"];
+/** How long a region that is asked lights up, in milliseconds. */
+const HIT_MS = 1_200;
 /** How long equality is waited for, in milliseconds. */
 const EQUAL_MAX_MS = 60_000;
 /** When replicas that do not come to rest are looked at by a shopper, in milliseconds. */
@@ -137,6 +139,13 @@ export class Stage {
     this.log.say(off ? `${PLACES[region]} is cut off from the other regions; its own devices still reach it.` : `${PLACES[region]} is linked again; regions tell each other what they missed.`, off ? "cut" : "");
     this.draw();
     if (!off && !this.played()) void this.whenEqual();
+  }
+
+  /** A plain request comes to a region. */
+  hit(region: Region): void {
+    const root = this.regions.find(({ replica }) => replica.spec.region === region)?.root;
+    root?.classList.add("hit");
+    setTimeout(() => root?.classList.remove("hit"), HIT_MS);
   }
 
   close(): void { for (const { replica } of [...this.devices, ...this.regions]) replica.close(); }
