@@ -30,8 +30,8 @@ const log = new Log();
 /** The play under way; another object as soon as it is given up. */
 let playing: { scenario: Scenario } | null = null;
 let next: (() => void) | null = null;
-const stage = new Stage(lab, log, () => playing !== null);
 const player = at("player"), narration = at("narration"), verdict = at("verdict"), progress = at<HTMLProgressElement>("progress");
+const stage = new Stage(lab, log, () => player.dataset["state"] !== "idle");
 const speed = at<HTMLSelectElement>("speed"), step = at<HTMLButtonElement>("step");
 
 async function play(scenario: Scenario): Promise<void> {
@@ -66,6 +66,9 @@ async function play(scenario: Scenario): Promise<void> {
   playing = null;
   player.dataset["state"] = "done";
   stage.draw();
+  // Where the play was watched, the verdict has moved the stage.
+  const { top } = at("from").getBoundingClientRect();
+  if (top < 0 && top > -innerHeight) at("from").scrollIntoView({ block: "start" });
 }
 
 function pause(): Promise<void> {
@@ -145,6 +148,14 @@ speed.addEventListener("change", () => { if (next) { step.disabled = speed.value
 step.addEventListener("click", () => next?.());
 at("first").addEventListener("click", () => void play(scenarios.find(({ id }) => id === FIRST)!));
 at("anew").addEventListener("click", () => void anew().catch(failed));
+at("hand").addEventListener("click", () => {
+  show(null);
+  player.dataset["state"] = "idle";
+  narration.className = "";
+  narration.textContent = "This is where the play has ended. Go on from here.";
+  stage.draw();
+  at("anew").focus();
+});
 at("add").addEventListener("click", () => { if (stage.room) void stage.add().catch(failed); });
 at("stage").append(stage.root);
 at("banner").append(stage.banner);
