@@ -202,7 +202,7 @@ test("saved for later and back, coupons, a note, what cannot be sold", async () 
   await until(page, "evercart.view.totals.total.amount_minor === 100");
   await line(page, "Bagels").getByRole("button", { name: /^Save for later/ }).click();
   const later = page.getByRole("region", { name: "Saved for later" });
-  await line(later, "Bagels").getByRole("button", { name: /^Move to the cart/ }).click();
+  await line(later, "Bagels").getByRole("button", { name: /^Move to cart/ }).click();
   await later.waitFor({ state: "hidden" });
   assert.equal(await quantity(page), 2);
 
