@@ -1,5 +1,5 @@
 // The cart with all that can be done to it, for the drawer and for the page.
-import type { Line } from "evercart";
+import type { EvercartError, Line } from "evercart";
 import { announce, element, id, money, Rows, set, write, type Row } from "../common/dom.js";
 import { cart, reason, waiting } from "./cart.js";
 import { known, learn } from "./catalog.js";
@@ -208,7 +208,7 @@ class Coupons {
       await edit;
       this.field.value = "";
       announce(said);
-    } catch (error) { this.refuse(reason(error)); }
+    } catch (error) { this.refuse((error as EvercartError).code === "invalid_field" ? "A code is 1 to 64 letters, digits and signs, without spaces." : reason(error)); }
   }
 
   private refuse(why: string): void {
