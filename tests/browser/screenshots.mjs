@@ -18,7 +18,7 @@ const SHOTS = [
   { name: "undo", path: "/cart", reach: page => page.locator(".line .actions button", { hasText: "Remove" }).first().click(), sizes: ["phone"], schemes: ["light"] },
   { name: "offline", path: "/cart", reach: offline, schemes: ["dark"] },
   { name: "carts", path: "/carts", reach: page => page.waitForSelector(".carts li"), sizes: ["desktop"], schemes: ["light"] },
-  { name: "devices", path: "/sign-in#token=x", reach: page => page.waitForSelector(".actions"), sizes: ["phone"], schemes: ["light"] },
+  { name: "devices", path: "/sign-in#token=x", reach: page => page.waitForSelector("main .actions"), sizes: ["phone"], schemes: ["light"] },
   { name: "lab", path: "/lab", reach: page => played(page, 4) },
   { name: "lab-end", path: "/lab", reach: page => played(page) },
 ];
@@ -66,7 +66,7 @@ async function offline(page) {
   await page.waitForLoadState("networkidle");
   await page.evaluate(() => window.evercart.setOnline(false));
   await page.getByRole("button", { name: /^One more/ }).first().click();
-  await page.locator(".pill", { hasText: "to send" }).click();
+  await page.locator(".pill[data-mood=off]", { hasText: "to send" }).click();
   await page.mouse.move(0, 0);
 }
 

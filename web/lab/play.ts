@@ -6,7 +6,7 @@ import type { Log } from "./log.js";
 import { letter, name, SKUS } from "./products.js";
 import type { Replica } from "./replica.js";
 import { shown, type Item, type Scenario, type Step, type Who } from "./scenario.js";
-import { ask, open, PLACES, REGIONS, type Answer, type Region, type Session } from "./service.js";
+import { ask, faults, open, PLACES, REGIONS, type Answer, type Region, type Session } from "./service.js";
 import { until, type Cast, type Stage } from "./stage.js";
 
 /** How long a late edit may take into another cart, in milliseconds; and how long what is equal may take to be shown. */
@@ -112,12 +112,10 @@ export class Play {
         else cast.push({ name: who, region: PLACE[who], session: this.sessions.get(who)!, owner: who === "B" ? "another user’s cart" : "the guest’s cart" });
       }
     }
-    if (kind === "regions" && this.stage.off === null && await this.noSwitch()) throw new Error("the regions of this service cannot be cut: it is no development server");
+    if (kind === "regions" && await faults() === null) throw new Error("the regions of this service cannot be cut: it is no development server");
     await this.stage.begin(cast);
     await this.reach();
   }
-
-  private async noSwitch(): Promise<boolean> { return (await ask("GET", "/v1/admin/faults", { region: "weur" })).status !== 200; }
 
   private async give(step: Step): Promise<void> {
     // What arrives again later must come by a request that can be sent again.
@@ -127,8 +125,15 @@ export class Play {
 
   private async part(): Promise<void> {
     this.base = Date.now();
-    if (this.scenario.kind === "regions") await this.stage.cut("enam", true);
-    else for (const who of this.here()) this.stage.find(who).setOnline(false);
+    if (this.scenario.kind === "regions") {
+      await this.stage.cut("enam", true);
+      if (!(await faults())?.includes("enam")) throw new Error("the region is not cut off");
+    }
+    else for (const who of this.here()) {
+      const device = this.stage.find(who);
+      device.setOnline(false);
+      if (device.status.online) throw new Error(`${who} is not cut off`);
+    }
     this.stage.draw();
   }
 

@@ -1,5 +1,5 @@
 // The cart with all that can be done to it, for the drawer and for the page.
-import type { Line } from "evercart";
+import type { EvercartError, Line } from "evercart";
 import { announce, element, id, money, Rows, set, write, type Row } from "../common/dom.js";
 import { cart, reason, waiting } from "./cart.js";
 import { known, learn } from "./catalog.js";
@@ -24,8 +24,8 @@ export class CartView {
   private coupons = new Coupons();
   private note = new Note();
   private sum = element("section", { class: "sum", "aria-label": "Summary" }, this.coupons.node, this.note.node, this.totals.node);
-  private rows = new Rows<Line>(this.lines, line => line.line_id, line => new InCart(line));
-  private savedRows = new Rows<Line>(this.saved, line => line.line_id, line => new Saved(line));
+  private rows = new Rows<Line>(this.lines, key, line => new InCart(line));
+  private savedRows = new Rows<Line>(this.saved, key, line => new Saved(line));
 
   constructor() {
     this.node = element("div", { class: "cart" }, element("div", { class: "contents" }, element("h2", { class: "hidden" }, "Items"), this.partial, this.empty, this.lines, this.later), this.sum);
@@ -49,6 +49,9 @@ export class CartView {
 
 /** What a line is called. One that was added elsewhere is named once the service has told its name. */
 export const named = (line: Line): string => line.title ?? known(line.sku)?.title ?? `Product ${line.sku}`;
+
+/** A line is made anew once its name is known: all its labels have it. */
+const key = (line: Line): string => `${line.line_id} ${named(line)}`;
 
 const details = (line: Line): string =>
   [line.variant, ...Object.entries(line.customization ?? {}).map(([name, value]) => `${name}: ${typeof value === "string" ? value : JSON.stringify(value)}`)].filter(Boolean).join(", ");
@@ -134,7 +137,7 @@ class Saved extends Shown {
     this.node.classList.add("put-by");
     this.words.append(this.count);
     this.node.append(element("div", { class: "actions" },
-      element("button", { type: "button", "aria-label": `Move to the cart: ${name}`, click: () => { void this.does(cart.moveToCart(at), `Moved to the cart: ${name}`); refocus(); } }, "Move to cart"),
+      element("button", { type: "button", "aria-label": `Move to cart: ${name}`, click: () => { void this.does(cart.moveToCart(at), `Moved to the cart: ${name}`); refocus(); } }, "Move to cart"),
       element("button", { type: "button", class: "quiet", "aria-label": `Remove: ${name}`, click: () => removed(name, cart.remove(at, "saved")) }, "Remove")));
     this.end();
     this.update(line);
@@ -205,7 +208,7 @@ class Coupons {
       await edit;
       this.field.value = "";
       announce(said);
-    } catch (error) { this.refuse(reason(error)); }
+    } catch (error) { this.refuse((error as EvercartError).code === "invalid_field" ? "A code is 1 to 64 letters, digits and signs, without spaces." : reason(error)); }
   }
 
   private refuse(why: string): void {

@@ -1,9 +1,11 @@
 // All carts of the session: which one is open, another one, a new one.
-import { announce, element, set, write } from "../common/dom.js";
+import { announce, element, Rows, set, write } from "../common/dom.js";
 import { cart, reason } from "./cart.js";
 import { go } from "./router.js";
 import type { Page } from "./page.js";
 import { items } from "./words.js";
+
+interface Listed { cart_id: string; current: boolean; name: string }
 
 export function cartsPage(): Page {
   const list = element("ul", { class: "carts" }), refusal = element("p", { class: "refused", role: "alert" });
@@ -17,15 +19,23 @@ export function cartsPage(): Page {
     } catch (error) { if (!left) { write(refusal, reason(error)); if (!carts.length && cart.view.cart_id) { carts = [{ cart_id: cart.view.cart_id, current: true }]; draw(); } } }
   }
 
+  const rows = new Rows<Listed>(list, ({ cart_id }) => `${cart_id} ${cart_id === cart.view.cart_id}`, ({ cart_id, name }) => {
+    const shown = cart_id === cart.view.cart_id, about = element("p", { class: "soft small" });
+    const node = element("li", { class: shown ? "shown" : "" },
+      element("div", {}, element("h2", {}, name), about),
+      shown ? element("a", { class: "button", href: "/cart" }, "Show it")
+        : element("button", { type: "button", "aria-label": `Open ${name}`, click: () => void open(cart.switchTo(cart_id), `${name} is open.`) }, "Open"));
+    return {
+      node,
+      update({ current }) {
+        const said = [shown ? `open here, ${items(cart.view.lines.reduce((sum, line) => sum + line.quantity, 0))}` : "", current ? "the newest: other devices open this one" : ""];
+        write(about, said.filter(Boolean).join(" · ") || `Ends in ${cart_id.slice(-6)}`);
+      },
+    };
+  });
+
   function draw(): void {
-    list.replaceChildren(...carts.map(({ cart_id, current }, at) => {
-      const shown = cart_id === cart.view.cart_id, name = `Cart ${(carts.length - at).toLocaleString()}`;
-      const about = [shown ? items(cart.view.lines.reduce((sum, line) => sum + line.quantity, 0)) : "", current ? "the newest: other devices open this one" : ""].filter(Boolean).join(" · ");
-      return element("li", { class: shown ? "shown" : "" },
-        element("div", {}, element("h2", {}, name), element("p", { class: "soft small" }, about || `Ends in ${cart_id.slice(-6)}`)),
-        shown ? element("a", { class: "button", href: "/cart" }, "Show it")
-          : element("button", { type: "button", "aria-label": `Open ${name}`, click: () => void open(cart.switchTo(cart_id), `${name} is open.`) }, "Open"));
-    }));
+    rows.show(carts.map((one, at) => ({ ...one, name: `Cart ${(carts.length - at).toLocaleString()}` })));
   }
 
   async function open(opening: Promise<unknown>, said: string): Promise<void> {

@@ -21,7 +21,7 @@ const link = (href: string, name: string, drawing: "devices" | "carts") =>
 document.body.replaceChildren(
   element("a", { class: "button skip", href: "#main" }, "Skip to the content"),
   element("header", { class: "top" },
-    element("a", { class: "brand", href: "/", "aria-label": "Evercart, home" }, icon("cart"), "Evercart"),
+    element("a", { class: "brand", href: "/", "aria-label": "Evercart, home" }, icon("cart"), element("span", {}, "Evercart")),
     search.node,
     element("div", { class: "tools" }, status.statusPill, link("/carts", "Carts", "carts"), link("/sign-in", "Devices", "devices"), drawer.cartButton)),
   main,
@@ -58,7 +58,7 @@ function update(): void {
 onNavigate(url => search.follow(url));
 start(main, route);
 update();
-status.update();
+status.update(true);
 cart.subscribe(update);
 cart.subscribeStatus(() => { status.update(); current()?.update?.(); });
 addEventListener("hashchange", () => { if (location.pathname === "/sign-in" && location.hash) location.reload(); });

@@ -6,9 +6,9 @@ import { cart } from "./cart.js";
 
 type Mood = "good" | "busy" | "off" | "bad";
 
-const word = element("span");
+const word = element("span"), rest = element("span", { class: "rest" });
 const panel = element("div", { class: "panel", id: "status-panel", popover: "auto", role: "dialog", "aria-label": "Connection and storage" });
-const pill = element("button", { type: "button", class: "pill", popovertarget: "status-panel" }, element("span", { class: "dot", "aria-hidden": "true" }), word);
+const pill = element("button", { type: "button", class: "pill", popovertarget: "status-panel" }, element("span", { class: "dot", "aria-hidden": "true" }), word, rest);
 export const statusPill = element("div", { class: "status" }, pill, panel);
 
 let connected: boolean | null = null;
@@ -16,20 +16,22 @@ let problem = "";
 /** Set by a search for a connection that failed: each further try is part of being offline. */
 let off = false;
 
-export function update(): void {
+/** `first`: the connection has not been tried yet. */
+export function update(first = false): void {
   const { status } = cart;
-  if (status.online) off = false; else if (!status.syncing || !navigator.onLine) off = true;
-  const [mood, text] = short(status);
+  if (status.online) off = false; else if (!navigator.onLine || !status.syncing && !first) off = true;
+  const [mood, text, more = ""] = short(status);
   set(pill, "data-mood", mood);
   write(word, text);
-  set(pill, "aria-label", `${text}. Connection and storage`);
+  write(rest, more);
+  set(pill, "aria-label", `${text}${more}. Connection and storage`);
   say(status);
   draw(status);
 }
 
-function short({ online, pending, lastError, storage }: Status): [Mood, string] {
+function short({ online, pending, lastError, storage }: Status): [Mood, string, string?] {
   if (lastError) return ["bad", "Needs a look"];
-  if (off) return ["off", pending ? `Offline, ${number(pending)} to send` : "Offline"];
+  if (off) return ["off", "Offline", pending ? `, ${number(pending)} to send` : ""];
   if (storage !== "ok") return ["bad", "Not kept here"];
   if (!online) return ["busy", "Connecting …"];
   return pending ? ["busy", "Saving …"] : ["good", "Saved"];
@@ -50,12 +52,13 @@ function draw(status: Status): void {
     ["Connection", online ? live ? "Connected. What you do on other devices shows up here at once."
       : "Connected. What you do on other devices shows up here every half minute."
       : off ? "None. You can go on: everything works, and is sent when there is a connection." : "Being made …"],
-    ["Changes", pending ? `${number(pending)} ${pending === 1 ? "is" : "are"} not with the service yet${online ? ", and being sent." : "."}` : "All are with the service."],
+    ["Changes", pending ? `${number(pending)} ${pending === 1 ? "change is" : "changes are"} not with the service yet${online ? ", and being sent." : "."}` : "All are with the service."],
     ["This device", storage === "ok" ? "Keeps a copy of the cart, also when it is closed."
       : storage === "full" ? "Has no room for a copy. Changes count once the service has them: stay connected, or make room and reload the page."
       : "May not keep a copy, perhaps because this is a private window. Changes count once the service has them: keep the page open until they are sent."],
   ];
   if (region) facts.push(["Served from", region.toUpperCase()]);
+  const focused = panel.contains(document.activeElement);
   panel.replaceChildren(
     ...lastError ? [element("div", { class: "notice bad" }, ...advice(lastError.code, lastError.detail).map(text => element("p", {}, text)))] : [],
     element("dl", {}, ...facts.flatMap(([name, text]) => [element("dt", {}, name), element("dd", {}, text)])),
@@ -64,6 +67,7 @@ function draw(status: Status): void {
         ? element("button", { type: "button", click: () => location.reload() }, "Reload the page")
         : element("button", { type: "button", click: () => cart.refresh() }, online ? "Ask again" : "Try now"),
       element("a", { class: "button quiet", href: "/sign-in" }, "Other devices")));
+  if (focused) panel.querySelector("button")?.focus();
 }
 
 /** What happened, and what to do. */
