@@ -173,7 +173,7 @@ pub fn preflight(methods: &str) -> worker::Result<Response> {
     let response = Response::empty()?.with_status(204);
     let mut set = Setter(response.headers());
     set.put("Access-Control-Allow-Methods", methods);
-    set.put("Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Prefer, Evercart-Context, traceparent");
+    set.put("Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Prefer, Evercart-Context, Evercart-Region, traceparent");
     set.put("Access-Control-Max-Age", "86400");
     Ok(response)
 }

@@ -1,66 +1,17 @@
 // The package in a real Chromium against the real Worker at URL: two devices, killed and restored tabs, doubled
 // tabs, refusals, storage denied, sign-in. `tools/test_browser` starts both. Each device is a browser context.
 import assert from "node:assert/strict";
-import { createServer } from "node:http";
-import { readFile } from "node:fs/promises";
-import { after, before, test } from "node:test";
-import { chromium } from "playwright-core";
-
-const URL_ = process.env.URL ?? "http://localhost:8787";
-const DIST = new URL("../../crates/cart-client/package/dist/", import.meta.url);
-const TYPES = { js: "text/javascript", wasm: "application/wasm", html: "text/html" };
-const BAGEL = "1095275", OTHER = "1082185";
-let server, browser, page_url;
-
-before(async () => {
-  server = createServer(async (request, response) => {
-    const name = request.url.slice(1).split("?")[0];
-    if (!name) return response.setHeader("Content-Type", "text/html").end("<!doctype html><title>test</title>");
-    try {
-      const bytes = await readFile(new URL(name, DIST));
-      response.setHeader("Content-Type", TYPES[name.split(".").pop()] ?? "application/octet-stream").end(bytes);
-    } catch { response.writeHead(404).end(); }
-  }).listen(0);
-  await new Promise(ready => server.once("listening", ready));
-  page_url = `http://localhost:${server.address().port}/`;
-  browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
-});
-after(async () => { await browser?.close(); server?.close(); });
-
-async function tab(context, options = {}) {
-  const page = await context.newPage();
-  page.on("pageerror", error => { throw error; });
-  await page.goto(page_url);
-  await open(page, options);
-  return page;
-}
-const open = (page, options) => page.evaluate(async options => {
-  const { connect } = await import("/index.js");
-  window.cart = await connect(options);
-}, { url: URL_, ...options });
-const run = (page, code) => page.evaluate(code);
-const shown = (page, sku = BAGEL) => run(page, `cart.view.lines.find(line => line.sku === "${sku}")?.quantity ?? 0`);
-const until = (page, code) => page.waitForFunction(code, null, { timeout: 30_000 });
-const settled = page => until(page, "cart.status.online && cart.status.pending === 0 && !cart.view.partial");
-const equal = async (...pages) => {
-  for (const page of pages) await run(page, "cart.refresh()");
-  const versions = [];
-  for (const page of pages) { await settled(page); versions.push(await run(page, "cart.inspect().version")); }
-  return new Set(versions).size === 1;
-};
-async function eventually(check) {
-  for (let turn = 0; turn < 40; turn++) { if (await check()) return; await new Promise(next => setTimeout(next, 250)); }
-  assert.fail(`never: ${check}`);
-}
+import { test } from "node:test";
+import { BAGEL, OTHER, URL_, blank, device, equal, eventually, open, run, served, settled, shown, tab, until } from "./device.mjs";
 
 test("an add is shown at once, stored, and priced", async () => {
-  const context = await browser.newContext(), page = await tab(context);
+  const context = await device(), page = await tab(context);
   await run(page, `cart.add("${BAGEL}", 2)`);
   assert.equal(await shown(page), 2);
   await settled(page);
   await until(page, "cart.view.lines[0].unit_price && cart.view.totals.total.amount_minor > 0");
   const token = await run(page, "cart.token()");
-  const view = await (await fetch(`${URL_}/v1/carts/current`, { headers: { Authorization: `Bearer ${token}` } })).json();
+  const view = await served(token);
   const local = await run(page, "cart.view");
   assert.deepEqual(local.totals, view.totals);
   assert.equal(local.version, view.version);
@@ -68,7 +19,7 @@ test("an add is shown at once, stored, and priced", async () => {
 });
 
 test("offline on two devices, then merged", async () => {
-  const one = await browser.newContext(), two = await browser.newContext();
+  const one = await device(), two = await device();
   const a = await tab(one);
   await run(a, `cart.add("${BAGEL}", 1)`);
   await settled(a);
@@ -88,7 +39,7 @@ test("offline on two devices, then merged", async () => {
 });
 
 test("a device that is cut off while it connects hears nothing until it is joined", async () => {
-  const one = await browser.newContext(), two = await browser.newContext(), three = await browser.newContext();
+  const one = await device(), two = await device(), three = await device();
   const a = await tab(one);
   await run(a, `cart.add("${BAGEL}", 1)`);
   await settled(a);
@@ -114,7 +65,7 @@ test("a device that is cut off while it connects hears nothing until it is joine
 });
 
 test("a killed tab is restored with what it had not sent", async () => {
-  const context = await browser.newContext(), page = await tab(context);
+  const context = await device(), page = await tab(context);
   await settled(page);
   await run(page, "cart.setOnline(false)");
   await run(page, `cart.add("${BAGEL}", 5)`);
@@ -128,11 +79,10 @@ test("a killed tab is restored with what it had not sent", async () => {
 });
 
 test("S36: a doubled tab takes an actor of its own, and tabs see each other", async () => {
-  const context = await browser.newContext(), page = await tab(context);
+  const context = await device(), page = await tab(context);
   await settled(page);
   const kept = await run(page, "JSON.stringify({ ...sessionStorage })");
-  const copy = await context.newPage();
-  await copy.goto(page_url);
+  const copy = await blank(context);
   await copy.evaluate(kept => Object.assign(sessionStorage, JSON.parse(kept)), kept);
   await open(copy, {});
   await settled(copy);
@@ -149,7 +99,7 @@ test("S36: a doubled tab takes an actor of its own, and tabs see each other", as
 });
 
 test("what a closed tab had not sent goes out by the one that stays", async () => {
-  const context = await browser.newContext(), page = await tab(context), other = await tab(context);
+  const context = await device(), page = await tab(context), other = await tab(context);
   await settled(page); await settled(other);
   await run(other, "cart.setOnline(false)");
   await run(other, `cart.add("${BAGEL}", 4)`);
@@ -158,14 +108,14 @@ test("what a closed tab had not sent goes out by the one that stays", async () =
   await run(page, "cart.setOnline(true)");
   const token = await run(page, "cart.token()");
   await eventually(async () => {
-    const view = await (await fetch(`${URL_}/v1/carts/current`, { headers: { Authorization: `Bearer ${token}` } })).json();
+    const view = await served(token);
     return view.lines?.[0]?.quantity === 4;
   });
   await context.close();
 });
 
 test("edits are refused at once, undone by undo, and whole", async () => {
-  const context = await browser.newContext(), page = await tab(context);
+  const context = await device(), page = await tab(context);
   const code = promise => run(page, `${promise}.then(() => null, error => error.code)`);
   assert.equal(await code("cart.remove('l_AevsQg')"), "line_not_found");
   assert.equal(await code(`cart.add("${BAGEL}", 10000)`), "invalid_field");
@@ -182,7 +132,7 @@ test("edits are refused at once, undone by undo, and whole", async () => {
 });
 
 test("storage that is denied is said, and the service acknowledges instead", async () => {
-  const context = await browser.newContext();
+  const context = await device();
   await context.addInitScript(() => { indexedDB.open = () => { throw new DOMException("denied", "SecurityError"); }; });
   const page = await tab(context);
   await run(page, `cart.add("${BAGEL}", 1)`);
@@ -196,7 +146,7 @@ test("storage that is denied is said, and the service acknowledges instead", asy
 });
 
 test("storage that is full is said, and nothing is lost", async () => {
-  const context = await browser.newContext(), page = await tab(context);
+  const context = await device(), page = await tab(context);
   await settled(page);
   await run(page, "cart.setOnline(false)");
   await run(page, `(() => { const put = IDBObjectStore.prototype.put; window.room = () => { IDBObjectStore.prototype.put = put; };
@@ -214,7 +164,7 @@ test("storage that is full is said, and nothing is lost", async () => {
 
 test("a clock years off, ahead and behind", async () => {
   for (const years of [-20, 20]) {
-    const context = await browser.newContext(), page = await tab(context, { clockSkewMs: years * 365 * 86_400_000 });
+    const context = await device(), page = await tab(context, { clockSkewMs: years * 365 * 86_400_000 });
     await run(page, `cart.add("${BAGEL}", 1)`);
     await run(page, "cart.setQuantity(cart.view.lines[0].line_id, 7)");
     await settled(page);
@@ -225,7 +175,7 @@ test("a clock years off, ahead and behind", async () => {
 });
 
 test("cleared site data begins anew, and damaged data is fetched anew", async () => {
-  const context = await browser.newContext(), page = await tab(context);
+  const context = await device(), page = await tab(context);
   await run(page, `cart.add("${BAGEL}", 2)`);
   await settled(page);
   await run(page, `(async () => {
@@ -249,7 +199,7 @@ test("cleared site data begins anew, and damaged data is fetched anew", async ()
 });
 
 test("a guest signs in, and the cart joins the user's", async () => {
-  const context = await browser.newContext(), page = await tab(context), other = await tab(context);
+  const context = await device(), page = await tab(context), other = await tab(context);
   await run(page, `cart.add("${BAGEL}", 2)`);
   await settled(page);
   const user = await (await fetch(`${URL_}/v1/sessions`, { method: "POST" })).json();
@@ -268,8 +218,7 @@ test("a guest signs in, and the cart joins the user's", async () => {
 });
 
 test("the custom element shows and edits", async () => {
-  const context = await browser.newContext(), page = await context.newPage();
-  await page.goto(page_url);
+  const context = await device(), page = await blank(context);
   await page.evaluate(async url => {
     await import("/element.js");
     const element = document.createElement("ever-cart");

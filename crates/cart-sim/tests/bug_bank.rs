@@ -3,13 +3,17 @@
 //! nothing in the core as it is. Those of `bugs/regions` are for the worlds of regions to find.
 //! Runs with `-- --ignored`; `EVERCART_BUGS=05,17` picks some of both, `bugs/regions` all of those.
 //!
-//! Works on a copy of the two crates under `target/tmp`, with a target folder of its own for all bugs.
+//! Works on two copies of the two crates under `target/tmp`, a bug in each at a time, each with a target folder
+//! of its own.
 
 #![cfg(not(target_arch = "wasm32"))]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::Instant;
 
 const SECONDS_MAX: u64 = 60;
@@ -42,29 +46,39 @@ impl Finder {
 #[ignore = "builds the core once a bug, in minutes: make test runs it"]
 fn every_seeded_bug_is_caught() {
     let began = Instant::now();
-    let bank = Bank::lay();
-    bank.build().unwrap_or_else(|error| panic!("the core as it is does not build:\n{error}"));
-    let (mut missed, mut count) = (Vec::new(), 0);
-    for finder in [Finder::Traces, Finder::Worlds] {
-        for patch in patches(finder) {
-            let name = patch.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            count += 1;
-            match bank.try_bug(&patch, finder) {
-                Ok(caught) => println!("{name:<46} {caught}"),
-                Err(problem) => {
-                    println!("{name:<46} {problem}");
-                    missed.push(name);
+    let finders = [Finder::Traces, Finder::Worlds];
+    let bugs: Vec<_> = finders
+        .into_iter()
+        .flat_map(|finder| patches(finder).into_iter().map(move |bug| (bug, finder)))
+        .collect();
+    let (next, missed) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    // A build is for a good part of one thread.
+    let banks = [0, 1].map(Bank::lay);
+    thread::scope(|scope| {
+        for bank in &banks {
+            scope.spawn(|| {
+                bank.build().unwrap_or_else(|error| panic!("the core as it is does not build:\n{error}"));
+                while let Some((patch, finder)) = bugs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let name = patch.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+                    match bank.try_bug(patch, *finder) {
+                        Ok(caught) => println!("{name:<46} {caught}"),
+                        Err(problem) => {
+                            println!("{name:<46} {problem}");
+                            missed.lock().expect("no lane has panicked").push(name);
+                        }
+                    }
                 }
-            }
+            });
         }
-    }
+    });
+    let ([bank, _], missed) = (&banks, missed.into_inner().expect("no lane has panicked"));
     bank.build().unwrap_or_else(|error| panic!("the core does not build again:\n{error}"));
     for (finder, most) in [(Finder::Traces, TRACES_MAX), (Finder::Worlds, WORLDS)] {
         let (status, text) = bank.run(finder, most);
         assert_eq!(status, Some(0), "the core as it is does not pass:\n{text}");
         println!("the core as it is: {}", text.lines().last().unwrap_or_default());
     }
-    println!("{count} bugs in {:.0?}", began.elapsed());
+    println!("{} bugs in {:.0?}", bugs.len(), began.elapsed());
     assert!(missed.is_empty(), "not caught: {}", missed.join(", "));
 }
 
@@ -90,9 +104,10 @@ struct Bank {
 }
 
 impl Bank {
-    fn lay() -> Self {
+    fn lay(number: usize) -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        let bank = Self { root, copy: Path::new(env!("CARGO_TARGET_TMPDIR")).join("bug-bank") };
+        let copy = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("bug-bank-{number}"));
+        let bank = Self { root, copy };
         let _ = fs::remove_dir_all(bank.copy.join("crates"));
         for name in ["cart-core", "cart-sim"] {
             let from = bank.root.join("crates").join(name);

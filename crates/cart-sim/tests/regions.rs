@@ -39,9 +39,9 @@ fn the_same_seed_gives_the_same_world_twice() {
     }
 }
 
-/// What has all been walked through, and of a larger scope the first three million states.
+/// Three scopes whole, and a larger one as far as a walk goes.
 #[test]
-#[ignore = "walks through five million states, in a minute or two: make test runs it"]
+#[ignore = "walks through five million states, in half a minute: make test runs it"]
 fn every_interleaving_of_a_tiny_scope_ends_with_the_same() {
     let mut whole = 0;
     for scope in Scope::WHOLE {

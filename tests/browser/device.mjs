@@ -1,0 +1,77 @@
+// Devices for the tests: a browser context each, with the package in a page of its own, against the Worker at URL.
+import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
+import { createServer } from "node:http";
+import { readFile } from "node:fs/promises";
+import { after, before } from "node:test";
+import { chromium } from "playwright-core";
+
+export const URL_ = process.env.URL ?? "http://localhost:8787";
+export const BAGEL = "1095275", OTHER = "1082185";
+const DIST = new URL("../../crates/cart-client/package/dist", import.meta.url).pathname;
+const TYPES = { js: "text/javascript", css: "text/css", wasm: "application/wasm", html: "text/html" };
+let server, browser;
+
+/** A server of the files in a folder; its `url`. A folder without a page has an empty one. */
+export async function serve(folder) {
+  const server = createServer(async (request, response) => {
+    const name = request.url.split("?")[0];
+    const file = readFile(folder + (name === "/" ? "/index.html" : name));
+    const bytes = await file.catch(() => name === "/" && "<!doctype html><title>test</title>");
+    if (!bytes) return response.writeHead(404).end();
+    response.setHeader("Content-Type", TYPES[name === "/" ? "html" : name.split(".").pop()] ?? "application/octet-stream").end(bytes);
+  }).listen(0);
+  await new Promise(ready => server.once("listening", ready));
+  return Object.assign(server, { url: `http://localhost:${server.address().port}/` });
+}
+export const chrome = () => chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
+
+before(async () => { server = await serve(DIST); browser = await chrome(); });
+after(async () => { await browser?.close(); server?.close(); });
+
+/** A device: a browser with no page yet. */
+export const device = () => browser.newContext();
+/** A page of a device that has the package at hand, and no cart. */
+export async function blank(context) {
+  const page = await context.newPage();
+  page.on("pageerror", error => { throw error; });
+  await page.goto(server.url);
+  return page;
+}
+/** A page with a cart, `cart` in its scripts. */
+export async function tab(context, options = {}) {
+  const page = await blank(context);
+  await open(page, options);
+  return page;
+}
+export const open = (page, options) => page.evaluate(async options => {
+  const { connect } = await import("/index.js");
+  window.cart = await connect(options);
+}, { url: URL_, ...options });
+export const run = (page, code) => page.evaluate(code);
+export const shown = (page, sku = BAGEL) => run(page, `cart.view.lines.find(line => line.sku === "${sku}")?.quantity ?? 0`);
+export const until = (page, code) => page.waitForFunction(code, null, { timeout: 30_000 });
+export const settled = page => until(page, "cart.status.online && cart.status.pending === 0 && !cart.view.partial");
+export const equal = async (...pages) => {
+  for (const page of pages) await run(page, "cart.refresh()");
+  const versions = [];
+  for (const page of pages) { await settled(page); versions.push(await run(page, "cart.inspect().version")); }
+  return new Set(versions).size === 1;
+};
+export async function eventually(check) {
+  for (let turn = 0; turn < 40; turn++) { if (await check()) return; await new Promise(next => setTimeout(next, 250)); }
+  assert.fail(`never: ${check}`);
+}
+/** What the service shows of the current cart. */
+export const served = async token => (await fetch(`${URL_}/v1/carts/current`, { headers: { Authorization: `Bearer ${token}` } })).json();
+
+/** The same token as if it had been issued so many milliseconds earlier: signed with the secret of development. */
+export async function older(token, ms) {
+  const secret = /^TOKEN_SECRET=(.*)$/m.exec(await readFile(new URL("../../.dev.vars", import.meta.url), "utf8"))[1];
+  const session = JSON.parse(Buffer.from(token, "base64url").subarray(16));
+  const payload = Buffer.from(JSON.stringify({ ...session, o: session.o - ms, i: session.i - ms }));
+  const purpose = Buffer.from("session"), length = Buffer.alloc(8);
+  length.writeBigUInt64BE(BigInt(purpose.length));
+  const tag = createHmac("sha256", secret).update(Buffer.concat([length, purpose, payload])).digest().subarray(0, 16);
+  return Buffer.concat([tag, payload]).toString("base64url");
+}

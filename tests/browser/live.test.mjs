@@ -1,0 +1,193 @@
+// Sockets and what happens to them, in a real Chromium against the real Worker: others' edits as they are made, what
+// a device costs that does nothing or comes back, tokens that end, refusals, older and newer services.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { BAGEL, OTHER, URL_, blank, device, equal, eventually, older, open, run, served, settled, shown, tab, until } from "./device.mjs";
+
+const MINUTE = 60_000;
+const live = page => until(page, "cart.status.live && cart.status.pending === 0 && !cart.view.partial");
+
+/** Counts what a page sends: messages of sockets, without pings, and requests. */
+function count(page) {
+  const sent = { messages: 0, news: 0, requests: [] };
+  page.on("websocket", socket => {
+    socket.on("framesent", ({ payload }) => { if (payload !== "ping") sent.messages++; });
+    socket.on("framereceived", ({ payload }) => { if (payload !== "pong" && payload[0] === 3) sent.news++; });
+  });
+  page.on("request", request => { if (request.url().startsWith(URL_)) sent.requests.push(`${request.method()} ${new URL(request.url()).pathname}`); });
+  return sent;
+}
+
+test("another device's edit is seen without asking, from another region too", async () => {
+  const devices = [await device(), await device(), await device()];
+  const a = await tab(devices[0], { region: "weur" });
+  await live(a);
+  const token = await run(a, "cart.token()");
+  const b = await tab(devices[1], { token, region: "weur" });
+  const c = await tab(devices[2], { token, region: "enam" });
+  await live(b); await live(c);
+  const began = Date.now();
+  await run(a, `cart.add("${BAGEL}", 2)`);
+  await until(b, "cart.view.lines[0]?.quantity === 2");
+  console.log(`seen by the other device after ${Date.now() - began} ms`);
+  await until(c, "cart.view.lines[0]?.quantity === 2");
+  console.log(`seen in the other region after ${Date.now() - began} ms`);
+  await run(c, `cart.add("${OTHER}", 1)`);
+  for (const page of [a, b]) await until(page, `cart.view.lines.some(line => line.sku === "${OTHER}")`);
+  assert.ok(await equal(a, b, c));
+  for (const context of devices) await context.close();
+});
+
+test("a live cart that nobody edits costs no request and no message", async () => {
+  const context = await device(), page = await tab(context);
+  await run(page, `cart.add("${BAGEL}", 1)`);
+  await live(page);
+  await until(page, "cart.view.lines[0].unit_price");
+  const sent = count(page), sequence = await run(page, "cart.inspect().sequence");
+  await new Promise(next => setTimeout(next, 8_000));
+  assert.deepEqual([sent.messages, sent.requests], [0, []]);
+  assert.equal(await run(page, "cart.inspect().sequence"), sequence);
+  await context.close();
+});
+
+test("an hour without the service is made good by one round trip", async () => {
+  const one = await device(), two = await device(), page = await blank(one);
+  const sent = { messages: 0, requests: [] };
+  let gone = false, socket;
+  await page.clock.install();
+  await page.routeWebSocket(/\/live/, down => {
+    if (gone) return down.close({ code: 1011 });
+    const up = down.connectToServer();
+    down.onMessage(message => { if (message !== "ping") sent.messages++; up.send(message); });
+    socket = down;
+  });
+  await page.route(url => url.href.startsWith(URL_), route => {
+    if (gone) return route.abort();
+    sent.requests.push(`${route.request().method()} ${new URL(route.request().url()).pathname.split("/").pop()}`);
+    return route.continue();
+  });
+  await open(page, {});
+  await live(page);
+  const other = await tab(two, { token: await run(page, "cart.token()") });
+  await live(other);
+  gone = true;
+  await socket.close({ code: 1011 });
+  await until(page, "!cart.status.online");
+  for (const quantity of [1, 2, 3]) await run(page, `cart.add("${BAGEL}", ${quantity})`);
+  await run(other, `cart.add("${OTHER}", 7)`);
+  await live(other);
+  await page.clock.runFor(60 * MINUTE);
+  assert.deepEqual([await shown(page), await run(page, "cart.status.pending")], [6, 3], "shown and kept meanwhile");
+  gone = false;
+  [sent.messages, sent.requests] = [0, []];
+  await page.clock.resume();
+  await run(page, "dispatchEvent(new Event('online'))");
+  await live(page);
+  await until(page, "cart.view.lines.every(line => line.unit_price)");
+  assert.equal(sent.messages, 1, "one message: three edits there, what it lacks back");
+  assert.deepEqual(sent.requests.filter(asked => asked.startsWith("POST")), [], "only names and prices are asked for");
+  assert.deepEqual([await shown(page), await shown(page, OTHER)], [6, 7]);
+  await until(other, "cart.view.totals.quantity === 13");
+  await one.close(); await two.close();
+});
+
+test("a token that has ended is renewed, offline edits and all", async () => {
+  const context = await device(), page = await tab(context);
+  await live(page);
+  await run(page, "cart.setOnline(false)");
+  await run(page, `cart.add("${BAGEL}", 3)`);
+  const token = await older(await run(page, "cart.token()"), 40 * MINUTE);
+  assert.equal((await served(token)).code, "session_expired");
+  await run(page, `{ const asked = indexedDB.open("evercart"); new Promise(done => asked.onsuccess = () => {
+    const kept = asked.result.transaction("kept", "readwrite").objectStore("kept");
+    kept.get("account").onsuccess = ({ target }) => { kept.put({ ...target.result, token: "${token}" }, "account").onsuccess = done; };
+  }).then(() => asked.result.close()) }`);
+  await page.close();
+  const again = await tab(context);
+  await live(again);
+  const renewed = await run(again, "cart.token()");
+  assert.notEqual(renewed, token);
+  assert.equal((await served(renewed)).lines[0].quantity, 3);
+  assert.equal(await run(again, "cart.status.lastError"), null);
+  await context.close();
+});
+
+test("a token that ends while its socket is open is renewed, and the edit comes through", async () => {
+  const context = await device(), page = await tab(context);
+  await live(page);
+  const token = await older(await run(page, "cart.token()"), 30 * MINUTE - 4_000);
+  await run(page, "cart.close()");
+  const sent = count(page);
+  await open(page, { token, storage: "short" });
+  await live(page);
+  await eventually(async () => (await served(token)).code === "session_expired");
+  await run(page, `cart.add("${BAGEL}", 2)`);
+  await live(page);
+  assert.ok(sent.requests.includes("POST /v1/sessions/renew"));
+  assert.equal((await served(await run(page, "cart.token()"))).lines[0].quantity, 2);
+  await context.close();
+});
+
+test("what the service refuses is undone and said, and nothing else is lost", async () => {
+  const one = await device(), two = await device(), a = await tab(one);
+  await live(a);
+  const b = await tab(two, { token: await run(a, "cart.token()") });
+  await live(b);
+  await run(b, "cart.setOnline(false)");
+  const fill = (page, from) => page.evaluate(async ({ from, sku }) => {
+    for (let batch = 0; batch < 3; batch++) {
+      const line = at => ({ op: "add", sku, customization: { engraved: `${from} ${batch} ${at}` } });
+      await cart.commands(Array.from({ length: 100 }, (_, at) => line(at)));
+    }
+  }, { from, sku: BAGEL });
+  await fill(a, "a");
+  await live(a);
+  await fill(b, "b");
+  await run(b, "cart.setNote('kept')");
+  assert.equal(await run(b, "cart.view.lines.length"), 300);
+  await run(b, "cart.setOnline(true)");
+  await until(b, "cart.status.lastError && cart.status.pending === 0");
+  assert.equal(await run(b, "cart.status.lastError.code"), "too_many_lines");
+  await eventually(() => equal(a, b));
+  const view = await run(b, "cart.view");
+  assert.equal(view.note, "kept", "the edits that were not refused are there");
+  assert.equal(view.lines.filter(line => line.customization.engraved.startsWith("a")).length, 300);
+  assert.ok(view.lines.length <= 500);
+  await one.close(); await two.close();
+});
+
+test("a service without sockets is asked by single requests", async () => {
+  const context = await device(), page = await blank(context);
+  await page.routeWebSocket(/\/live/, socket => socket.close({ code: 1011 }));
+  await open(page, {});
+  await run(page, `cart.add("${BAGEL}", 2)`);
+  await settled(page);
+  assert.equal((await served(await run(page, "cart.token()"))).lines[0].quantity, 2);
+  await context.close();
+});
+
+test("a newer service: its messages of other kinds are skipped, its other format asks for a reload", async () => {
+  const context = await device(), page = await blank(context);
+  let down;
+  await page.routeWebSocket(/\/live/, socket => { down = socket; socket.connectToServer(); });
+  await open(page, {});
+  await live(page);
+  down.send(Buffer.from([77, 1, 2, 3]));
+  await run(page, `cart.add("${BAGEL}", 2)`);
+  await live(page);
+  await page.routeWebSocket(/\/live/, socket => socket.close({ code: 1011 }));
+  await page.route(/\/sync$/, route => route.fulfill({
+    status: 415, contentType: "application/problem+json", headers: { "Access-Control-Allow-Origin": "*" },
+    body: JSON.stringify({ type: "about:blank", title: "Unknown format", status: 400, code: "malformed_delta", detail: "format 1 is no longer spoken" }),
+  }));
+  await run(page, "cart.setOnline(false); cart.setOnline(true)");
+  await run(page, `cart.add("${BAGEL}", 1)`);
+  await until(page, "cart.status.lastError?.code === 'client_too_old'");
+  assert.equal(await shown(page), 3, "shown and kept");
+  await page.unroute(/\/sync$/);
+  await page.close();
+  const again = await tab(context);
+  await live(again);
+  assert.equal((await served(await run(again, "cart.token()"))).lines[0].quantity, 3);
+  await context.close();
+});
