@@ -217,6 +217,26 @@ test("a guest signs in, and the cart joins the user's", async () => {
   await context.close();
 });
 
+test("a sign-in while the guest's own session is being made", async () => {
+  const one = await browser.newContext(), two = await browser.newContext(), a = await tab(one);
+  await run(a, `cart.add("${BAGEL}", 2)`);
+  await settled(a);
+  const token = await run(a, "cart.token()");
+  const b = await two.newPage();
+  let answer;
+  const asked = new Promise(ask => b.route("**/v1/sessions", route => { answer = () => route.continue(); ask(); }));
+  await b.goto(page_url);
+  await open(b, {});
+  await run(b, `cart.add("${OTHER}", 3)`);
+  await asked;
+  await run(b, `void cart.signIn({ token: "${token}" }).then(() => (window.entered = true))`);
+  answer();
+  await until(b, "window.entered");
+  await eventually(() => equal(a, b));
+  assert.deepEqual([await shown(a), await shown(a, OTHER), await shown(b)], [2, 3, 2]);
+  await one.close(); await two.close();
+});
+
 test("the custom element shows and edits", async () => {
   const context = await device(), page = await blank(context);
   await page.evaluate(async url => {

@@ -299,6 +299,20 @@ test("a link signs another device in, merges, and is gone from the address; both
   await close(one, two);
 });
 
+test("what two devices have made too much together is said at the line", async () => {
+  const one = await device(), two = await device(), a = await visit(one, "/cart"), b = await visit(two);
+  await settled(a); await settled(b);
+  await run(b, `evercart.signIn({ token: ${JSON.stringify(await run(a, "evercart.token()"))} })`);
+  await settled(b);
+  for (const page of [a, b]) { await run(page, "evercart.setOnline(false)"); await run(page, `evercart.add("${BAGEL}", 6000)`); await run(page, "evercart.setOnline(true)"); }
+  await a.locator(".line", { hasText: "More than can be bought at once" }).waitFor();
+  await a.locator(".stepper input").fill("9");
+  await a.locator(".stepper input").press("Enter");
+  await has(b, BAGEL, 9);
+  await a.locator(".line .notice").waitFor({ state: "hidden" });
+  await close(one, two);
+});
+
 test("several carts: a new one, and back to the first", async () => {
   const context = await device(), page = await visit(context, "/carts");
   await run(page, `evercart.add("${BAGEL}", 2)`);

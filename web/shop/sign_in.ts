@@ -4,7 +4,6 @@ import { announce, element, set, write } from "../common/dom.js";
 import { cart, reason } from "./cart.js";
 import { go } from "./router.js";
 import type { Page } from "./page.js";
-import { items } from "./words.js";
 
 export function signInPage(url: URL): Page {
   const token = new URLSearchParams(url.hash.slice(1)).get("token");
@@ -31,7 +30,7 @@ function asking(token: string): Page {
     title: "Sign in on this device",
     node: element("article", { class: "narrow" }, element("h1", {}, "Sign in on this device?"),
       element("p", {}, "This opens the carts of the device that the link is from. From then on both show the same, and what you do on one shows up on the other."),
-      element("p", {}, have ? `What is in the cart here (${items(have)}) joins the cart you open; nothing is lost.` : "The cart here is empty, so nothing changes in the one you open."),
+      element("p", {}, have ? "What is in the cart here joins the cart you open; nothing is lost." : "The cart here is empty, so nothing changes in the one you open."),
       element("div", { class: "actions" }, yes, element("a", { class: "button", href: "/" }, "Not now")), state, refusal),
   };
 }

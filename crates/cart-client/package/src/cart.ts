@@ -142,9 +142,10 @@ export class Cart {
   /** Goes over to a user's session; what is in the guest's cart joins the user's. */
   async signIn({ token, merge = true }: { token: string; merge?: boolean }): Promise<View> {
     this.must();
-    const guest = this.account;
+    // Also one that is just being made: it is not to come over the user's later.
+    const guest = await this.known();
     let cart: string | undefined;
-    if (merge && guest?.cart && guest.token !== token) {
+    if (merge && guest.token !== token) {
       await this.settled();
       const body = { cart_id: guest.cart, token: guest.token };
       cart = (await this.current(token, () => this.http.json<{ cart_id: string }>("POST", "/v1/carts/current/merge", token, body))).cart_id;
@@ -332,6 +333,7 @@ export class Cart {
   private async known(): Promise<Account> {
     if (this.account?.cart) return this.account;
     return alone(`evercart-account-${this.options.storage ?? ""}`, async () => {
+      if (this.account?.cart) return this.account;
       const stored = this.options.token ? undefined : await this.store.account();
       if (stored) return this.account = stored;
       const token = this.options.token;
