@@ -325,20 +325,35 @@ impl Admin<'_> {
             Some(term) => Input::TakeOver { term },
             None => Input::HandOver { to: region },
         };
-        let mut at = if to.lost_term.is_some() { region } else { cart_id.first_home() };
+        let near = match to.lost_term {
+            Some(_) => vec![region],
+            None => self.config.regions.nearest_to(cart_id.first_home()),
+        };
+        let mut near = near.into_iter();
+        let mut next = near.next();
+        let detail = "the regions disagree on the home for now; try again";
+        let mut refusal = Problem::retry(503, "region_unreachable", detail);
         // Each that is no longer the home names the next; in a circle only while they have not told each other.
-        for _ in 0..=self.config.regions.places.len() {
-            let before = self.call(cart_id, at, Input::Read).await?;
+        for _ in 0..=2 * self.config.regions.places.len() {
+            let Some(at) = next else { break };
+            next = near.next();
+            let before = match self.call(cart_id, at, Input::Read).await {
+                Err(problem) if problem.elsewhere() => {
+                    refusal = problem;
+                    continue;
+                }
+                before => before?,
+            };
             if before.sequence == 0 {
                 return Err(Reject::CartNotFound.into());
             }
             match self.call(cart_id, at, input.clone()).await? {
-                Reply { kind: ReplyKind::AtHome(home), .. } if home != region => at = home,
+                Reply { kind: ReplyKind::AtHome(home), .. } if home != region => next = Some(home),
                 Reply { kind: ReplyKind::AtHome(_), .. } => return moved(cart_id, &before),
                 reply => return moved(cart_id, &reply),
             }
         }
-        Err(Problem::retry(503, "region_unreachable", "the regions disagree on the home for now; try again"))
+        Err(refusal)
     }
 
     async fn call(&self, cart_id: &CartId, region: Region, input: Input) -> Result<Reply, Problem> {

@@ -50,6 +50,12 @@ impl Problem {
         Reject::invalid(field, problem).into()
     }
 
+    /// Whether the same call may succeed in another region.
+    pub fn elsewhere(&self) -> bool {
+        ["replica_unavailable", "region_unreachable", "replica_damaged", Self::FULL]
+            .contains(&self.code.as_str())
+    }
+
     pub fn misconfigured(detail: &str) -> Self {
         Self::retry(503, "misconfigured", format!("this deployment is not configured: {detail}"))
     }

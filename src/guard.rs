@@ -115,7 +115,8 @@ impl Visitor {
     /// Opens a new session with a new cart, in the region that is to serve it.
     pub fn open(&mut self, config: &Config) -> Result<&Session, Problem> {
         let failed = |error: worker::Error| Problem::object(&error);
-        let healthy = |region| transport::circuit(region) == Circuit::Closed;
+        // One that may have recovered is tried: else an isolate with new visitors only never goes back to it.
+        let healthy = |region| transport::circuit(region) != Circuit::Open;
         let region = if self.named || config.here.is_some() {
             self.near
         } else {
@@ -127,6 +128,7 @@ impl Visitor {
             root: CartId::mint(region, sys::random().map_err(failed)?),
             region,
             also: Vec::new(),
+            nearest: Some(self.near).filter(|near| *near != region),
             opened: self.now,
             issued: self.now,
         });
@@ -137,9 +139,10 @@ impl Visitor {
     /// The region to ask first: the one that serves the session, or, when its token is renewed, the one that
     /// its shopper has travelled to. In development the one named.
     pub fn region(&self, config: &Config) -> Region {
-        let serves = self.session.as_ref().map(|session| session.region);
-        match serves.filter(|region| config.regions.place(*region).is_some()) {
-            Some(region) if !self.named && !self.travels => region,
+        let serves = self.session.as_ref().filter(|session| config.regions.place(session.region).is_some());
+        let travels = |session: &Session| self.travels && session.nearest != Some(self.near);
+        match serves {
+            Some(session) if !self.named && !travels(session) => session.region,
             _ => self.near,
         }
     }
@@ -151,13 +154,15 @@ impl Visitor {
         let (served, partial) = (self.served.get(), self.partial.get());
         let shown = self.shown.get() && !self.named;
         let known = session.region == served || session.also.contains(&served);
-        let changed = shown && if partial { !known } else { !session.also.is_empty() };
+        let changed =
+            shown && if partial { !known } else { session.region != served || !session.also.is_empty() };
         if !self.issue && !changed {
             return None;
         }
         let mut session = session.renewed(self.now);
         if shown && !partial {
             (session.region, session.also) = (served, Vec::new());
+            session.nearest = session.nearest.filter(|near| *near != served);
         } else if shown && !known {
             session.also.push(served);
         }

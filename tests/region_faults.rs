@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use cart_core::change::Change;
-use cart_core::id::{Actor, CartId};
+use cart_core::id::{Actor, CartId, Region};
+
 use cart_core::line::{LineKey, Location};
 use cart_core::sync::{Device, Learned, SyncResponse};
 use cart_core::time::Millis;
@@ -43,6 +44,7 @@ async fn editing_goes_on_whatever_a_region_does_and_nothing_is_lost() {
     a_flapping_region_costs_no_edit(&regions).await;
     a_killed_region_brings_its_edits_back(&mut regions).await;
     a_full_disk_is_said_and_read_from(&regions).await;
+    a_cart_that_is_not_known_here_is_not_said_to_be_gone(&regions).await;
     a_lost_alarm_is_set_again_by_the_next_request(&mut regions).await;
 }
 
@@ -213,6 +215,10 @@ async fn a_full_disk_is_said_and_read_from(regions: &Regions) {
     for session in &sessions {
         let answer = add(&enam, session, "full 0").await.expect(200);
         assert_ne!(answer.header("evercart-region"), "enam");
+        // The token names that region: the next request is not shown less by the one without room.
+        let token = answer.header("evercart-token").to_owned();
+        let shown = enam.view(&Session { token, ..session.clone() }).await;
+        assert_eq!((by_engraving(&shown)["full 0"], &shown["partial"]), (1, &json!(false)));
         let answer = add(&weur, session, "elsewhere").await.expect(200);
         assert_ne!(answer.header("evercart-region"), "enam");
     }
@@ -225,6 +231,23 @@ async fn a_full_disk_is_said_and_read_from(regions: &Regions) {
         let expected = ["after", "before", "elsewhere", "full 0"].map(|edit| (edit.to_owned(), 1));
         assert_eq!(there, BTreeMap::from(expected));
     }
+}
+
+async fn a_cart_that_is_not_known_here_is_not_said_to_be_gone(regions: &Regions) {
+    recovered(regions, "weur", "apac").await;
+    let (weur, apac) = (regions.shop("weur"), regions.shop("apac"));
+    let session = opened(regions, "weur").await;
+    let call = weur.call(&session, Method::POST, "/v1/carts").json(&json!({}));
+    let further = Answer::of(call).await.expect(201).header("location").to_owned();
+    let read = || Answer::of(apac.call(&session, Method::GET, &further));
+    regions.isolate("apac");
+    let (status, code) = read().await.problem();
+    assert!(status == 503, "{status} {code}");
+    regions.heal();
+    reaches(regions, "apac", "weur").await;
+    read().await.expect(200);
+    let foreign = format!("/v1/carts/{}", CartId::mint(Region::Weur, [7; 15]));
+    Answer::of(apac.call(&session, Method::GET, &foreign)).await.refused(404, "cart_not_found");
 }
 
 /// The alarm is deleted where the runtime keeps it, while the region is down.

@@ -142,6 +142,24 @@ async fn a_home_is_handed_over_and_taken_over() {
     cart.add(&world, "enam").await;
     world.equal(&cart, &NAMES).await;
     assert!(answers(&enam().await), "{}", enam().await);
+
+    // The region that the cart's id names is lost. What only the home does is done: any other names it.
+    let guest = world.shop("enam").open().await;
+    world.shop("enam").add(&guest, SKUS[0], 2).await.expect(200);
+    world.regions.kill("weur");
+    let body = json!({"cart_id": guest.cart_id, "token": guest.token});
+    let merge = world.shop("enam").call(&cart.session, Method::POST, "/v1/carts/current/merge");
+    Answer::of(merge.json(&body)).await.expect(200);
+    world.shop("enam").add(&guest, SKUS[1], 3).await.expect(200);
+    let moved = operator.move_home(&id, "enam", None).await.expect(200).json();
+    assert_eq!(moved["home"], home("enam", 3));
+    let began = Instant::now();
+    for name in ["enam", "apac"] {
+        while quantity(&world.shop(name).view(&cart.session).await) != cart.quantity + 5 {
+            assert!(began.elapsed() < EQUAL_MAX, "{name} lacks what the guest added");
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+    }
 }
 
 /// Three regions.

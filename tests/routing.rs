@@ -55,6 +55,43 @@ async fn regions_get_their_shares_and_the_nearest_that_of_a_sick_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_share_is_kept_until_its_shopper_travels_and_a_key_makes_one_cart_wherever() {
+    let place = |(region, latitude, longitude): &(&str, f64, f64)| json!({"region": region, "latitude": latitude, "longitude": longitude, "share": 1});
+    let regions = Value::from_iter(PLACES.iter().map(place)).to_string();
+    let settings = [("REGION", "auto"), ("REGIONS", regions.as_str()), ("SESSION_SLIDE_MS", "0")];
+    let runtime = Runtime::start(Options { vars: vars(&settings), ..Options::default() }).await;
+    let shop = runtime.shop();
+    let [enam, weur, _] = PLACES.map(|(_, latitude, longitude)| format!("{latitude},{longitude}"));
+    let call = |session: &Session, method, path: &str, place: &str| {
+        shop.call(session, method, path).header("Evercart-Place", place)
+    };
+    let mut session = loop {
+        let open =
+            shop.request(Method::POST, "/v1/sessions").header("Evercart-Place", &enam).json(&json!({}));
+        let body = Answer::of(open).await.expect(201).json();
+        let said = |name: &str| body[name].as_str().expect("a word").to_owned();
+        let [session_id, token, cart_id] = ["session_id", "token", "cart_id"].map(said);
+        let session = Session { session_id, token, cart_id };
+        if session.said().region.name() == "apac" {
+            break session;
+        }
+    };
+    let create = async |session: &Session, place: &str| {
+        let call = call(session, Method::POST, "/v1/carts", place).header("Idempotency-Key", "further");
+        Answer::of(call.json(&json!({}))).await.expect(201)
+    };
+    let made = create(&session, &enam).await;
+    for (place, region) in [(&enam, "apac"), (&enam, "apac"), (&weur, "weur"), (&weur, "weur")] {
+        let answer = Answer::of(call(&session, Method::GET, "/v1/carts/current", place)).await.expect(200);
+        assert_eq!(answer.header("evercart-region"), region, "from {place}");
+        session = renewed(&session, &answer);
+    }
+    let again = create(&session, &weur).await;
+    assert_eq!(again.header("location"), made.header("location"));
+    assert_eq!(again.header("idempotency-replayed"), "true");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn affinity_survives_restarts_and_a_traveller_sees_nothing_older() {
     // Who comes to apac has travelled; between the others a token is too young for that.
     let names = PLACES.map(|(name, ..)| name);

@@ -27,17 +27,21 @@ impl Exchange<'_> {
         self.minted = minted;
         let fresh = self.visitor.session.is_none();
         let session = self.visitor.session_or_new(self.config)?.clone();
-        let cart_id = if fresh {
-            session.root.clone()
-        } else {
-            CartId::derive(session.region, &session.id, key.as_str())
+        // The root first: it knows whether the session was signed out, and whether this is a retry, which may come
+        // with a token that names another region.
+        let (root, _) = self.call_as(&session, &session.root, Input::Carts).await?;
+        let cart_id = match root.kind {
+            _ if fresh => session.root.clone(),
+            ReplyKind::Carts(carts) => {
+                let derived = CartId::derive(session.region, &session.id, key.as_str());
+                carts.into_iter().find(|cart| cart.same_but_for_home(&derived)).unwrap_or(derived)
+            }
+            _ => return Err(odd_reply()),
         };
         let fields = |currency| Fields { currency: Some(currency), ..Fields::default() };
         let commands = currency.map(|currency| Command::Update(fields(currency)));
         let edit =
             Edit::of(actors_of_key(session.day(), &session.id, key.as_str()), Vec::from_iter(commands));
-        // The root first: it knows whether the session was signed out.
-        self.call_as(&session, &session.root, Input::Carts).await?;
         let (reply, head) = self.call_as(&session, &cart_id, Input::Open(edit)).await?;
         if !fresh {
             self.call_as(&session, &session.root, Input::Enroll { cart: cart_id.clone() }).await?;

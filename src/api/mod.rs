@@ -289,7 +289,10 @@ impl Exchange<'_> {
     /// the cart's home may do goes there.
     async fn send(&self, cart_id: &CartId, caller: Caller, input: Input) -> Result<(Reply, Head), Problem> {
         let (config, visitor) = (self.config, &self.visitor);
-        let at_home = matches!(input, Input::Expect { .. } | Input::Unexpect { .. } | Input::Seal { .. });
+        let at_home = matches!(
+            input,
+            Input::Expect { .. } | Input::Unexpect { .. } | Input::Seal { .. } | Input::Forwarded { .. }
+        );
         let first = if at_home { cart_id.first_home() } else { visitor.region(config) };
         let shown_by = if at_home { Vec::new() } else { self.shown_by() };
         let fresh = self.is_fresh(cart_id) || (self.minted && matches!(input, Input::Open(_)));
@@ -297,32 +300,40 @@ impl Exchange<'_> {
             cart_id: cart_id.clone(),
             region: first,
             caller,
-            fresh: fresh && first == cart_id.first_home(),
+            fresh: false,
             shown_by: Vec::new(),
             skew_ms: visitor.skew_ms,
             input,
         };
         let mut near = config.regions.nearest_to(first).into_iter();
-        if at_home {
-            near = vec![first].into_iter();
-        }
-        let mut refusal = Problem::misconfigured("REGIONS names no region");
+        let mut next = near.next();
+        let mut refusal = Problem::unreachable(first);
+        // How often it may be sent on to the home: each that is no longer the home names the next, in a circle only
+        // while they have not told each other.
+        let mut sends = config.regions.places.len();
         let mut again = false;
-        while let Some(region) = near.next() {
+        while let Some(region) = next {
+            next = near.next();
             call.region = region;
+            call.fresh = fresh && region == cart_id.first_home();
             call.shown_by = shown_by.iter().copied().filter(|shown| *shown != region).collect();
             match transport::send(self.env, config, visitor.near, &call).await {
                 Ok((Reply { kind: ReplyKind::AtHome(home), .. }, _)) if at_home => {
-                    near = vec![home].into_iter();
+                    if sends > 0 {
+                        sends -= 1;
+                        next = Some(home);
+                    }
                 }
                 Ok((reply, mut head)) => {
                     head.again |= again;
-                    visitor.served.set(head.region);
-                    visitor.shown.set(visitor.shown.get() || !at_home);
-                    visitor.partial.set(visitor.partial.get() || reply.partial);
+                    if !at_home {
+                        visitor.served.set(head.region);
+                        visitor.shown.set(true);
+                        visitor.partial.set(visitor.partial.get() || reply.partial);
+                    }
                     return Ok((reply, head));
                 }
-                Err(problem) if elsewhere(&problem) => {
+                Err(problem) if problem.elsewhere() => {
                     again = true;
                     if problem.code == "replica_unavailable" && counts_on_the_outcome(&call.input) {
                         return Err(Problem::retry(
@@ -390,12 +401,6 @@ fn odd_reply() -> Problem {
 
 fn ours(error: worker::Error) -> Problem {
     Problem::object(&error)
-}
-
-/// Whether the same call may succeed in another region.
-fn elsewhere(problem: &Problem) -> bool {
-    ["replica_unavailable", "region_unreachable", "replica_damaged", "storage_full"]
-        .contains(&problem.code.as_str())
 }
 
 /// A decrement is counted against what its replica holds: where it may have been done, it is not done again

@@ -124,8 +124,8 @@ impl CartObject {
         });
         match &mut reply {
             Ok(reply) => reply.partial |= !current,
-            // A lease of which this replica has not heard; another may have.
-            Err(problem) if !current && problem.code == "actor_unknown" => {
+            // A lease of which this replica has not heard, or whose cart this is; another may have.
+            Err(problem) if !current && self.may_be_known_elsewhere(problem) => {
                 *problem = Problem::unreachable(call.region);
             }
             Err(_) => {}
@@ -140,6 +140,11 @@ impl CartObject {
             rows_since_wake: self.rows_since_wake.get(),
             again: false,
         }
+    }
+
+    /// Whether a refusal may be for want of what other replicas know.
+    fn may_be_known_elsewhere(&self, problem: &Problem) -> bool {
+        problem.code == "actor_unknown" || (problem.code == "cart_not_found" && !self.stored.get())
     }
 
     fn step(&self, call: &Call, rows: &mut Rows) -> Result<Vec<Effect>, Problem> {
@@ -432,13 +437,23 @@ impl CartObject {
         }
         self.take(&here, &config, answers).await;
         for (into, delta, path) in forwards {
-            let region = into.first_home();
-            let join = Input::Join { state: delta.clone(), path };
-            let there = Call { cart_id: into, region, ..call(join) };
-            match transport::send(&self.env, &config, here.region, &there).await {
-                Ok(_) => drop(self.tell(&here, Input::Forwarded { delta })),
-                // The step has armed the next try.
-                Err(problem) => worker::console_error!("forwarding: {}", problem.detail),
+            // Any replica takes it, and a second one that does joins the same.
+            for region in config.regions.nearest_to(into.first_home()) {
+                let join = Input::Join { state: delta.clone(), path: path.clone() };
+                let join = Call { cart_id: into.clone(), region, ..call(join) };
+                match transport::send(&self.env, &config, here.region, &join).await {
+                    Ok(_) => {
+                        drop(self.tell(&here, Input::Forwarded { delta }));
+                        break;
+                    }
+                    // The step has armed the next try.
+                    Err(problem) => {
+                        worker::console_error!("forwarding: {}", problem.detail);
+                        if !problem.elsewhere() {
+                            break;
+                        }
+                    }
+                }
             }
         }
         Ok(())

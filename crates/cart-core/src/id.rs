@@ -204,6 +204,12 @@ impl CartId {
         region.expect("a CartId is checked when built")
     }
 
+    /// Whether the two are one but for the region in which they were made.
+    pub fn same_but_for_home(&self, other: &Self) -> bool {
+        let rest = |id: &Self| id.0.rsplit('_').next().map(str::to_owned);
+        rest(self) == rest(other)
+    }
+
     /// The name of the cart's object in `region`.
     pub fn object_name(&self, region: Region) -> String {
         format!("{}@{region}", self.0)

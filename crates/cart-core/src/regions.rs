@@ -72,11 +72,12 @@ impl Regions {
         near.iter().find(|region| healthy(**region)).or(near.first()).copied()
     }
 
-    /// The regions by their distance from one of them, which comes first.
+    /// The regions by their distance from one of them, which comes first; from one that is no longer in use, as
+    /// configured.
     pub fn nearest_to(&self, region: Region) -> Vec<Region> {
         match self.place(region) {
             Some(place) => self.nearest(place.latitude, place.longitude),
-            None => vec![region],
+            None => self.places.iter().map(|place| place.region).collect(),
         }
     }
 }

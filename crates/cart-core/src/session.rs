@@ -35,6 +35,9 @@ pub struct Session {
     /// Other regions that have shown it its carts, and of which not all may have come to the one that serves it.
     #[serde(rename = "a", default, skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<Region>,
+    /// The region nearest to the shopper at opening, where another serves it by its share: going there is no travel.
+    #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
+    pub nearest: Option<Region>,
     /// When it was opened.
     #[serde(rename = "o")]
     pub opened: Millis,
