@@ -51,3 +51,7 @@ move-slot: ## move slots to another database of a region (REGION=weur TO=STORE_W
 .PHONY: client
 client: ## build the npm package of the client into build/client/, and say how large it is
 	@tools/setup && tools/client
+
+.PHONY: screenshots
+screenshots: ## photograph the pages into docs/screenshots/ (URL=)
+	@tools/setup && URL="$(URL)" tools/screenshots

@@ -358,7 +358,7 @@ impl Admin<'_> {
 
     async fn call(&self, cart_id: &CartId, region: Region, input: Input) -> Result<Reply, Problem> {
         let call = Call::of_service(cart_id.clone(), region, input, self.config.skew_ms);
-        transport::send(self.env, self.config, &call).await.map(|(reply, _)| reply)
+        transport::send(self.env, self.config, self.here, &call).await.map(|(reply, _)| reply)
     }
 
     async fn move_slot(&self, slot: &str) -> Result<Response, Problem> {

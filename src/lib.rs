@@ -26,6 +26,7 @@ mod catalog;
 mod commit;
 mod config;
 pub mod error;
+mod faults;
 mod guard;
 pub mod letter;
 #[cfg(not(feature = "stores"))]

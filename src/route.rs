@@ -26,6 +26,10 @@ pub enum Endpoint {
     Events,
     Merge,
     Export,
+    ListProducts,
+    ShowProduct,
+    ShowFaults,
+    SetFaults,
     Regions,
     StoredCarts,
     StoredCart,
@@ -40,7 +44,7 @@ pub enum Endpoint {
 }
 
 /// Every route: method, path, endpoint.
-pub const ROUTES: [(&str, &str, Endpoint); 32] = [
+pub const ROUTES: [(&str, &str, Endpoint); 36] = [
     ("POST", "/v1/sessions", Endpoint::OpenSession),
     ("POST", "/v1/sessions/renew", Endpoint::RenewSession),
     ("DELETE", "/v1/sessions/current", Endpoint::EndSession),
@@ -62,6 +66,10 @@ pub const ROUTES: [(&str, &str, Endpoint); 32] = [
     ("GET", "/v1/carts/{cart}/events", Endpoint::Events),
     ("POST", "/v1/carts/{cart}/merge", Endpoint::Merge),
     ("GET", "/v1/carts/{cart}/export", Endpoint::Export),
+    ("GET", "/v1/products", Endpoint::ListProducts),
+    ("GET", "/v1/products/{sku}", Endpoint::ShowProduct),
+    ("GET", "/v1/admin/faults", Endpoint::ShowFaults),
+    ("PUT", "/v1/admin/faults", Endpoint::SetFaults),
     ("GET", "/v1/admin/regions", Endpoint::Regions),
     ("GET", "/v1/admin/carts", Endpoint::StoredCarts),
     ("GET", "/v1/admin/carts/{cart}", Endpoint::StoredCart),
@@ -81,7 +89,7 @@ pub struct Route {
     pub endpoint: Endpoint,
     /// The `{cart}` of the path, as it came.
     pub cart: Option<String>,
-    /// What else the path names, decoded: `{line_id}`, `{code}`, `{slot}` or `{letter}`.
+    /// What else the path names, decoded: `{line_id}`, `{code}`, `{sku}`, `{slot}` or `{letter}`.
     pub item: Option<String>,
 }
 
@@ -109,7 +117,7 @@ impl Route {
         Ok(Self {
             endpoint: *endpoint,
             cart: decoded("cart"),
-            item: ["line_id", "code", "slot", "letter"].into_iter().find_map(decoded),
+            item: ["line_id", "code", "sku", "slot", "letter"].into_iter().find_map(decoded),
         })
     }
 

@@ -22,6 +22,7 @@ use worker::{Delay, Env, Fetch, Request, Response, Result, WebSocket, web_sys};
 use crate::call::{Call, Head, Opening};
 use crate::config::Config;
 use crate::error::Problem;
+use crate::faults;
 use crate::letter::Errand;
 use crate::sys;
 
@@ -81,13 +82,16 @@ where
     BREAKERS.with_borrow_mut(|all| all.get_mut(at).map(take).unwrap_or_default())
 }
 
-/// What a call gives, if its breaker lets it through and it answers in time.
+/// What a call gives, if nothing parts the regions, its breaker lets it through and it answers in time.
 async fn through<T>(
+    config: &Config,
+    from: Region,
     to: Holder,
     deadline_ms: u64,
     call: impl Future<Output = Result<T, Problem>>,
 ) -> Result<T, Problem> {
-    if !breaker(to, |breaker| breaker.admits(now())) {
+    // Not the breaker's concern: when the cut is healed, nothing stays closed.
+    if faults::parted(config, from, to.region()) || !breaker(to, |breaker| breaker.admits(now())) {
         return Err(Problem::unreachable(to.region()));
     }
     let outcome = within(deadline_ms, call).await;
@@ -101,20 +105,21 @@ async fn through<T>(
     outcome.unwrap_or_else(|| Err(Problem::hung(to.region())))
 }
 
-/// Calls a cart's replica.
-pub async fn send(env: &Env, config: &Config, call: &Call) -> Result<(Reply, Head), Problem> {
-    send_within(env, config, call, CALL_MS).await
+/// Calls a cart's replica, from a region.
+pub async fn send(env: &Env, config: &Config, from: Region, call: &Call) -> Result<(Reply, Head), Problem> {
+    send_within(env, config, from, call, CALL_MS).await
 }
 
 /// As [`send`], with another deadline in milliseconds.
 pub async fn send_within(
     env: &Env,
     config: &Config,
+    from: Region,
     call: &Call,
     deadline_ms: u64,
 ) -> Result<(Reply, Head), Problem> {
     let to = Holder::Replica(call.region);
-    head_of(&through(to, deadline_ms, deliver(env, config, call, &pack(call))).await?)
+    head_of(&through(config, from, to, deadline_ms, deliver(env, config, call, &pack(call))).await?)
 }
 
 fn head_of(bytes: &[u8]) -> Result<(Reply, Head), Problem> {
@@ -135,8 +140,8 @@ pub enum Opened {
     Said(Reply),
 }
 
-/// Opens a socket at a cart's replica.
-pub async fn open(env: &Env, config: &Config, opening: &Opening) -> Result<Opened, Problem> {
+/// Opens a socket at a cart's replica, from a region.
+pub async fn open(env: &Env, config: &Config, from: Region, opening: &Opening) -> Result<Opened, Problem> {
     let region = opening.call.region;
     let text = Base64Unpadded::encode_string(&pack(opening));
     let way = async {
@@ -155,7 +160,7 @@ pub async fn open(env: &Env, config: &Config, opening: &Opening) -> Result<Opene
         };
         socket_or_bytes(answer).await.map_err(|error| Problem::object(&error))
     };
-    match through(Holder::Replica(region), CALL_MS, way).await? {
+    match through(config, from, Holder::Replica(region), CALL_MS, way).await? {
         Ok(socket) => Ok(Opened::Socket(socket)),
         Err(bytes) => head_of(&bytes).map(|(reply, _)| Opened::Said(reply)),
     }
@@ -196,8 +201,13 @@ pub fn opening_of(text: &str) -> Option<Opening> {
     unpack(&Base64Unpadded::decode_vec(text).ok()?).ok()
 }
 
-/// Sends to the store of a region; what it answers.
-pub async fn run(config: &Config, errand: &Errand, deadline_ms: u64) -> Result<Vec<u8>, Problem> {
+/// Sends to the store of a region, from a region; what it answers.
+pub async fn run(
+    config: &Config,
+    from: Region,
+    errand: &Errand,
+    deadline_ms: u64,
+) -> Result<Vec<u8>, Problem> {
     let store = errand.store();
     let body = pack(errand);
     let way = async {
@@ -207,7 +217,7 @@ pub async fn run(config: &Config, errand: &Errand, deadline_ms: u64) -> Result<V
         };
         answer.map_err(|error| Problem::store(&error))
     };
-    through(Holder::Store(store), deadline_ms, way).await
+    through(config, from, Holder::Store(store), deadline_ms, way).await
 }
 
 async fn here(config: &Config, body: &[u8]) -> Result<Vec<u8>> {

@@ -4,7 +4,7 @@ stores of the regions, which begin empty.
 
 They are kept in the cache folder under a hash of all that went into it, so that a
 fresh --persist-to folder is a matter of copying files. A folder that has databases already keeps
-them: there the migrations that are missing are applied, and the table `products` is filled anew.
+them: there the migrations that are missing are applied, and the tables are filled anew.
 
 Nothing else may be running on the folder meanwhile.
 """
@@ -197,6 +197,8 @@ def statements(rows):
     for start in range(0, len(rows), INSERT_ROWS_MAX):
         values = ",\n".join("(" + ", ".join(map(literal, row)) + ")" for row in rows[start:start + INSERT_ROWS_MAX])
         yield f"INSERT INTO products ({', '.join(COLUMNS)}) VALUES\n{values};"
+    yield "DELETE FROM departments;"
+    yield "INSERT INTO departments SELECT department, count(*) FROM products GROUP BY department;"
 
 
 def literal(value):

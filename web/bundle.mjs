@@ -1,13 +1,13 @@
 // Bundles the pages into build/web: `web/NAME/index.html` with its script and style, and the client's Wasm. What
 // a page loads has the hash of its content in its name, so that it may be kept for ever; the pages may not.
-import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { build } from "esbuild";
 
 const TO = "build/web";
 const PAGES = { shop: "index.html", lab: "lab.html" };
 const CLIENT = "crates/cart-client/package/dist";
 
-await rm(TO, { recursive: true, force: true });
 await mkdir(TO, { recursive: true });
 const { metafile } = await build({
   entryPoints: Object.keys(PAGES).flatMap(page => [`web/${page}/${page}.ts`, `web/${page}/${page}.css`]),
@@ -26,5 +26,17 @@ for (const [page, to] of Object.entries(PAGES)) {
     if (entryPoint?.startsWith(`web/${page}/`)) html = html.replaceAll(entryPoint.slice(`web/${page}/`.length), url(file));
   await writeFile(`${TO}/${to}`, html.replaceAll("evercart.wasm", wasm));
 }
+// What the shop needs without a network: all that its script loads, its style, the Wasm.
+const files = new Set([wasm]);
+const needs = file => { if (!files.has(url(file))) { files.add(url(file)); metafile.outputs[file].imports.filter(one => one.path in metafile.outputs).forEach(one => needs(one.path)); } };
+for (const [file, { entryPoint }] of built) if (entryPoint?.startsWith("web/shop/")) needs(file);
+const shell = await readFile(`${TO}/${PAGES.shop}`);
+await build({
+  entryPoints: ["web/shop/sw.ts"], bundle: true, format: "iife", target: "es2022", minify: true, outfile: `${TO}/sw.js`, logLevel: "warning",
+  define: { FILES: JSON.stringify([...files]), VERSION: JSON.stringify(createHash("sha256").update(shell).digest("hex").slice(0, 16)) },
+});
 await cp("web/openapi.json", `${TO}/openapi.json`);
 for (const rules of ["_headers", "_redirects"]) await cp(`web/${rules}`, `${TO}/${rules}`);
+// What is of an earlier build goes last: a server that runs sees whole folders all the time.
+const made = new Set(built.map(([file]) => file.split("/").pop()));
+for (const file of await readdir(`${TO}/assets`)) if (!made.has(file)) await rm(`${TO}/assets/${file}`);

@@ -1,5 +1,5 @@
 -- What is sold. Filled from data/products.csv.gz by tools/import_catalog.py.
--- Read by sku, one row a lookup; there is no other index, so that a row written is one row billed.
+-- Read by sku, one row a lookup.
 CREATE TABLE products (
     sku TEXT PRIMARY KEY NOT NULL,
     title TEXT NOT NULL,

@@ -122,7 +122,7 @@ impl Exchange<'_> {
             call.region = region;
             call.fresh = fresh && region == call.cart_id.first_home();
             call.shown_by = self.shown_by().into_iter().filter(|shown| *shown != region).collect();
-            match transport::open(self.env, self.config, &opening).await {
+            match transport::open(self.env, self.config, self.visitor.near, &opening).await {
                 Ok(opened) => {
                     self.visitor.served.set(region);
                     // What a socket shows is not waited for: the token names its region beside those of before.

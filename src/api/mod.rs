@@ -7,6 +7,7 @@ mod devices;
 mod edits;
 mod live;
 mod merge;
+mod products;
 mod sessions;
 
 use cart_core::command::{Command, Fields};
@@ -23,6 +24,7 @@ use crate::call::{Call, Head};
 use crate::catalog;
 use crate::config::Config;
 use crate::error::Problem;
+use crate::faults;
 use crate::guard::{self, Visitor};
 use crate::respond::{self, Setter};
 use crate::route::{Endpoint, Route};
@@ -75,11 +77,19 @@ async fn handle(
     if path == transport::PATH && method == "POST" {
         return transport::receive(request, env, config).await;
     }
+    if path == faults::PATH {
+        return faults::serve(request, config).await;
+    }
     // What is for the stores, and what the operator asks of them.
     if path == transport::STORE_PATH || path.starts_with("/v1/admin/") {
         return transport::operate(request, config).await.map_err(ours);
     }
     let route = Route::find(&method, path)?;
+    match route.endpoint {
+        Endpoint::ListProducts => return products::list(env, query).await,
+        Endpoint::ShowProduct => return products::show(env, &route.item.unwrap_or_default()).await,
+        _ => {}
+    }
     let mut exchange = Exchange { request, env, config, visitor, query: Query::of(query)?, minted: false };
     match route.endpoint {
         Endpoint::Healthz => respond::json_of(&json!({"status": "ok"}), 200).map_err(ours),
@@ -161,7 +171,11 @@ impl Exchange<'_> {
             | Endpoint::Healthz
             | Endpoint::Readyz
             | Endpoint::OpenApi
+            | Endpoint::ListProducts
+            | Endpoint::ShowProduct
             | Endpoint::Regions
+            | Endpoint::ShowFaults
+            | Endpoint::SetFaults
             | Endpoint::StoredCarts
             | Endpoint::StoredCart
             | Endpoint::MoveHome
@@ -303,7 +317,7 @@ impl Exchange<'_> {
             call.region = region;
             call.fresh = fresh && region == cart_id.first_home();
             call.shown_by = shown_by.iter().copied().filter(|shown| *shown != region).collect();
-            match transport::send(self.env, config, &call).await {
+            match transport::send(self.env, config, visitor.near, &call).await {
                 Ok((Reply { kind: ReplyKind::AtHome(home), .. }, _)) if at_home => {
                     if sends > 0 {
                         sends -= 1;

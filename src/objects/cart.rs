@@ -291,7 +291,7 @@ impl CartObject {
     async fn ask_stores(&self, call: &Call, config: &Config, stores: Vec<Region>) -> Option<bool> {
         let read = |store| {
             let errand = Errand::Read { store, cart_id: call.cart_id.clone() };
-            async move { transport::run(config, &errand, PULL_MS).await }
+            async move { transport::run(config, call.region, &errand, PULL_MS).await }
         };
         let (mut answered, mut found) = (true, false);
         for answer in join_all(stores.into_iter().map(read)).await {
@@ -360,7 +360,7 @@ impl CartObject {
             fresh: false,
             ..call.clone()
         };
-        let (reply, _) = transport::send_within(&self.env, config, &there, deadline_ms).await?;
+        let (reply, _) = transport::send_within(&self.env, config, call.region, &there, deadline_ms).await?;
         match reply.kind {
             ReplyKind::Taken { receipt, frame } => Ok(Answer { from: to, receipt, frame }),
             _ => Err(Problem::unreachable(to.region())),
@@ -386,7 +386,7 @@ impl CartObject {
                 ..call.clone()
             };
             // If it is not heard, the other asks again.
-            drop(transport::send_within(&self.env, config, &there, PULL_MS).await);
+            drop(transport::send_within(&self.env, config, call.region, &there, PULL_MS).await);
         }
     }
 
@@ -421,7 +421,7 @@ impl CartObject {
             // A store answers later.
             Holder::Store(store) => {
                 let letter = Letter { store, cart_id: here.cart_id.clone(), sent: transport::now(), frame };
-                let taken = transport::run(&config, &Errand::Take(letter), CALL_MS).await;
+                let taken = transport::run(&config, here.region, &Errand::Take(letter), CALL_MS).await;
                 (to, taken.map(|_| None))
             }
         }));
@@ -441,7 +441,7 @@ impl CartObject {
             for region in config.regions.nearest_to(into.first_home()) {
                 let join = Input::Join { state: delta.clone(), path: path.clone() };
                 let join = Call { cart_id: into.clone(), region, ..call(join) };
-                match transport::send(&self.env, &config, &join).await {
+                match transport::send(&self.env, &config, here.region, &join).await {
                     Ok(_) => {
                         drop(self.tell(&here, Input::Forwarded { delta }));
                         break;

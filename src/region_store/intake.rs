@@ -30,6 +30,8 @@ pub struct Arrival {
 
 /// What is to be said to the senders of a cart's frames.
 pub struct Told {
+    /// Of which region the store is.
+    by: Region,
     cart_id: CartId,
     /// To whom, by its region.
     receipts: Vec<(Region, Vec<Vec<u8>>)>,
@@ -85,7 +87,7 @@ async fn attempt(
                 continue;
             }
         };
-        let told = told(cart_id, &frames, receipts, answer);
+        let told = told(store.region(), cart_id, &frames, receipts, answer);
         let Some(stored) = write else {
             done.push((cart_id.clone(), Ok(told)));
             continue;
@@ -111,7 +113,13 @@ async fn attempt(
     Ok(done)
 }
 
-fn told(cart_id: &CartId, frames: &[Frame], receipts: Vec<Receipt>, answer: Option<Frame>) -> Told {
+fn told(
+    by: Region,
+    cart_id: &CartId,
+    frames: &[Frame],
+    receipts: Vec<Receipt>,
+    answer: Option<Frame>,
+) -> Told {
     let mut by_region = Vec::new();
     for (frame, receipt) in frames.iter().zip(receipts) {
         if let Holder::Replica(region) = frame.from {
@@ -119,7 +127,7 @@ fn told(cart_id: &CartId, frames: &[Frame], receipts: Vec<Receipt>, answer: Opti
         }
     }
     let asked = frames.iter().filter(|frame| frame.pull).map(|frame| frame.from.region()).collect();
-    Told { cart_id: cart_id.clone(), receipts: by_region, answer: answer.map(|frame| (asked, frame)) }
+    Told { by, cart_id: cart_id.clone(), receipts: by_region, answer: answer.map(|frame| (asked, frame)) }
 }
 
 /// Tells the senders, each once of all that concerns a cart: to know it costs the sender a row. One that
@@ -128,20 +136,22 @@ pub async fn tell(env: &Env, config: &Config, told: impl IntoIterator<Item = Tol
     let (mut receipts, mut inputs) = (Vec::new(), Vec::new());
     for told in told {
         for (region, some) in told.receipts {
-            some.into_iter().for_each(|receipt| push(&mut receipts, (told.cart_id.clone(), region), receipt));
+            some.into_iter()
+                .for_each(|receipt| push(&mut receipts, (told.by, told.cart_id.clone(), region), receipt));
         }
         if let Some((regions, frame)) = told.answer {
-            let frame = |region| (told.cart_id.clone(), region, Input::Frame { bytes: frame.to_bytes() });
+            let frame =
+                |region| (told.by, told.cart_id.clone(), region, Input::Frame { bytes: frame.to_bytes() });
             inputs.extend(regions.into_iter().map(frame));
         }
     }
     let receipts = receipts.into_iter();
     inputs.extend(
-        receipts.map(|((cart_id, region), receipts)| (cart_id, region, Input::Receipts { receipts })),
+        receipts.map(|((by, cart_id, region), receipts)| (by, cart_id, region, Input::Receipts { receipts })),
     );
-    let call = async |(cart_id, region, input)| {
+    let call = async |(by, cart_id, region, input)| {
         let call = Call::of_service(cart_id, region, input, config.skew_ms);
-        send(env, config, &call).await
+        send(env, config, by, &call).await
     };
     for problem in join_all(inputs.into_iter().map(call)).await.into_iter().filter_map(Result::err) {
         worker::console_error!("a receipt of a store: {}", problem.detail);

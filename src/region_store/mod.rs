@@ -113,7 +113,7 @@ pub fn open(env: &Env, config: &Config, region: Region) -> Result<D1Store, Probl
 pub async fn ask(env: &Env, config: &Config, errand: Errand, deadline_ms: u64) -> Result<Vec<u8>, Problem> {
     let store = errand.store();
     if config.peer(store).is_some() {
-        return transport::run(config, &errand, deadline_ms).await;
+        return transport::run(config, store, &errand, deadline_ms).await;
     }
     let done = within(deadline_ms, carry_out(env, config, errand)).await;
     done.unwrap_or_else(|| {

@@ -71,7 +71,7 @@ async fn goes(env: &Env, config: &Config, store: Region, cart_id: &CartId, row: 
     let home = home_of(cart_id, &row.stored.cart);
     let call = async |region, input| {
         let call = Call::of_service(cart_id.clone(), region, input, config.skew_ms);
-        send(env, config, &call).await
+        send(env, config, store, &call).await
     };
     if row.stored.cart.home().is_some() {
         // What a home that was lost had put into the queue may have come when all others had looked here.

@@ -54,8 +54,11 @@ async fn a_browser_of_another_site_is_answered_in_development() {
     let origin = "https://shop.example";
     let paths: BTreeSet<&str> = ROUTES.iter().map(|(_, path)| *path).collect();
     for path in paths {
-        let concrete =
-            path.replace("{cart}", "current").replace("{line_id}", "l_AevsQg").replace("{code}", "A");
+        let concrete = path
+            .replace("{cart}", "current")
+            .replace("{line_id}", "l_AevsQg")
+            .replace("{code}", "A")
+            .replace("{sku}", "1095275");
         let call = client.shop.request(Method::OPTIONS, &concrete).header("Origin", origin);
         let answer = Answer::of(call.header("Access-Control-Request-Method", "POST")).await.expect(204);
         assert_eq!(answer.header("access-control-allow-origin"), origin, "{path}");
@@ -112,7 +115,6 @@ async fn a_browser_of_another_site_can_read_every_refusal() {
 async fn other_paths_and_methods_are_refused() {
     let shop = shop().await;
     for path in [
-        "/",
         "/v1",
         "/v1/",
         "/v2/carts",
@@ -126,8 +128,11 @@ async fn other_paths_and_methods_are_refused() {
     }
     let paths: BTreeSet<&str> = ROUTES.iter().map(|(_, path)| *path).collect();
     for path in paths {
-        let concrete =
-            path.replace("{cart}", "current").replace("{line_id}", "l_AevsQg").replace("{code}", "A");
+        let concrete = path
+            .replace("{cart}", "current")
+            .replace("{line_id}", "l_AevsQg")
+            .replace("{code}", "A")
+            .replace("{sku}", "1095275");
         for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
             if !methods_of(path).contains(&method) {
                 let call = shop.request(Method::from_bytes(method.as_bytes()).expect("a method"), &concrete);
@@ -136,6 +141,20 @@ async fn other_paths_and_methods_are_refused() {
             }
         }
     }
+}
+
+/// Pages are served without the Worker, by `web/_headers` and `web/_redirects`.
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_are_beside_the_api() {
+    let shop = shop().await;
+    for path in ["/", "/product/1095275", "/cart", "/carts", "/sign-in", "/lab"] {
+        let page = Answer::of(shop.request(Method::GET, path)).await.expect(200);
+        assert!(page.header("content-type").starts_with("text/html"), "{path}");
+        assert!(page.header("content-security-policy").contains("default-src 'none'"), "{path}");
+        assert_eq!(page.header("set-cookie"), "", "{path}");
+    }
+    let worker = Answer::of(shop.request(Method::GET, "/sw.js")).await.expect(200);
+    assert_eq!(worker.header("cache-control"), "no-cache");
 }
 
 fn methods_of(path: &str) -> Vec<&'static str> {

@@ -11,6 +11,7 @@ mod merging;
 mod openapi;
 mod owners;
 mod privacy;
+mod products;
 mod retries;
 mod sessions;
 
@@ -38,7 +39,7 @@ const DAY: i64 = 24 * HOUR;
 const DELTA: &str = "application/vnd.evercart.delta";
 
 /// Every route of the contract that is served so far.
-const ROUTES: [(&str, &str); 24] = [
+const ROUTES: [(&str, &str); 26] = [
     ("POST", "/v1/sessions"),
     ("POST", "/v1/sessions/renew"),
     ("DELETE", "/v1/sessions/current"),
@@ -60,6 +61,8 @@ const ROUTES: [(&str, &str); 24] = [
     ("GET", "/v1/carts/{cart}/events"),
     ("POST", "/v1/carts/{cart}/merge"),
     ("GET", "/v1/carts/{cart}/export"),
+    ("GET", "/v1/products"),
+    ("GET", "/v1/products/{sku}"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),
     ("GET", "/openapi.json"),

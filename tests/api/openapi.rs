@@ -62,11 +62,14 @@ async fn answers_are_as_described() {
     check(&format!("{cart}/merge"), "post", &client.post("/merge", body).await.expect(200));
     check("/v1/carts", "post", &client.post("/v1/carts", json!({"currency": "EUR"})).await.expect(201));
     check("/v1/carts", "get", &client.get("/v1/carts").await.expect(200));
-    for path in ["/healthz", "/readyz"] {
+    for path in ["/healthz", "/readyz", "/v1/products"] {
         check(path, "get", &Answer::of(client.shop.request(Method::GET, path)).await.expect(200));
     }
+    check("/v1/products/{sku}", "get", &client.get(&format!("/v1/products/{}", BAGELS.0)).await.expect(200));
     // Refusals too.
     check(&format!("{cart}/lines"), "post", &client.post("/lines", json!({})).await.expect(422));
+    check("/v1/products", "get", &client.get("/v1/products?size=0").await.expect(422));
+    check("/v1/products/{sku}", "get", &client.get("/v1/products/none").await.expect(404));
     check(cart, "get", &client.get("/v1/carts/nonsense").await.expect(404));
     check(cart, "get", &client.with_token("forged").get("").await.expect(401));
 }

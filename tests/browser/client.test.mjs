@@ -38,6 +38,32 @@ test("offline on two devices, then merged", async () => {
   await one.close(); await two.close();
 });
 
+test("a device that is cut off while it connects hears nothing until it is joined", async () => {
+  const one = await device(), two = await device(), three = await device();
+  const a = await tab(one);
+  await run(a, `cart.add("${BAGEL}", 1)`);
+  await settled(a);
+  const token = await run(a, "cart.token()"), c = await tab(three, { token }), b = await tab(two, { token });
+  await settled(b);
+  // Of what is stored it knows the cart, so that it opens a socket at once.
+  await run(b, "cart.close()");
+  await b.evaluate(async url => {
+    const { connect } = await import("/index.js");
+    window.opened = 0;
+    const Socket = WebSocket;
+    window.WebSocket = class extends Socket { constructor(...all) { super(...all); this.addEventListener("open", () => window.opened++); } };
+    window.cart = await connect({ url });
+    cart.setOnline(false);
+  }, URL_);
+  await until(b, "window.opened === 1");
+  await run(a, `cart.add("${BAGEL}", 2)`);
+  await until(c, "cart.view.lines[0]?.quantity === 3");
+  assert.deepEqual([await shown(b), await run(b, "cart.status.live")], [1, false]);
+  await run(b, "cart.setOnline(true)");
+  await until(b, "cart.view.lines[0]?.quantity === 3");
+  for (const context of [one, two, three]) await context.close();
+});
+
 test("a killed tab is restored with what it had not sent", async () => {
   const context = await device(), page = await tab(context);
   await settled(page);
@@ -189,6 +215,26 @@ test("a guest signs in, and the cart joins the user's", async () => {
   await run(page, `cart.switchTo("${user.cart_id}")`);
   await until(page, "cart.view.lines[0]?.quantity === 5");
   await context.close();
+});
+
+test("a sign-in while the guest's own session is being made", async () => {
+  const one = await browser.newContext(), two = await browser.newContext(), a = await tab(one);
+  await run(a, `cart.add("${BAGEL}", 2)`);
+  await settled(a);
+  const token = await run(a, "cart.token()");
+  const b = await two.newPage();
+  let answer;
+  const asked = new Promise(ask => b.route("**/v1/sessions", route => { answer = () => route.continue(); ask(); }));
+  await b.goto(page_url);
+  await open(b, {});
+  await run(b, `cart.add("${OTHER}", 3)`);
+  await asked;
+  await run(b, `void cart.signIn({ token: "${token}" }).then(() => (window.entered = true))`);
+  answer();
+  await until(b, "window.entered");
+  await eventually(() => equal(a, b));
+  assert.deepEqual([await shown(a), await shown(a, OTHER), await shown(b)], [2, 3, 2]);
+  await one.close(); await two.close();
 });
 
 test("the custom element shows and edits", async () => {

@@ -85,7 +85,7 @@ async fn every_path_and_parameter_is_checked() {
     let mut bad = Vec::new();
     let long = "x".repeat(20_000);
     for path in [
-        "/", "//", "/v1", "/v1/", "/v1//carts", "//v1/carts", "/v1/carts/", "/v1/carts/current/",
+        "/v1", "/v1/", "/v1//carts", "//v1/carts", "/v1/carts/", "/v1/carts/current/",
         "/v1/carts/current//lines", "/v1/carts/current/lines/", "/v1/carts/current/lines/x/y",
         "/v1/carts/current/nothing", "/v1/orders", "/v2/carts", "/V1/CARTS", "/v1/carts%2Fcurrent",
         "/v1%2Fcarts", "/%76%31/carts", "/.env", "/.git/config", "/index.php", "/wp-login.php",

@@ -142,9 +142,10 @@ export class Cart {
   /** Goes over to a user's session; what is in the guest's cart joins the user's. */
   async signIn({ token, merge = true }: { token: string; merge?: boolean }): Promise<View> {
     this.must();
-    const guest = this.account;
+    // Also one that is just being made: it is not to come over the user's later.
+    const guest = await this.known();
     let cart: string | undefined;
-    if (merge && guest?.cart && guest.token !== token) {
+    if (merge && guest.token !== token) {
       await this.settled();
       const body = { cart_id: guest.cart, token: guest.token };
       cart = (await this.current(token, () => this.http.json<{ cart_id: string }>("POST", "/v1/carts/current/merge", token, body))).cart_id;
@@ -177,6 +178,9 @@ export class Cart {
     this.reachable = online;
     online ? this.wake() : this.down();
   }
+
+  /** For the lab: by how much the clock is wrong from now on. */
+  setClockSkew(ms: number): void { this.options = { ...this.options, clockSkewMs: ms }; }
 
   /** Dots and digests of the replica here. */
   inspect(): Inspection { return JSON.parse(this.replica.inspect()); }
@@ -329,6 +333,7 @@ export class Cart {
   private async known(): Promise<Account> {
     if (this.account?.cart) return this.account;
     return alone(`evercart-account-${this.options.storage ?? ""}`, async () => {
+      if (this.account?.cart) return this.account;
       const stored = this.options.token ? undefined : await this.store.account();
       if (stored) return this.account = stored;
       const token = this.options.token;
@@ -423,7 +428,13 @@ export class Cart {
       const socket = new WebSocket(url, [SOCKET, `token.${token}`]);
       socket.binaryType = "arraybuffer";
       const deadline = setTimeout(() => socket.close(), DEADLINE_MS);
-      socket.onopen = () => { clearTimeout(deadline); this.socket = socket; resolve(true); };
+      socket.onopen = () => {
+        clearTimeout(deadline);
+        // Cut off or closed meanwhile: nothing is to come in by it.
+        if (!this.isReachable()) return socket.close();
+        this.socket = socket;
+        resolve(true);
+      };
       socket.onmessage = ({ data }) => {
         clearTimeout(this.waits);
         if (typeof data === "string" || this.socket !== socket) return;

@@ -71,6 +71,8 @@ export class Store {
         tx.oncomplete = () => { this.fault = null; resolve(true); };
         tx.onabort = () => failed(tx.error);
         work(tx);
+        // Not when all has been answered: a page that goes has no later.
+        tx.commit?.();
       } catch (error) { failed(error); }
     });
   }

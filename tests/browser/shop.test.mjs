@@ -1,0 +1,451 @@
+// The storefront in a real Chromium against the real Worker at URL, which serves its pages. Each device is a browser
+// context of its own. `tools/test_browser` starts the Worker.
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { after, before, test } from "node:test";
+import { chromium } from "playwright-core";
+
+const URL_ = process.env.URL ?? "http://localhost:8787";
+const AXE = await readFile(new URL("../../node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
+const BAGEL = "1095275", BANANA = "1082185", NOT_FOR_SALE = "26081";
+const PHONE = { width: 390, height: 844 }, DESK = { width: 1280, height: 800 };
+let browser;
+
+before(async () => { browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] }); });
+after(() => browser?.close());
+
+/** A device; what its pages print as errors is a failure, but for what a cut network makes them print. */
+async function device(options = {}) {
+  const context = await browser.newContext({ viewport: DESK, reducedMotion: "reduce", ...options });
+  context.errors = [];
+  context.on("console", message => { if (message.type() === "error" && !/ERR_INTERNET_DISCONNECTED|ERR_FAILED/.test(message.text())) context.errors.push(message.text()); });
+  context.on("weberror", error => context.errors.push(error.error().stack));
+  return context;
+}
+async function close(...contexts) {
+  for (const context of contexts) { assert.deepEqual(context.errors, []); await context.close(); }
+}
+async function visit(context, path = "/") {
+  const page = await context.newPage();
+  await page.goto(URL_ + path);
+  await until(page, "window.evercart !== undefined");
+  return page;
+}
+const run = (page, code) => page.evaluate(code);
+/** Asks again and again: from outside, since the pages' policy forbids what playwright's own way needs. */
+async function until(page, code) {
+  for (let turn = 0; turn < 300; turn++) {
+    // A page that is just being left has no answer.
+    if (await run(page, code).catch(() => false)) return;
+    await new Promise(next => setTimeout(next, 100));
+  }
+  assert.fail(`never: ${code}`);
+}
+const settled = page => until(page, "evercart.status.online && evercart.status.pending === 0 && !evercart.view.partial");
+const quantity = (page, sku = BAGEL) => run(page, `evercart.view.lines.find(line => line.sku === "${sku}")?.quantity ?? 0`);
+const has = (page, sku, wanted) => until(page, `(evercart.view.lines.find(line => line.sku === "${sku}")?.quantity ?? 0) === ${wanted}`);
+const card = (page, at = 0) => page.locator(".card:has(.buy button)").nth(at);
+const line = (page, name) => page.locator(".line", { hasText: name });
+/** How many edits this device has made in all. */
+const edits = page => run(page, "(({ actor, seen }) => seen.find(one => one.actor === actor)?.counter ?? 0)(evercart.inspect())");
+/** Taps that follow one another within a moment, however busy the machine is. */
+const tap = (locator, times) => locator.evaluate((button, times) => { for (let time = 0; time < times; time++) button.click(); }, times);
+
+test("departments are browsed, pages follow, Back shows what was left", async () => {
+  const context = await device(), page = await visit(context);
+  await page.waitForSelector(".card");
+  assert.equal(await page.locator(".card").count(), 24);
+  await page.getByRole("button", { name: "Show more" }).click();
+  await until(page, "document.querySelectorAll('.card').length === 48");
+  const skus = await page.locator(".card h3 a").evaluateAll(links => links.map(link => link.href));
+  assert.equal(new Set(skus).size, 48, "none twice");
+  await page.getByRole("navigation", { name: "Departments" }).getByRole("link", { name: "Salad bar" }).click();
+  await until(page, "document.title === 'Salad bar · Evercart'");
+  assert.equal(new URL(page.url()).search, "?category=SALAD%20BAR");
+  assert.equal(await run(page, "document.activeElement.textContent"), "Salad bar", "the focus is on the heading");
+  await until(page, "document.querySelector('body > .live')?.textContent.includes('24 products')");
+  await page.waitForSelector(".card p:text('Salad bar')");
+  await page.goBack();
+  await until(page, "document.querySelectorAll('.card').length === 48");
+  await page.goto(`${URL_}/?category=SALAD%20BAR`);
+  await until(page, "document.querySelector('.departments [aria-current]')?.textContent.startsWith('Salad bar')");
+  await close(context);
+});
+
+test("a search follows what is typed, and is in the address", async () => {
+  const context = await device(), page = await visit(context);
+  const asked = [];
+  page.on("request", request => { if (request.url().includes("q=")) asked.push(new URL(request.url()).searchParams.get("q")); });
+  const field = page.getByRole("searchbox");
+  await field.pressSequentially("bagel", { delay: 10 });
+  await until(page, "document.querySelector('h1').textContent === '“bagel”'");
+  assert.ok(await run(page, "document.activeElement.type === 'search'"), "the focus stays in the field");
+  await page.waitForSelector(".card");
+  for (const title of await page.locator(".card h3").allTextContents()) assert.match(title, /bagel/i);
+  assert.equal(asked.at(-1), "bagel");
+  await field.fill("bagel zzzzz");
+  await page.waitForSelector("text=Nothing in the catalog has all these words");
+  await page.goBack();
+  await until(page, "location.search === '' && document.querySelector('h1').textContent === 'All products'");
+  await page.goto(`${URL_}/?q=banana`);
+  await page.waitForSelector(".card");
+  assert.equal(await page.getByRole("searchbox").inputValue(), "banana");
+  await close(context);
+});
+
+test("a product is shown, and an unknown one said", async () => {
+  const context = await device(), page = await visit(context, `/product/${BAGEL}`);
+  await page.waitForSelector(".facts .price");
+  assert.match(await page.title(), /Bagels.* · Evercart/);
+  await page.getByRole("button", { name: /^Add to cart/ }).first().click();
+  assert.equal(await quantity(page), 1);
+  assert.ok(await run(page, "document.activeElement.closest('.stepper') !== null"), "the focus is on what took the button's place");
+  await page.locator(".others .card h3 a").first().click();
+  await until(page, `!location.pathname.endsWith("${BAGEL}")`);
+  await page.goto(`${URL_}/product/${NOT_FOR_SALE}`);
+  await page.waitForSelector("text=Not for sale at present");
+  await page.goto(`${URL_}/product/nope`);
+  await page.waitForSelector("text=There is no such product");
+  assert.equal(context.errors.splice(0).filter(text => !text.includes("404")).length, 0);
+  await close(context);
+});
+
+test("taps become one edit, shown at once", async () => {
+  const context = await device(), page = await context.newPage(), frames = [];
+  page.on("websocket", socket => socket.on("framesent", ({ payload }) => { if (typeof payload !== "string") frames.push(payload); }));
+  await page.goto(URL_);
+  await card(page).getByRole("button", { name: /^Add/ }).click();
+  await settled(page);
+  const [made, sent] = [await edits(page), frames.length];
+  const field = card(page).locator("input");
+  await tap(card(page).getByRole("button", { name: /^One more/ }), 5);
+  assert.equal(await field.inputValue(), "6", "shown before it is made");
+  await until(page, "evercart.view.lines[0].quantity === 6");
+  await settled(page);
+  assert.deepEqual([await edits(page) - made, frames.length - sent], [1, 1], "one edit, one message");
+  await tap(card(page).getByRole("button", { name: /^One less/ }), 2);
+  await until(page, "evercart.view.lines[0].quantity === 4");
+  await field.fill("12");
+  await field.press("Enter");
+  await until(page, "evercart.view.lines[0].quantity === 12");
+  await field.fill("x");
+  await field.press("Enter");
+  await page.waitForSelector("text=Type a number from 1 to");
+  assert.deepEqual([await field.inputValue(), await run(page, "evercart.view.lines[0].quantity")], ["12", 12]);
+  await close(context);
+});
+
+test("taps and letters that still wait are made when the page goes", async () => {
+  const context = await device(), page = await visit(context, "/cart");
+  await run(page, `evercart.add("${BAGEL}", 1)`);
+  await settled(page);
+  await page.getByLabel("Note").fill("ring twice");
+  await tap(page.getByRole("button", { name: /^One more/ }), 3);
+  assert.equal(await quantity(page), 1, "they wait");
+  await page.reload();
+  await until(page, "window.evercart !== undefined");
+  assert.deepEqual([await quantity(page), await run(page, "evercart.view.note")], [4, "ring twice"]);
+  await close(context);
+});
+
+test("the drawer keeps the focus, Escape gives it back", async () => {
+  const context = await device(), page = await visit(context);
+  await card(page).getByRole("button", { name: /^Add/ }).click();
+  await page.getByRole("button", { name: /^Cart: 1 item/ }).click();
+  const drawer = page.getByRole("dialog", { name: "Your cart" });
+  await drawer.waitFor();
+  for (let step = 0; step < 30; step++) {
+    await page.keyboard.press("Tab");
+    assert.ok(await run(page, "document.activeElement === document.body || !!document.activeElement.closest('dialog')"), "nothing behind it has the focus");
+  }
+  await page.keyboard.press("Escape");
+  await drawer.waitFor({ state: "hidden" });
+  assert.match(await run(page, "document.activeElement.getAttribute('aria-label')"), /^Cart: 1 item/);
+  await page.getByRole("button", { name: /^Cart: / }).click();
+  await drawer.getByRole("link", { name: "Whole page" }).click();
+  await until(page, "location.pathname === '/cart' && !document.querySelector('dialog[open]')");
+  await close(context);
+});
+
+test("a removal is announced and taken back, in the drawer and on the page", async () => {
+  const context = await device(), page = await visit(context);
+  await run(page, `evercart.add("${BAGEL}", 3)`);
+  await settled(page);
+  await page.getByRole("button", { name: /^Cart: / }).click();
+  await line(page, "Bagels").getByRole("button", { name: /^Remove/ }).click();
+  assert.equal(await quantity(page), 0);
+  await until(page, "document.activeElement.textContent === 'Undo'");
+  await until(page, "document.querySelector('dialog > .live')?.textContent.startsWith('Removed')");
+  await page.keyboard.press("Enter");
+  await has(page, BAGEL, 3);
+  await page.keyboard.press("Escape");
+  await page.goto(`${URL_}/cart`);
+  await has(page, BAGEL, 3);
+  await tap(line(page, "Bagels").getByRole("button", { name: /^(One less|Remove)/ }).first(), 3);
+  await has(page, BAGEL, 0);
+  await settled(page);
+  assert.ok(await page.locator(".toast").isVisible(), "it stays");
+  await run(page, `evercart.add("${BANANA}", 1)`);
+  await page.locator(".toast").waitFor({ state: "hidden" });
+  await line(page, "Bananas").getByRole("button", { name: /^Remove/ }).last().click();
+  await page.getByRole("button", { name: "Dismiss" }).click();
+  await page.locator(".toast").waitFor({ state: "hidden" });
+  await close(context);
+});
+
+test("saved for later and back, coupons, a note, what cannot be sold", async () => {
+  const context = await device(), page = await visit(context, "/cart");
+  await page.waitForSelector("text=Your cart is empty.");
+  await run(page, `evercart.commands([{ op: "add", sku: "${BAGEL}", quantity: 2 }, { op: "add", sku: "${NOT_FOR_SALE}" }])`);
+  await page.waitForSelector("text=Not for sale any more");
+  await settled(page);
+  await until(page, "evercart.view.totals.total.amount_minor === 100");
+  await line(page, "Bagels").getByRole("button", { name: /^Save for later/ }).click();
+  const later = page.getByRole("region", { name: "Saved for later" });
+  await line(later, "Bagels").getByRole("button", { name: /^Move to cart/ }).click();
+  await later.waitFor({ state: "hidden" });
+  assert.equal(await quantity(page), 2);
+
+  const code = page.getByLabel("Coupon code");
+  const apply = page.getByRole("button", { name: "Apply" });
+  await code.fill("no spaces");
+  await apply.click();
+  assert.equal(await code.getAttribute("aria-invalid"), "true");
+  const refusal = page.locator(`#${await code.getAttribute("aria-describedby")}`);
+  assert.notEqual(await refusal.textContent(), "", "the refusal is at the field");
+  assert.equal(await code.inputValue(), "no spaces", "what was typed is kept");
+  await code.fill("save10");
+  await code.press("Enter");
+  await page.getByRole("button", { name: "Remove the coupon SAVE10" }).waitFor();
+  assert.equal(await refusal.textContent(), "");
+  await page.getByRole("button", { name: "Remove the coupon SAVE10" }).click();
+  await until(page, "evercart.view.coupons.length === 0");
+
+  await page.getByLabel("Note").fill("Leave it at the door");
+  await until(page, "evercart.view.note === 'Leave it at the door'");
+  await settled(page);
+  await page.reload();
+  assert.equal(await page.getByLabel("Note").inputValue(), "Leave it at the door");
+  await close(context);
+});
+
+test("offline is said, edits are kept across a reload, and sent", async () => {
+  const context = await device(), page = await visit(context);
+  await card(page).getByRole("button", { name: /^Add/ }).click();
+  await settled(page);
+  const pill = page.locator(".pill");
+  await until(page, "document.querySelector('.pill').textContent === 'Saved'");
+  await run(page, "navigator.serviceWorker.ready.then(() => {})");
+  await context.setOffline(true);
+  await until(page, "document.querySelector('.pill').textContent === 'Offline'");
+  await until(page, "document.querySelector('body > .live')?.textContent.startsWith('Offline.')");
+  await tap(card(page).getByRole("button", { name: /^One more/ }), 2);
+  await until(page, "document.querySelector('.pill').textContent === 'Offline, 1 to send'");
+  await pill.click();
+  await page.waitForSelector(".panel:popover-open >> text=1 change is not with the service yet.");
+  await page.keyboard.press("Escape");
+  await page.reload();
+  await until(page, "window.evercart?.view.lines[0]?.quantity === 3");
+  await until(page, "document.querySelector('.pill').textContent === 'Offline, 1 to send'");
+  await page.getByRole("searchbox").fill("something new");
+  await page.waitForSelector("text=The catalog does not answer");
+  await page.goto(`${URL_}/cart`);
+  await until(page, "document.querySelector('.stepper input')?.value === '3'");
+  await context.setOffline(false);
+  await settled(page);
+  await until(page, "document.querySelector('.pill').textContent === 'Saved'");
+  const token = await run(page, "evercart.token()");
+  const view = await (await fetch(`${URL_}/v1/carts/current`, { headers: { Authorization: `Bearer ${token}` } })).json();
+  assert.equal(view.lines[0].quantity, 3);
+  await close(context);
+});
+
+test("storage that is denied is said", async () => {
+  const context = await device();
+  await context.addInitScript(() => { indexedDB.open = () => { throw new DOMException("denied", "SecurityError"); }; });
+  const page = await visit(context);
+  await until(page, "document.querySelector('.pill').textContent === 'Not kept here'");
+  await page.locator(".pill").click();
+  await page.waitForSelector(".panel:popover-open >> text=May not keep a copy");
+  await close(context);
+});
+
+test("a link signs another device in, merges, and is gone from the address; both are live", async () => {
+  const one = await device(), two = await device({ viewport: PHONE });
+  const a = await visit(one, "/sign-in"), b = await visit(two);
+  await run(a, `evercart.add("${BAGEL}", 2)`);
+  await run(b, `evercart.add("${BANANA}", 1)`);
+  await settled(a); await settled(b);
+  await until(a, "document.querySelector('#sign-in-link').value.includes('#token=')");
+  const link = await a.getByLabel("Link to this session").inputValue();
+  await b.goto(link);
+  await b.waitForSelector("text=Sign in on this device?");
+  assert.equal(b.url(), `${URL_}/sign-in`, "the token is not in the address");
+  assert.equal(await quantity(b), 0, "nothing is done before it is asked");
+  await b.getByRole("button", { name: "Sign in here" }).click();
+  await until(b, "location.pathname === '/cart'");
+  for (const page of [a, b]) { await has(page, BAGEL, 2); await has(page, BANANA, 1); }
+  await a.goto(`${URL_}/cart`);
+  await settled(a);
+  await tap(line(b, "Bagels").getByRole("button", { name: /^One more/ }), 3);
+  await until(a, "[...document.querySelectorAll('.line')].find(line => line.textContent.includes('Bagels'))?.querySelector('input').value === '5'");
+  await until(a, "evercart.inspect().version === evercart.inspect().settled_version");
+  assert.equal(await run(a, "evercart.view.version"), await run(b, "evercart.view.version"));
+  await b.goto(`${URL_}/sign-in#token=forged`);
+  await b.getByRole("button", { name: "Sign in here" }).click();
+  await b.waitForSelector("text=This link does not work");
+  assert.equal(await quantity(b), 5, "the cart stays");
+  two.errors = two.errors.filter(text => !text.includes("401"));
+  await close(one, two);
+});
+
+test("what two devices have made too much together is said at the line", async () => {
+  const one = await device(), two = await device(), a = await visit(one, "/cart"), b = await visit(two);
+  await settled(a); await settled(b);
+  await run(b, `evercart.signIn({ token: ${JSON.stringify(await run(a, "evercart.token()"))} })`);
+  await settled(b);
+  for (const page of [a, b]) { await run(page, "evercart.setOnline(false)"); await run(page, `evercart.add("${BAGEL}", 6000)`); await run(page, "evercart.setOnline(true)"); }
+  await a.locator(".line", { hasText: "More than can be bought at once" }).waitFor();
+  await a.locator(".stepper input").fill("9");
+  await a.locator(".stepper input").press("Enter");
+  await has(b, BAGEL, 9);
+  await a.locator(".line .notice").waitFor({ state: "hidden" });
+  await close(one, two);
+});
+
+test("several carts: a new one, and back to the first", async () => {
+  const context = await device(), page = await visit(context, "/carts");
+  await run(page, `evercart.add("${BAGEL}", 2)`);
+  await settled(page);
+  const first = await run(page, "evercart.view.cart_id");
+  await page.getByRole("button", { name: "Start a new cart" }).click();
+  await until(page, "location.pathname === '/cart' && evercart.view.lines.length === 0");
+  await settled(page);
+  assert.notEqual(await run(page, "evercart.view.cart_id"), first);
+  await page.getByRole("link", { name: "Carts", exact: true }).click();
+  await page.getByRole("button", { name: "Open Cart 1" }).click();
+  await until(page, `evercart.view.cart_id === "${first}"`);
+  await has(page, BAGEL, 2);
+  await close(context);
+});
+
+test("by keyboard alone: search, add, open the cart, change, remove, undo", async () => {
+  const context = await device(), page = await visit(context);
+  await page.waitForSelector(".card");
+  const press = (...keys) => keys.reduce((done, key) => done.then(() => page.keyboard.press(key)), Promise.resolve());
+  /** Tabs on until the focus is on what has such a name. */
+  const to = async name => {
+    for (let step = 0; step < 80; step++) {
+      if (name.test(await run(page, "document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent"))) return;
+      await press("Tab");
+    }
+    assert.fail(`Tab does not come to ${name}`);
+  };
+  await press("Tab");
+  assert.equal(await run(page, "document.activeElement.textContent"), "Skip to the content");
+  await press("Enter");
+  assert.equal(await run(page, "document.activeElement.id"), "main");
+  await page.reload();
+  await to(/^Search/);
+  await page.keyboard.type("bagel");
+  await press("Enter");
+  await until(page, "document.activeElement.tagName === 'H1' && !!document.querySelector('.card')");
+  await to(/^Add to cart/);
+  await press("Enter");
+  await until(page, "!!document.activeElement.closest('.stepper')");
+  await press("Enter", "Enter");
+  await until(page, "evercart.view.totals.quantity === 3");
+  await page.keyboard.down("Shift");
+  await to(/^Cart: 3 items/);
+  await page.keyboard.up("Shift");
+  await press("Enter");
+  await page.getByRole("dialog").waitFor();
+  await to(/^Quantity/);
+  await page.keyboard.type("7");
+  await press("Enter");
+  await until(page, "evercart.view.lines[0].quantity === 7");
+  await to(/^Remove/);
+  await press("Enter");
+  await until(page, "document.activeElement.textContent === 'Undo'");
+  await press("Enter");
+  await until(page, "evercart.view.lines[0]?.quantity === 7");
+  await press("Escape");
+  assert.match(await run(page, "document.activeElement.getAttribute('aria-label')"), /^Cart: 7 items/);
+  await close(context);
+});
+
+/** Each page and state, as axe and the ruler look at it. */
+const STATES = {
+  browse: ["/", page => page.waitForSelector(".card")],
+  searched: ["/?q=bagel", page => page.waitForSelector(".card")],
+  "nothing found": ["/?q=zzzzz", page => page.waitForSelector("text=Nothing in the catalog")],
+  product: [`/product/${BAGEL}`, page => page.waitForSelector(".others .card")],
+  "no product": ["/product/nope", page => page.waitForSelector("text=There is no such product")],
+  cart: ["/cart", page => page.waitForSelector("text=Saved for later")],
+  "empty cart": ["/cart", async page => { await run(page, "evercart.clear()"); await page.waitForSelector("text=Your cart is empty."); await run(page, "evercart.undo()"); }],
+  refused: ["/cart", async page => { await page.getByLabel("Coupon code").fill("a b"); await page.getByRole("button", { name: "Apply" }).click(); }],
+  drawer: ["/", async page => { await page.waitForSelector(".card"); await page.getByRole("button", { name: /^Cart: / }).click(); await page.waitForSelector("dialog[open] .line"); }],
+  undo: ["/", async page => { await page.getByRole("button", { name: /^Cart: / }).click(); await page.locator("dialog .line").first().getByRole("button", { name: /^Remove/ }).last().click(); await page.waitForSelector(".toast"); }],
+  status: ["/cart", page => page.locator(".pill").click()],
+  offline: ["/cart", async page => { await run(page, "evercart.setOnline(false)"); await until(page, "document.querySelector('.pill').textContent.startsWith('Offline')"); }],
+  carts: ["/carts", page => page.waitForSelector(".carts li")],
+  devices: ["/sign-in", page => until(page, "document.querySelector('#sign-in-link').value")],
+  "sign in": ["/sign-in#token=x", page => page.waitForSelector("text=Sign in on this device?")],
+};
+
+async function filled(context) {
+  const page = await visit(context, "/cart");
+  await run(page, `evercart.commands([{ op: "add", sku: "${BAGEL}", quantity: 2 }, { op: "add", sku: "${BANANA}" }, { op: "add", sku: "${NOT_FOR_SALE}" }, { op: "add", sku: "1000050" }, { op: "apply_coupon", code: "SAVE10" }])`);
+  await run(page, "evercart.save(evercart.view.lines[1].line_id)");
+  await settled(page);
+  await page.close();
+}
+
+async function in_state(context, [path, reach]) {
+  const page = await visit(context, path);
+  await reach(page);
+  return page;
+}
+
+const overflow = page => run(page, `(() => {
+  const wide = document.documentElement.scrollWidth - document.documentElement.clientWidth;
+  return wide > 0 ? [wide, ...[...document.querySelectorAll("body *")].filter(one => { const { left, right } = one.getBoundingClientRect(); return right > innerWidth + 1 || left < -1; }).slice(0, 5).map(one => one.outerHTML.slice(0, 120))] : [];
+})()`);
+
+for (const colorScheme of ["light", "dark"]) for (const [name, viewport] of Object.entries({ phone: PHONE, desktop: DESK })) {
+  test(`axe-core finds nothing on any page, ${name}, ${colorScheme}`, async () => {
+    const context = await device({ viewport, colorScheme });
+    await filled(context);
+    for (const [state, how] of Object.entries(STATES)) {
+      const page = await in_state(context, how);
+      // What lies below the fixed header by chance is no fault.
+      await run(page, "scrollTo(0, 0)");
+      await page.evaluate(AXE);
+      const found = await page.evaluate(() => axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }));
+      const violations = found.violations.map(({ id, nodes }) => `${id}: ${nodes.map(node => `${node.html.slice(0, 160)} ${node.any[0]?.message ?? ""}`).join("\n   ")}`);
+      assert.deepEqual(violations, [], state);
+      assert.deepEqual(await overflow(page), [], `${state} scrolls sideways`);
+      await page.close();
+    }
+    context.errors = context.errors.filter(text => !text.includes("404"));
+    await close(context);
+  });
+}
+
+test("nothing scrolls sideways at 320 px, nor from right to left, and targets are large", async () => {
+  for (const rtl of [false, true]) {
+    const context = await device({ viewport: { width: 320, height: 640 } });
+    await filled(context);
+    for (const [state, how] of Object.entries(STATES)) {
+      const page = await in_state(context, how);
+      if (rtl) await run(page, "document.documentElement.dir = 'rtl'");
+      assert.deepEqual(await overflow(page), [], `${state}${rtl ? ", rtl" : ""}`);
+      const small = await run(page, `[...document.querySelectorAll("button, input, textarea, .button")].filter(one => one.checkVisibility() && !one.closest(".skip"))
+        .map(one => [one.outerHTML.slice(0, 90), one.getBoundingClientRect()]).filter(([, box]) => box.height < 42 || box.width < 24).map(([html]) => html)`);
+      assert.deepEqual(small, [], state);
+      await page.close();
+    }
+    context.errors = context.errors.filter(text => !text.includes("404"));
+    await close(context);
+  }
+});

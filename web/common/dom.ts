@@ -1,0 +1,82 @@
+// The few helpers that pages are built with: elements, lists that keep their rows, announcements, money.
+
+type Child = Node | string | number | null | undefined | false;
+type Attributes = Record<string, string | number | boolean | null | undefined | ((event: never) => void)>;
+
+/** An element. Functions are listeners, booleans and null say whether an attribute is there. */
+export function element<K extends keyof HTMLElementTagNameMap>(name: K, attributes: Attributes = {}, ...children: Child[]): HTMLElementTagNameMap[K] {
+  return dress(document.createElement(name), attributes, children);
+}
+
+/** The same for a drawing. */
+export function drawn<K extends keyof SVGElementTagNameMap>(name: K, attributes: Attributes = {}, ...children: Child[]): SVGElementTagNameMap[K] {
+  return dress(document.createElementNS("http://www.w3.org/2000/svg", name), attributes, children);
+}
+
+function dress<E extends Element>(made: E, attributes: Attributes, children: Child[]): E {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (typeof value === "function") made.addEventListener(name, value as unknown as EventListener);
+    else set(made, name, value);
+  }
+  made.append(...children.filter(child => child !== null && child !== undefined && child !== false).map(child => child instanceof Node ? child : String(child)));
+  return made;
+}
+
+export function set(on: Element, name: string, value: string | number | boolean | null | undefined): void {
+  if (value === false || value === null || value === undefined) on.removeAttribute(name);
+  else if (on.getAttribute(name) !== String(value === true ? "" : value)) on.setAttribute(name, value === true ? "" : String(value));
+}
+
+/** Text, written only where it differs: what is read aloud is read once. */
+export function write(on: Element, text: string): void {
+  if (on.textContent !== text) on.textContent = text;
+}
+
+/** A part of a page that shows an item, and another one later. */
+export interface Row<T> { node: HTMLElement; update(item: T): void }
+
+/** Rows that stay the same elements as long as their items stay: focus and what is typed are kept. */
+export class Rows<T> {
+  private rows = new Map<string, Row<T>>();
+  constructor(private list: HTMLElement, private key: (item: T) => string, private make: (item: T) => Row<T>) {}
+
+  show(items: readonly T[]): void {
+    const wanted = new Map(items.map(item => [this.key(item), item]));
+    for (const [key, row] of this.rows) if (!wanted.has(key)) { row.node.remove(); this.rows.delete(key); }
+    let before: Element | null = null;
+    for (const [key, item] of wanted) {
+      let row = this.rows.get(key);
+      if (!row) this.rows.set(key, row = this.make(item));
+      row.update(item);
+      const place: Element | null = before ? before.nextElementSibling : this.list.firstElementChild;
+      if (place !== row.node) this.list.insertBefore(row.node, place);
+      before = row.node;
+    }
+  }
+}
+
+/** Where what lies over the page has to be: a modal dialog makes all else inert. */
+export const front = (): HTMLElement => document.querySelector<HTMLElement>("dialog[open]") ?? document.body;
+
+/** Tells those who listen to the page, when they have heard what was before. */
+export function announce(text: string): void {
+  let live = front().querySelector(":scope > .live");
+  if (!live) front().append(live = element("div", { class: "live hidden", role: "status" }));
+  const region = live;
+  region.textContent = "";
+  setTimeout(() => { region.textContent = text; }, 50);
+}
+
+export interface Money { amount_minor: number; currency: string }
+
+/** An amount as the reader writes it. */
+export function money({ amount_minor, currency }: Money): string {
+  const format = new Intl.NumberFormat(undefined, { style: "currency", currency });
+  return format.format(amount_minor / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2));
+}
+
+export const number = (value: number): string => value.toLocaleString();
+
+let ids = 0;
+/** A new id, to tie labels to what they name. */
+export const id = (name: string): string => `${name}-${++ids}`;

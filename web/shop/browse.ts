@@ -1,0 +1,135 @@
+// The catalog as a page: departments, search as one types, more upon a press. The address says what is shown.
+import { announce, element, number, set, write } from "../common/dom.js";
+import { categories, page as ask, type Category, type Product } from "./catalog.js";
+import type { Page } from "./page.js";
+import { Cards } from "./product.js";
+import { go } from "./router.js";
+import { department } from "./words.js";
+
+/** How long a key waits for the next one, in milliseconds. */
+const TYPING_MS = 250;
+
+interface Shown { q: string; category: string; products: Product[]; next: string | null }
+/** The lists seen before, so that Back shows what was left. */
+const lists = new Map<string, Shown>();
+
+export function browsePage(url: URL): Page {
+  const heading = element("h1"), cards = new Cards(), note = element("p", { class: "soft" });
+  const more = element("button", { type: "button", hidden: true, click: () => void load(true) }, "Show more");
+  const again = element("button", { type: "button", hidden: true, click: () => void load(false) }, "Try again");
+  const nav = element("nav", { class: "departments", "aria-label": "Departments" });
+  const node = element("div", { class: "browse" }, nav,
+    element("section", { class: "found" }, element("div", { class: "head" }, heading, note), element("h2", { class: "hidden" }, "Products"), cards.node, element("div", { class: "more" }, more, again)));
+  let list: Shown = { q: "", category: "", products: [], next: null };
+  let asking: AbortController | undefined;
+
+  const page: Page = {
+    title: "", node,
+    update: () => cards.update(),
+    leave: () => asking?.abort(),
+    follow(url) {
+      if (url.pathname !== "/") return false;
+      show(url);
+      return true;
+    },
+  };
+
+  function show(url: URL): void {
+    const q = (url.searchParams.get("q") ?? "").trim(), category = url.searchParams.get("category") ?? "";
+    const kept = lists.get(key(q, category));
+    asking?.abort();
+    list = kept ?? { q, category, products: [], next: null };
+    page.title = q ? `“${q}”${category ? ` in ${department(category)}` : ""}` : category ? department(category) : "All products";
+    write(heading, page.title);
+    mark();
+    draw();
+    if (!kept) void load(false);
+  }
+
+  async function load(further: boolean): Promise<void> {
+    asking?.abort();
+    const { signal } = asking = new AbortController();
+    const mine = list;
+    set(node, "aria-busy", "true");
+    set(again, "hidden", true);
+    if (!further) write(note, "Looking …");
+    try {
+      const cursor = further ? mine.next : null;
+      const found = await ask({ q: mine.q, category: mine.category, ...cursor ? { cursor } : {} }, signal);
+      mine.products = further ? [...mine.products, ...found.products] : found.products;
+      mine.next = found.next;
+      lists.set(key(mine.q, mine.category), mine);
+      draw();
+      announce(further ? `${number(found.products.length)} more products` : said(mine));
+      if (found.categories) departments(found.categories);
+    } catch {
+      if (signal.aborted) return;
+      write(note, "The catalog does not answer. Your cart works all the same.");
+      set(again, "hidden", false);
+      set(more, "hidden", true);
+      announce(note.textContent!);
+    } finally { if (!signal.aborted) set(node, "aria-busy", null); }
+  }
+
+  function draw(): void {
+    cards.show(list.products);
+    set(more, "hidden", list.next === null);
+    write(note, lists.has(key(list.q, list.category)) ? said(list) : "");
+  }
+
+  let links: { link: HTMLAnchorElement; name: string }[] = [];
+  function departments(all: Category[]): void {
+    if (links.length) return;
+    links = ["", ...all.map(({ name }) => name)].map(name => ({
+      name, link: element("a", { href: name ? `/?category=${encodeURIComponent(name)}` : "/" },
+        name ? department(name) : "All products",
+        element("span", { class: "figures soft", "aria-hidden": "true" }, number(name ? all.find(one => one.name === name)!.products : all.reduce((sum, one) => sum + one.products, 0)))),
+    }));
+    nav.replaceChildren(element("ul", {}, ...links.map(({ link }) => element("li", {}, link))));
+    mark();
+  }
+
+  function mark(): void {
+    for (const { link, name } of links) {
+      set(link, "aria-current", name === list.category ? "page" : null);
+      if (name === list.category && nav.scrollWidth > nav.clientWidth) link.scrollIntoView({ block: "nearest", inline: "center" });
+    }
+  }
+
+  addEventListener("online", () => { if (node.isConnected && !again.hidden) void load(false); });
+  show(url);
+  void categories().then(departments, () => {});
+  return page;
+}
+
+/** The field of the header: what is typed is looked for at once, wherever the shopper is. */
+export function searchField(): { node: HTMLElement; follow(url: URL): void } {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const field = element("input", { type: "search", name: "q", "aria-label": "Search the catalog", placeholder: "Search the catalog", autocomplete: "off", maxlength: 80, enterkeyhint: "search" });
+  const search = (entered: boolean) => {
+    clearTimeout(timer);
+    const here = new URL(location.href), q = field.value.trim();
+    if (here.pathname === "/" && (here.searchParams.get("q") ?? "") === q) return;
+    const category = here.pathname === "/" ? here.searchParams.get("category") : null;
+    const query = new URLSearchParams({ ...q ? { q } : {}, ...category ? { category } : {} });
+    const to = query.size ? `/?${query}` : "/";
+    // A search that goes on keeps its place in the history.
+    go(to, entered ? undefined : here.pathname === "/" && here.searchParams.get("q") ? "instead" : "within");
+  };
+  field.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(() => search(false), TYPING_MS); });
+  const node = element("form", { class: "search", role: "search", action: "/", submit: (event: Event) => { event.preventDefault(); search(true); } }, field);
+  return {
+    node,
+    follow(url) {
+      if (document.activeElement !== field) field.value = url.pathname === "/" ? url.searchParams.get("q") ?? "" : "";
+    },
+  };
+}
+
+function said({ q, products, next }: Shown): string {
+  if (!products.length) return q ? "Nothing in the catalog has all these words. Try fewer, or shorter ones." : "There is nothing here.";
+  const count = number(products.length);
+  return next ? `The first ${count} products` : products.length === 1 ? "One product" : `${count} products`;
+}
+
+const key = (q: string, category: string): string => JSON.stringify([q, category]);

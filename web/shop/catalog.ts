@@ -1,0 +1,50 @@
+// The catalog as the service tells it. What was seen is remembered, so that the cart can name it offline.
+import type { Money } from "../common/dom.js";
+
+export interface Product { sku: string; title: string; brand: string; category: string; package_size: string | null; unit_price: Money | null }
+export interface Page { products: Product[]; next: string | null; categories?: Category[] }
+export interface Category { name: string; products: number }
+
+const DEADLINE_MS = 10_000;
+const seen = new Map<string, Product>();
+let all: Promise<Category[]> | undefined;
+
+export const known = (sku: string): Product | undefined => seen.get(sku);
+
+/** A page of products; `null` if there is no such product. */
+export async function page(asked: { q?: string; category?: string; cursor?: string; size?: number }, signal?: AbortSignal): Promise<Page> {
+  const query = new URLSearchParams(Object.entries(asked).filter(([, value]) => value).map(([name, value]) => [name, String(value)]));
+  const found = await ask<Page>(`/v1/products?${query}`, signal);
+  for (const product of found!.products) seen.set(product.sku, product);
+  if (found!.categories) all = Promise.resolve(found!.categories);
+  return found!;
+}
+
+export async function product(sku: string): Promise<Product | null> {
+  const found = await ask<Product>(`/v1/products/${encodeURIComponent(sku)}`);
+  if (found) seen.set(sku, found);
+  return found;
+}
+
+const learning = new Map<string, Promise<unknown>>();
+
+/** Asks once for a product that was not seen here, and calls when it is. */
+export function learn(sku: string, done: () => void): void {
+  if (seen.has(sku)) return;
+  let asked = learning.get(sku);
+  if (!asked) learning.set(sku, asked = product(sku).catch(() => { learning.delete(sku); }));
+  void asked.then(() => { if (seen.has(sku)) done(); });
+}
+
+/** The departments, the largest first. */
+export function categories(): Promise<Category[]> {
+  return all ??= page({ size: 1 }).then(found => found.categories ?? []).catch(error => { all = undefined; throw error; });
+}
+
+async function ask<T>(path: string, signal?: AbortSignal): Promise<T | null> {
+  const deadline = AbortSignal.timeout(DEADLINE_MS);
+  const response = await fetch(path, { credentials: "omit", signal: signal ? AbortSignal.any([signal, deadline]) : deadline });
+  if (response.status === 404) return null;
+  if (!response.ok) throw new Error(`the catalog answered ${response.status}`);
+  return response.json() as Promise<T>;
+}

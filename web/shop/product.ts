@@ -1,0 +1,129 @@
+// A product: as a card in a list, as a page, and the control that puts it into the cart.
+import { announce, element, money, Rows, set, write, type Row } from "../common/dom.js";
+import { cart, plain, reason } from "./cart.js";
+import { page as ask, product as find, type Product } from "./catalog.js";
+import { icon } from "./icons.js";
+import type { Page } from "./page.js";
+import { Stepper } from "./stepper.js";
+import { tile } from "./tile.js";
+import { removed } from "./toast.js";
+import { brand, department } from "./words.js";
+
+/** How many more of its department a product's page shows. */
+const MORE = 5;
+
+/** A button to add a product, or the stepper of its line. */
+export class Buy {
+  readonly node = element("div", { class: "buy" });
+  private add: HTMLButtonElement | undefined;
+  private stepper: Stepper | undefined;
+  private refusal = element("p", { class: "refused", role: "alert" });
+
+  constructor(private product: Product) {
+    if (!product.unit_price) this.node.append(element("p", { class: "soft small" }, "Not for sale at present"));
+    else this.update();
+  }
+
+  update(): void {
+    if (!this.product.unit_price) return;
+    const line = plain(this.product.sku);
+    const focused = this.node.contains(document.activeElement);
+    if (line) {
+      if (!this.stepper) {
+        const { title, sku } = this.product, id = line.line_id;
+        this.stepper = new Stepper(title, {
+          by: difference => difference > 0 ? cart.increment(id, difference) : cart.decrement(id, -difference),
+          to: quantity => cart.setQuantity(id, quantity),
+          remove: () => { if (plain(sku)) removed(title, cart.remove(id)); },
+        });
+        this.add = undefined;
+        this.node.replaceChildren(this.stepper.node, this.stepper.refusal);
+        if (focused) this.stepper.more.focus();
+      }
+      this.stepper.update(line.quantity);
+    } else if (!this.add) {
+      this.stepper = undefined;
+      this.add = element("button", { type: "button", class: "primary", "aria-label": `Add to cart: ${this.product.title}`, click: () => void this.put() }, icon("plus"), "Add");
+      this.node.replaceChildren(this.add, this.refusal);
+      if (focused) this.add.focus();
+    }
+  }
+
+  private async put(): Promise<void> {
+    this.refusal.textContent = "";
+    announce(`Added to the cart: ${this.product.title}`);
+    try { await cart.add(this.product.sku); } catch (error) { this.refusal.textContent = reason(error); }
+  }
+}
+
+/** A list of cards. */
+export class Cards {
+  readonly node = element("ul", { class: "cards" });
+  private buys = new Map<string, Buy>();
+  private rows = new Rows<Product>(this.node, product => product.sku, product => this.card(product));
+
+  show(products: readonly Product[]): void { this.rows.show(products); }
+  update(): void { for (const buy of this.buys.values()) buy.update(); }
+
+  private card(product: Product): Row<Product> {
+    const buy = new Buy(product);
+    this.buys.set(product.sku, buy);
+    const node = element("li", { class: "card" },
+      element("a", { class: "picture", href: address(product.sku), tabindex: -1, "aria-hidden": "true" }, tile(product.sku, product.title, product.category)),
+      element("div", { class: "words" },
+        element("h3", {}, element("a", { href: address(product.sku) }, product.title)),
+        element("p", { class: "soft small" }, `${department(product.category)} · ${brand(product.brand)}`)),
+      element("div", { class: "foot" }, product.unit_price && element("p", { class: "price" }, money(product.unit_price)), buy.node));
+    return { node, update() {} };
+  }
+}
+
+export const address = (sku: string): string => `/product/${encodeURIComponent(sku)}`;
+
+/** A product's page. */
+export function productPage(sku: string): Page {
+  const heading = element("h1", {}, "Product"), body = element("div", { class: "product" });
+  const more = new Cards();
+  const others = element("section", { class: "others", hidden: true }, element("h2", {}), more.node);
+  const page: Page = { title: "Product", node: element("article", {}, body, others), update: () => { buy?.update(); more.update(); } };
+  let buy: Buy | undefined, left = false;
+  page.leave = () => { left = true; };
+  const load = async () => {
+    body.replaceChildren(element("div", {}, heading, element("p", { class: "soft" }, "Loading …")));
+    try {
+      const found = await find(sku);
+      if (left) return;
+      if (!found) return say("There is no such product", "Perhaps it is not sold any more.", element("a", { class: "button", href: "/" }, "See all products"));
+      write(heading, found.title);
+      page.title = found.title;
+      document.title = `${found.title} · Evercart`;
+      buy = new Buy(found);
+      body.replaceChildren(
+        element("div", { class: "picture" }, tile(found.sku, found.title, found.category)),
+        element("div", { class: "facts" },
+          element("p", { class: "small" }, element("a", { href: `/?category=${encodeURIComponent(found.category)}` }, department(found.category))),
+          heading,
+          found.unit_price && element("p", { class: "price large" }, money(found.unit_price)),
+          buy.node,
+          element("dl", { class: "rows" },
+            ...found.package_size ? [element("dt", {}, "Size"), element("dd", {}, found.package_size.toLowerCase())] : [],
+            element("dt", {}, "Brand"), element("dd", {}, brand(found.brand)),
+            element("dt", {}, "Number"), element("dd", { class: "figures" }, found.sku)),
+          element("p", { class: "soft small" }, "The catalog has no photographs: the picture is drawn.")));
+      const like = (await ask({ category: found.category, cursor: after(found.sku), size: MORE })).products;
+      if (left || !like.length) return;
+      write(others.querySelector("h2")!, `More from ${department(found.category)}`);
+      set(others, "hidden", false);
+      more.show(like);
+    } catch { if (!buy && !left) say("The product cannot be shown", "The catalog does not answer. Your cart works all the same.", element("button", { type: "button", click: () => void load() }, "Try again")); }
+  };
+  const say = (title: string, text: string, action: HTMLElement) => {
+    write(heading, title);
+    body.replaceChildren(element("div", { class: "empty" }, heading, element("p", {}, text), action));
+  };
+  void load();
+  return page;
+}
+
+/** The cursor that begins after a product. */
+const after = (sku: string): string => btoa(sku).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");

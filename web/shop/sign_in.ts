@@ -1,0 +1,61 @@
+// The same carts on another device. There are no accounts yet: a link with this session's token opens it there.
+// Opened, the link asks first, and what is in that device's cart joins the cart it opens.
+import { announce, element, set, write } from "../common/dom.js";
+import { cart, reason } from "./cart.js";
+import { go } from "./router.js";
+import type { Page } from "./page.js";
+
+export function signInPage(url: URL): Page {
+  const token = new URLSearchParams(url.hash.slice(1)).get("token");
+  // It opens the session to whoever reads it: it is not to stay in the address or the history.
+  if (url.hash) history.replaceState(history.state, "", "/sign-in");
+  return token ? asking(token) : offering();
+}
+
+function asking(token: string): Page {
+  const refusal = element("p", { class: "refused", role: "alert" }), state = element("p", { class: "soft", role: "status" });
+  const have = cart.view.lines.length + cart.view.saved.length;
+  const yes = element("button", { type: "button", class: "primary", click: () => void signIn() }, "Sign in here");
+  const signIn = async () => {
+    refusal.textContent = "";
+    set(yes, "disabled", true);
+    write(state, cart.status.online ? "Signing in …" : "Waiting for a connection …");
+    try {
+      await cart.signIn({ token, merge: true });
+      go("/cart");
+      announce("Signed in. This is the cart of your other device.");
+    } catch (error) { write(refusal, reason(error)); write(state, ""); } finally { set(yes, "disabled", false); }
+  };
+  return {
+    title: "Sign in on this device",
+    node: element("article", { class: "narrow" }, element("h1", {}, "Sign in on this device?"),
+      element("p", {}, "This opens the carts of the device that the link is from. From then on both show the same, and what you do on one shows up on the other."),
+      element("p", {}, have ? "What is in the cart here joins the cart you open; nothing is lost." : "The cart here is empty, so nothing changes in the one you open."),
+      element("div", { class: "actions" }, yes, element("a", { class: "button", href: "/" }, "Not now")), state, refusal),
+  };
+}
+
+function offering(): Page {
+  const refusal = element("p", { class: "refused", role: "alert" });
+  const field = element("input", { readonly: true, id: "sign-in-link", spellcheck: "false", "aria-describedby": "sign-in-warning", focus: () => field.select() });
+  const copy = element("button", { type: "button", class: "primary", disabled: true, click: () => void copied() }, "Copy the link");
+  const copied = async () => {
+    try {
+      await navigator.clipboard.writeText(field.value);
+      write(copy, "Copied");
+      announce("The link is copied.");
+    } catch { field.focus(); write(refusal, "This browser does not let a page copy. The link is selected: copy it yourself."); }
+  };
+  cart.token().then(token => {
+    field.value = `${location.origin}/sign-in#token=${token}`;
+    set(copy, "disabled", false);
+  }, error => { write(refusal, reason(error)); });
+  return {
+    title: "Other devices",
+    node: element("article", { class: "narrow" }, element("h1", {}, "Your cart on other devices"),
+      element("p", { class: "soft" }, "Open this link on your phone or another computer. Both then show the same carts, and each sees at once what the other does."),
+      element("div", { class: "field" }, element("label", { for: "sign-in-link" }, "Link to this session"), element("div", { class: "side" }, field, copy)),
+      refusal,
+      element("p", { class: "notice warn", id: "sign-in-warning" }, "Whoever has the link can see and change your carts. Send it only to yourself.")),
+  };
+}

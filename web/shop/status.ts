@@ -1,0 +1,83 @@
+// How it stands with the service, said honestly: a small pill, and behind it in plain words what is going on and
+// what to do. Only what changes for the shopper is announced.
+import type { Status } from "evercart";
+import { announce, element, number, set, write } from "../common/dom.js";
+import { cart } from "./cart.js";
+
+type Mood = "good" | "busy" | "off" | "bad";
+
+const word = element("span"), rest = element("span", { class: "rest" });
+const panel = element("div", { class: "panel", id: "status-panel", popover: "auto", role: "dialog", "aria-label": "Connection and storage" });
+const pill = element("button", { type: "button", class: "pill", popovertarget: "status-panel" }, element("span", { class: "dot", "aria-hidden": "true" }), word, rest);
+export const statusPill = element("div", { class: "status" }, pill, panel);
+
+let connected: boolean | null = null;
+let problem = "";
+/** Set by a search for a connection that failed: each further try is part of being offline. */
+let off = false;
+
+/** `first`: the connection has not been tried yet. */
+export function update(first = false): void {
+  const { status } = cart;
+  if (status.online) off = false; else if (!navigator.onLine || !status.syncing && !first) off = true;
+  const [mood, text, more = ""] = short(status);
+  set(pill, "data-mood", mood);
+  write(word, text);
+  write(rest, more);
+  set(pill, "aria-label", `${text}${more}. Connection and storage`);
+  say(status);
+  draw(status);
+}
+
+function short({ online, pending, lastError, storage }: Status): [Mood, string, string?] {
+  if (lastError) return ["bad", "Needs a look"];
+  if (off) return ["off", "Offline", pending ? `, ${number(pending)} to send` : ""];
+  if (storage !== "ok") return ["bad", "Not kept here"];
+  if (!online) return ["busy", "Connecting …"];
+  return pending ? ["busy", "Saving …"] : ["good", "Saved"];
+}
+
+/** Going offline and coming back, and what was refused, are told aloud; each save is not. */
+function say({ online, lastError }: Status): void {
+  if (off && connected !== false) { connected = false; announce("Offline. You can go on: changes are kept on this device."); }
+  else if (online && !off) { if (connected === false) announce("Connected again."); connected = true; }
+  const code = lastError?.code ?? "";
+  if (code !== problem && code) announce(advice(lastError!.code, lastError!.detail).join(" "));
+  problem = code;
+}
+
+function draw(status: Status): void {
+  const { online, live, pending, storage, region, lastError } = status;
+  const facts: [string, string][] = [
+    ["Connection", online ? live ? "Connected. What you do on other devices shows up here at once."
+      : "Connected. What you do on other devices shows up here every half minute."
+      : off ? "None. You can go on: everything works, and is sent when there is a connection." : "Being made …"],
+    ["Changes", pending ? `${number(pending)} ${pending === 1 ? "change is" : "changes are"} not with the service yet${online ? ", and being sent." : "."}` : "All are with the service."],
+    ["This device", storage === "ok" ? "Keeps a copy of the cart, also when it is closed."
+      : storage === "full" ? "Has no room for a copy. Changes count once the service has them: stay connected, or make room and reload the page."
+      : "May not keep a copy, perhaps because this is a private window. Changes count once the service has them: keep the page open until they are sent."],
+  ];
+  if (region) facts.push(["Served from", region.toUpperCase()]);
+  const focused = panel.contains(document.activeElement);
+  panel.replaceChildren(
+    ...lastError ? [element("div", { class: "notice bad" }, ...advice(lastError.code, lastError.detail).map(text => element("p", {}, text)))] : [],
+    element("dl", {}, ...facts.flatMap(([name, text]) => [element("dt", {}, name), element("dd", {}, text)])),
+    element("div", { class: "actions" },
+      lastError?.code === "client_too_old" || storage !== "ok"
+        ? element("button", { type: "button", click: () => location.reload() }, "Reload the page")
+        : element("button", { type: "button", click: () => cart.refresh() }, online ? "Ask again" : "Try now"),
+      element("a", { class: "button quiet", href: "/sign-in" }, "Other devices")));
+  if (focused) panel.querySelector("button")?.focus();
+}
+
+/** What happened, and what to do. */
+function advice(code: string, detail: string): string[] {
+  switch (code) {
+    case "client_too_old": return ["The shop has changed since this page was opened.", "Reload the page; your changes are kept."];
+    case "storage_damaged": return ["What was kept on this device could not be read.", "The cart was fetched anew; nothing is to be done."];
+    case "token_invalid": case "session_expired": case "session_required":
+      return ["This device is signed out.", "Sign in again from another device. What you add meanwhile is kept here."];
+    case "cart_not_found": return ["This cart is not there any more.", "Open another one under Carts."];
+    default: return [`The service refused a change: ${detail}`, "It was taken back here; everything else is kept."];
+  }
+}
