@@ -218,14 +218,13 @@ test("a guest signs in, and the cart joins the user's", async () => {
 });
 
 test("a sign-in while the guest's own session is being made", async () => {
-  const one = await browser.newContext(), two = await browser.newContext(), a = await tab(one);
+  const one = await device(), two = await device(), a = await tab(one);
   await run(a, `cart.add("${BAGEL}", 2)`);
   await settled(a);
   const token = await run(a, "cart.token()");
-  const b = await two.newPage();
+  const b = await blank(two);
   let answer;
   const asked = new Promise(ask => b.route("**/v1/sessions", route => { answer = () => route.continue(); ask(); }));
-  await b.goto(page_url);
   await open(b, {});
   await run(b, `cart.add("${OTHER}", 3)`);
   await asked;

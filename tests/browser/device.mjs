@@ -4,9 +4,9 @@ import { createHmac } from "node:crypto";
 import { createServer } from "node:http";
 import { readFile } from "node:fs/promises";
 import { after, before } from "node:test";
-import { chromium } from "playwright-core";
+import { URL_, chrome } from "./chrome.mjs";
 
-export const URL_ = process.env.URL ?? "http://localhost:8787";
+export { URL_ };
 export const BAGEL = "1095275", OTHER = "1082185";
 const DIST = new URL("../../crates/cart-client/package/dist", import.meta.url).pathname;
 const TYPES = { js: "text/javascript", css: "text/css", wasm: "application/wasm", html: "text/html" };
@@ -24,7 +24,6 @@ export async function serve(folder) {
   await new Promise(ready => server.once("listening", ready));
   return Object.assign(server, { url: `http://localhost:${server.address().port}/` });
 }
-export const chrome = () => chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
 
 before(async () => { server = await serve(DIST); browser = await chrome(); });
 after(async () => { await browser?.close(); server?.close(); });

@@ -1,5 +1,6 @@
 // Serves a folder and waits until its page shows a text, in Chromium: fresh.mjs FOLDER TEXT
-import { serve, chrome } from "./device.mjs";
+import { chrome } from "./chrome.mjs";
+import { serve } from "./device.mjs";
 
 const [folder, text] = process.argv.slice(2);
 const server = await serve(folder), browser = await chrome(), page = await browser.newPage();

@@ -5,9 +5,8 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
-import { chromium } from "playwright-core";
+import { URL_, chrome } from "./chrome.mjs";
 
-const URL_ = process.env.URL ?? "http://localhost:8787";
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const PHONE = { width: 390, height: 844 }, DESKTOP = { width: 1280, height: 800 };
 const PLAYED = 36;
@@ -21,7 +20,7 @@ const scenarios = (await readFile(new URL("../../crates/cart-core/tests/golden/s
 
 let browser, shared;
 before(async () => {
-  browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
+  browser = await chrome();
   shared = await lab();
 });
 after(async () => { await browser?.close(); });

@@ -1,8 +1,7 @@
 // Photographs the pages served at URL into docs/screenshots. `make screenshots` starts the Worker and runs this.
 import { mkdir, stat } from "node:fs/promises";
-import { chromium } from "playwright-core";
+import { URL_, chrome } from "./chrome.mjs";
 
-const URL_ = process.env.URL ?? "http://localhost:8787";
 const TO = new URL("../../docs/screenshots/", import.meta.url);
 const BYTES_MAX = 150_000;
 const SIZES = { phone: { width: 390, height: 844 }, desktop: { width: 1280, height: 800 } };
@@ -23,7 +22,7 @@ const SHOTS = [
   { name: "lab-end", path: "/lab", reach: page => played(page) },
 ];
 
-const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
+const browser = await chrome();
 const pictures = SHOTS.flatMap(({ sizes = Object.keys(SIZES), schemes = SCHEMES, ...shot }) =>
   sizes.flatMap(size => schemes.map(scheme => ({ ...shot, size, scheme }))));
 await mkdir(TO, { recursive: true });

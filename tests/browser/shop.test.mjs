@@ -3,15 +3,14 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
-import { chromium } from "playwright-core";
+import { URL_, chrome } from "./chrome.mjs";
 
-const URL_ = process.env.URL ?? "http://localhost:8787";
 const AXE = await readFile(new URL("../../node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
 const BAGEL = "1095275", BANANA = "1082185", NOT_FOR_SALE = "26081";
 const PHONE = { width: 390, height: 844 }, DESK = { width: 1280, height: 800 };
 let browser;
 
-before(async () => { browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] }); });
+before(async () => { browser = await chrome(); });
 after(() => browser?.close());
 
 /** A device; what its pages print as errors is a failure, but for what a cut network makes them print. */
