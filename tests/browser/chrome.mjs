@@ -1,7 +1,24 @@
 // What all tests in Chromium begin with.
+import { readFile } from "node:fs/promises";
+import { createServer } from "node:http";
 import { chromium } from "playwright-core";
+
+const TYPES = { js: "text/javascript", css: "text/css", wasm: "application/wasm", html: "text/html" };
 
 /** The Worker that is tested. */
 export const URL_ = process.env.URL ?? "http://localhost:8787";
 /** Headless Chromium. */
 export const chrome = () => chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
+
+/** A server of the files in a folder; its `url`. A folder without a page has an empty one. */
+export async function serve(folder) {
+  const server = createServer(async (request, response) => {
+    const name = request.url.split("?")[0];
+    const file = readFile(folder + (name === "/" ? "/index.html" : name));
+    const bytes = await file.catch(() => name === "/" && "<!doctype html><title>test</title>");
+    if (!bytes) return response.writeHead(404).end();
+    response.setHeader("Content-Type", TYPES[name === "/" ? "html" : name.split(".").pop()] ?? "application/octet-stream").end(bytes);
+  }).listen(0);
+  await new Promise(ready => server.once("listening", ready));
+  return Object.assign(server, { url: `http://localhost:${server.address().port}/` });
+}

@@ -1,29 +1,14 @@
 // Devices for the tests: a browser context each, with the package in a page of its own, against the Worker at URL.
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
-import { createServer } from "node:http";
 import { readFile } from "node:fs/promises";
 import { after, before } from "node:test";
-import { URL_, chrome } from "./chrome.mjs";
+import { URL_, chrome, serve } from "./chrome.mjs";
 
 export { URL_ };
 export const BAGEL = "1095275", OTHER = "1082185";
 const DIST = new URL("../../crates/cart-client/package/dist", import.meta.url).pathname;
-const TYPES = { js: "text/javascript", css: "text/css", wasm: "application/wasm", html: "text/html" };
 let server, browser;
-
-/** A server of the files in a folder; its `url`. A folder without a page has an empty one. */
-export async function serve(folder) {
-  const server = createServer(async (request, response) => {
-    const name = request.url.split("?")[0];
-    const file = readFile(folder + (name === "/" ? "/index.html" : name));
-    const bytes = await file.catch(() => name === "/" && "<!doctype html><title>test</title>");
-    if (!bytes) return response.writeHead(404).end();
-    response.setHeader("Content-Type", TYPES[name === "/" ? "html" : name.split(".").pop()] ?? "application/octet-stream").end(bytes);
-  }).listen(0);
-  await new Promise(ready => server.once("listening", ready));
-  return Object.assign(server, { url: `http://localhost:${server.address().port}/` });
-}
 
 before(async () => { server = await serve(DIST); browser = await chrome(); });
 after(async () => { await browser?.close(); server?.close(); });

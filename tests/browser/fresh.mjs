@@ -1,6 +1,5 @@
 // Serves a folder and waits until its page shows a text, in Chromium: fresh.mjs FOLDER TEXT
-import { chrome } from "./chrome.mjs";
-import { serve } from "./device.mjs";
+import { chrome, serve } from "./chrome.mjs";
 
 const [folder, text] = process.argv.slice(2);
 const server = await serve(folder), browser = await chrome(), page = await browser.newPage();

@@ -153,6 +153,8 @@ test("what the service refuses is undone and said, and nothing else is lost", as
   assert.equal(view.note, "kept", "the edits that were not refused are there");
   assert.equal(view.lines.filter(line => line.customization.engraved.startsWith("a")).length, 300);
   assert.ok(view.lines.length <= 500);
+  await run(b, "cart.setNote('goes on')");
+  assert.equal(await run(b, "cart.status.lastError"), null, "it has been read");
   await one.close(); await two.close();
 });
 

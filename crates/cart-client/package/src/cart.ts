@@ -239,6 +239,8 @@ export class Cart {
   }
 
   private async made(effects: Uint8Array): Promise<View> {
+    // Who goes on has read what was refused before.
+    if (!this.stopped) this.error = null;
     const rejected = this.run(effects);
     if (rejected) throw new EvercartError(rejected);
     if (!await this.saved) {
@@ -250,7 +252,7 @@ export class Cart {
 
   private changed(): void {
     if (this.closed) return;
-    // A failure that has passed is none any more; a refusal stays to be read.
+    // A failure that has passed is none any more; a refusal stays to be read, until the next edit.
     if (this.linked && !this.replica.syncing() && this.error && (this.error.status >= 500 || this.error.status === 429)) this.error = null;
     const view = this.replica.view();
     if (view !== this.shown) {
