@@ -5,14 +5,15 @@ mod shop;
 use cart_core::cart::Cart;
 use cart_core::command::{self, Command};
 use cart_core::frame::{Frame, Holder, Receipt};
-use cart_core::id::Region;
+use cart_core::id::{Actor, Region};
 use cart_core::line::Location;
 use cart_core::regions::{Place, Regions};
 use cart_core::reject::Reject;
-use cart_core::replica::{Caller, Edit, Effect, IDLE_MS, Input, RELAY_MS, Replica, ReplyKind};
+use cart_core::replica::{Caller, Edit, Effect, IDLE_MS, Input, LEASE_MS, RELAY_MS, Replica, ReplyKind};
 use cart_core::store::{self, Stored};
 use cart_core::time::Millis;
 use shop::{BEGIN, cart_id, order};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 const WEUR: Holder = Holder::Replica(Region::Weur);
@@ -85,6 +86,26 @@ impl Site {
 
     fn receipt(&mut self, receipt: Vec<u8>, now: Millis) {
         self.service(Input::Receipts { receipts: vec![receipt] }, now);
+    }
+
+    /// Tells the stores, and takes in what they answer, until nothing is due any more.
+    fn settle(&mut self, rows: &mut BTreeMap<Holder, Stored>) {
+        for _ in 0..9 {
+            if self.alarm.is_none() {
+                return;
+            }
+            let (now, frames) = self.ring();
+            for (to, bytes) in frames {
+                let frame = Frame::from_bytes(&bytes).expect("its own");
+                let taken = store::take(rows.get(&to), &[frame], to.region(), 9).expect("taken");
+                rows.extend(taken.write.map(|row| (to, row)));
+                self.receipt(taken.receipts[0].to_bytes(), now);
+                if let Some(answer) = taken.answer {
+                    self.take(answer.to_bytes(), now);
+                }
+            }
+        }
+        panic!("it finds no rest");
     }
 
     fn quantity(&self) -> u64 {
@@ -635,7 +656,7 @@ fn a_new_home_acts_once_both_its_stores_know() {
     assert!(next.replica.is_home() && refused(next.replica.step(&Caller::Service, seal(), BEGIN)));
     let grant = Input::HandOver { to: Region::Apac };
     assert!(refused(next.replica.step(&Caller::Service, grant, BEGIN)));
-    let (mut rows, mut acts) = (std::collections::BTreeMap::<Holder, Stored>::new(), Vec::new());
+    let (mut rows, mut acts) = (BTreeMap::<Holder, Stored>::new(), Vec::new());
     for _ in 0..4 {
         if next.alarm.is_none() || next.replica.acts_as_home() {
             break;
@@ -707,4 +728,34 @@ fn who_has_acknowledged_is_written_with_the_last_who_was_told() {
     let (effects, _) = home.step(&home.session.shopper(), Input::Edit(edit), later);
     let written = row(effects).expect("a row");
     assert_eq!(Replica::from_row(&written).expect("its row").book(), home.replica.book());
+}
+
+/// The stores forget it as well, and what comes late to one does not bring it back.
+#[test]
+fn what_has_ended_is_forgotten_by_all_holders() {
+    let (mut home, mut rows) = (Site::new(Region::Weur, 1, true), BTreeMap::new());
+    home.service(Input::Fresh, BEGIN);
+    home.add("a", "X", BEGIN);
+    home.step(&home.session.shopper(), Input::Lease { actor: Actor::mint(BEGIN.day(), 7) }, BEGIN);
+    home.step(&home.session.shopper(), Input::Enroll { cart: cart_id(3) }, BEGIN);
+    let struck = Input::Strike { cart: cart_id(3), actor: Actor::mint(BEGIN.day(), 8), erased: true };
+    home.step(&home.session.shopper(), struck, BEGIN);
+    let (_, late) = home.ring();
+    home.add("b", "X", BEGIN);
+    home.settle(&mut rows);
+    assert_eq!(rows.values().map(|row| row.ties.leases.len()).collect::<Vec<_>>(), [1, 1]);
+
+    home.add("c", "X", BEGIN.plus(LEASE_MS + 1_000));
+    home.settle(&mut rows);
+    for (to, bytes) in late {
+        let frame = Frame::from_bytes(&bytes).expect("its own");
+        let taken = store::take(rows.get(&to), &[frame], to.region(), 9).expect("taken");
+        assert_eq!(taken.write, None, "it was forgotten at {to}");
+    }
+    for (to, row) in &rows {
+        assert_eq!(row.ties, home.replica.book().ties, "{to}");
+        assert!(row.ties.leases.is_empty() && row.ties.carts.is_empty(), "{to}");
+        let link = home.replica.book().links[to];
+        assert_eq!(link.agreed, home.replica.book().sequence, "{to} holds the same");
+    }
 }

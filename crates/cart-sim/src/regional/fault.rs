@@ -101,6 +101,8 @@ kinds! {
     Returned,
     /// A day passed.
     Day,
+    /// More time than a lease lasts passed.
+    Month,
     /// Actors retired.
     Horizon,
     /// The cart erased.

@@ -4,14 +4,15 @@
 use cart_core::cart::{Cart, Home};
 use cart_core::frame::{Frame, Holder};
 use cart_core::id::{Actor, CartId, Dot, Region};
-use cart_core::replica::{ASK_MS, Caller, Input, ReplyKind, actors_of_key};
+use cart_core::replica::{ASK_MS, Caller, Input, LEASE_MS, ReplyKind, actors_of_key};
+use cart_core::ties::Ties;
 use cart_core::time::Millis;
 
 use super::facts::Facts;
 use super::fault::Kind;
 use super::network::{Post, Weather};
 use super::shopper::{self, Made};
-use super::world::World;
+use super::world::{Size, World};
 use crate::violation::{Fault, Invariant};
 
 /// How much may still happen in peace before it counts as unrest, a region.
@@ -519,7 +520,39 @@ impl World {
             self.drain()?;
             self.sync_all()?;
         }
+        if self.habits.days && self.size != Size::Small {
+            self.end_of_month()?;
+        }
         self.facts.iter().try_for_each(Facts::check)
+    }
+
+    /// About so late that what was leased or struck last ends, by clocks that differ, each cart is edited
+    /// somewhere: who thinks that it has ended forgets it, and all do in the end.
+    fn end_of_month(&mut self) -> Result<(), Fault> {
+        let ended = |ties: &Ties| {
+            let struck = ties.carts.iter().filter_map(|further| further.struck);
+            ties.leases.values().copied().chain(struck.map(|at| at.plus(Ties::STRUCK_MS))).max()
+        };
+        let known = self.facts.iter().filter_map(|facts| facts.ties.as_ref().and_then(ended)).max();
+        let (end, early) =
+            (known.unwrap_or(self.now.plus(LEASE_MS)), 300_000 - self.dice.below(600_000) as i64);
+        let end = Millis(end.0.saturating_add_signed(early)).max(self.now);
+        self.faults.fire(Kind::Month);
+        self.tell(|_| "a month later".into());
+        self.leap(end.0 - self.now.0);
+        (0..self.places()).for_each(|place| self.skew(place));
+        // What goes to a sealed cart so late falls behind the horizon of the user's.
+        let open = if self.seals.is_empty() { self.carts.len() } else { 1 };
+        for cart in 0..open {
+            let at = self.sites_of(cart).start + self.dice.below(self.places());
+            if self.facts[cart].ever_erased {
+                self.list(at);
+            } else {
+                self.add(at);
+            }
+        }
+        self.drain()?;
+        self.sync_all()
     }
 
     /// A shopper looks in at every region.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use cart_core::id::{CartId, Dot, Region, SessionId};
 use cart_core::packed::unpack;
 use cart_core::regions::{Place, Regions};
-use cart_core::replica::{Book, Caller, Input};
+use cart_core::replica::{Book, Caller, Input, LEASE_MS};
 use cart_core::ties::Ties;
 use cart_core::time::{Day, Millis};
 
@@ -33,6 +33,9 @@ const PLACES: [(Region, f64, f64); 5] = [
     (Region::Sam, -23.5, -46.6),
     (Region::Oc, -33.9, 151.2),
 ];
+
+/// How much earlier the clock of a home may have said that a guest's cart comes, in milliseconds.
+const SKEW_MS: u64 = 3_600_000;
 
 /// What may go wrong in a world: not everything in each, so that each is seen without the others too.
 #[derive(Clone, Copy, Debug)]
@@ -393,11 +396,13 @@ impl World {
     }
 
     /// A home does not raise the horizon past the actors of tabs whose leases it knows, nor past what the tabs
-    /// of a guest's cart may still send to where it was merged. (No world lasts as long as a lease.)
+    /// of a guest's cart may still send to where it was merged, as long as their leases may last.
     fn check_leases(&mut self, at: usize, horizon: Day) {
         let leases = &self.load(at).book().ties.leases;
         let passed = leases.keys().find(|actor| actor.day() < horizon).copied();
-        let guests = self.seals.iter().find(|day| self.sites[at].cart == 0 && **day < horizon).copied();
+        let lasts = |day: &&Day| self.now < day.start().plus(LEASE_MS - SKEW_MS);
+        let guests = self.seals.iter().filter(lasts).find(|day| self.sites[at].cart == 0 && **day < horizon);
+        let guests = guests.copied();
         if passed.is_some() || guests.is_some() {
             let text = format!(
                 "the horizon {horizon:?} of {} passes the lease of {passed:?}, or a cart sealed on {guests:?}",
