@@ -759,3 +759,22 @@ fn what_has_ended_is_forgotten_by_all_holders() {
         assert_eq!(link.agreed, home.replica.book().sequence, "{to} holds the same");
     }
 }
+
+#[test]
+fn a_store_that_was_put_back_to_an_older_row_is_told_all() {
+    let (mut home, mut rows) = (Site::new(Region::Weur, 1, true), BTreeMap::new());
+    home.service(Input::Fresh, BEGIN);
+    home.add("a", "X", BEGIN);
+    home.settle(&mut rows);
+    let older = rows.clone();
+    home.add("b", "X", BEGIN.plus(60_000));
+    home.settle(&mut rows);
+    rows = older;
+    // The next change is told as a delta, and brings it to light.
+    home.add("c", "Y", BEGIN.plus(120_000));
+    home.settle(&mut rows);
+    for (to, row) in &rows {
+        assert_eq!(&row.cart, home.replica.cart(), "{to}");
+        assert_eq!(home.replica.book().links[to].agreed, home.replica.book().sequence, "{to}");
+    }
+}

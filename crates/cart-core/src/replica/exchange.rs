@@ -232,7 +232,7 @@ impl Replica {
                 self.pace.remove(&frame.from);
             }
         }
-        if listed && knows && frame.digest != own && matches!(frame.from, Holder::Replica(_)) {
+        if listed && knows && frame.digest != own {
             self.doubt(frame.from, frame.digest, before);
         }
         // Who is not told here by itself, since it is taken to have left, is told so.
@@ -254,15 +254,26 @@ impl Replica {
         Ok(ReplyKind::Taken { receipt: receipt.to_bytes(), frame: answer })
     }
 
-    /// A replica of which all is here differs, though it has acknowledged all that `had` been here: then what is
-    /// said to be acknowledged is not so, by a lie or a fault, and it is told all. Once for each digest that it
-    /// has: two that cannot agree would tell each other all for ever.
+    /// A holder of which all is here differs, though it has acknowledged all that `had` been here: then what is
+    /// said to be acknowledged is not so, by a lie or a fault, or since a store was put back to an older row, and
+    /// it is told all. Once for each digest that it has: two that cannot agree would tell each other all for ever.
     fn doubt(&mut self, holder: Holder, theirs: [u8; 16], had: u64) {
         let Some(link) = self.book.links.get_mut(&holder) else { return };
         let all = link.acknowledged > 0 && link.acknowledged >= had;
-        if all && self.doubted.insert(holder, theirs) != Some(theirs) {
-            (link.acknowledged, link.agreed) = (0, 0);
+        if !all || self.doubted.get(&holder) == Some(&theirs) {
+            return;
         }
+        match holder {
+            Holder::Replica(_) => (link.acknowledged, link.agreed) = (0, 0),
+            // It was told late.
+            Holder::Store(_) if link.agreed >= had => return,
+            // Receipts of what it was sent before are still to come: they must not acknowledge this.
+            Holder::Store(_) => {
+                self.book.sequence += 1;
+                self.note_recent(None);
+            }
+        }
+        self.doubted.insert(holder, theirs);
     }
 
     /// A state that others have made: as [`Replica::change`], but the horizon is not moved on by it.

@@ -83,6 +83,8 @@ kinds! {
     StoreDown,
     /// A store's row lost.
     StoreLost,
+    /// A store's row put back to what it was before.
+    StoreBack,
     /// A frame cut off, or of another version.
     Damaged,
     /// An edit made again under its key in another region.

@@ -12,7 +12,7 @@ use super::facts::Facts;
 use super::fault::Kind;
 use super::network::{Post, Weather};
 use super::shopper::{self, Made};
-use super::world::{Size, World};
+use super::world::{Loss, Size, World};
 use crate::violation::{Fault, Invariant};
 
 /// How much may still happen in peace before it counts as unrest, a region.
@@ -270,14 +270,16 @@ impl World {
         if self.dice.chance(15) {
             return self.lose_region(at % self.places());
         }
-        let store = self.dice.chance(30);
-        let there = if store { self.stores[at].row.is_some() } else { self.sites[at].disk.row.is_some() };
+        let store = &self.stores[at];
+        let (loss, kind, there) = match self.dice.below(100) {
+            0..20 => (Loss::Row, Kind::StoreLost, store.row.is_some()),
+            20..35 => (Loss::LastWrite, Kind::StoreBack, store.has_older()),
+            _ => (Loss::Disk, Kind::Wipe, self.sites[at].disk.row.is_some()),
+        };
         if there {
-            self.tell(|world| {
-                format!("{} loses its {}", world.sites[at].region, if store { "row" } else { "disk" })
-            });
-            self.faults.fire(if store { Kind::StoreLost } else { Kind::Wipe });
-            self.wipe(at, store);
+            self.tell(|world| format!("{} loses its {loss:?}", world.sites[at].region));
+            self.faults.fire(kind);
+            self.wipe(at, loss);
         }
     }
 
@@ -287,9 +289,9 @@ impl World {
         self.faults.fire(Kind::RegionLost);
         for cart in 0..self.carts.len() {
             let at = self.sites_of(cart).start + place;
-            for store in [false, true] {
-                if self.sites[at].disk.row.is_some() || store {
-                    self.wipe(at, store);
+            for loss in [Loss::Disk, Loss::Row] {
+                if self.sites[at].disk.row.is_some() || loss == Loss::Row {
+                    self.wipe(at, loss);
                 }
             }
         }
@@ -504,8 +506,10 @@ impl World {
             self.tell_moved();
             self.drain()?;
         }
-        if self.faults.count(Kind::StoreLost) + self.faults.count(Kind::RegionLost) > 0 {
-            // Of a store that lost its row a home that has nothing to say to it hears with its next change.
+        let of_store = [Kind::StoreLost, Kind::StoreBack, Kind::RegionLost];
+        if of_store.into_iter().any(|kind| self.faults.count(kind) > 0) {
+            // Of a store that lost its row, or what was last written to it, a home that has nothing to say to it
+            // hears with its next change.
             for cart in 0..self.carts.len() {
                 let start = self.sites_of(cart).start;
                 let home = self.load(start).home().region;

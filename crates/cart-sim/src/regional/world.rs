@@ -119,6 +119,17 @@ impl Habits {
     };
 }
 
+/// What is lost of a cart in a region.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Loss {
+    /// The disk of its object.
+    Disk,
+    /// Its row in the store.
+    Row,
+    /// What was last written to that: it is put back to what it was.
+    LastWrite,
+}
+
 /// The world.
 pub struct World {
     /// What it is made of.
@@ -427,15 +438,18 @@ impl World {
         Some(crash)
     }
 
-    /// A cart's object loses its disk, or its store the row.
-    pub fn wipe(&mut self, at: usize, store: bool) {
+    /// Something is lost.
+    pub fn wipe(&mut self, at: usize, loss: Loss) {
         // What the guest's cart has handed over may be lost with the user's.
         self.follow_guest();
-        let lost = if store { self.stores[at].held.take() } else { self.sites[at].held.take() };
-        if store {
-            self.stores[at].lose();
-        } else {
-            self.sites[at].wipe();
+        let lost = match loss {
+            Loss::Disk => self.sites[at].held.take(),
+            Loss::Row | Loss::LastWrite => self.stores[at].held.take(),
+        };
+        match loss {
+            Loss::Disk => self.sites[at].wipe(),
+            Loss::Row => self.stores[at].lose(),
+            Loss::LastWrite => self.stores[at].put_back(),
         }
         let cart = self.sites[at].cart;
         let of_cart = self.sites_of(cart);
