@@ -778,3 +778,20 @@ fn a_store_that_was_put_back_to_an_older_row_is_told_all() {
         assert_eq!(home.replica.book().links[to].agreed, home.replica.book().sequence, "{to}");
     }
 }
+
+#[test]
+fn who_asks_for_a_cart_that_never_was_leaves_nothing_at_its_home() {
+    let (mut home, mut away) = (Site::new(Region::Weur, 1, true), Site::new(Region::Enam, 2, true));
+    home.service(Input::Fresh, BEGIN);
+    let (effects, _) = away.service(Input::Pull { from: WEUR }, BEGIN);
+    let [Effect::Send { frame, .. }] = <[Effect; 1]>::try_from(effects).expect("one") else { panic!() };
+    let mut frame = Frame::from_bytes(&frame).expect("a frame");
+    // It was called a moment sooner than the home.
+    frame.ties.as_mut().expect("it is whole").created = BEGIN.less(50);
+    let (effects, _) = home.service(Input::Frame { bytes: frame.to_bytes() }, BEGIN);
+    assert_eq!((effects, home.alarm), (vec![], None), "no row, no alarm");
+    // Of a cart that is there what is told is kept, be it little.
+    frame.ties.as_mut().expect("it is whole").owner = Some(away.session.session.clone());
+    let (effects, _) = home.service(Input::Frame { bytes: frame.to_bytes() }, BEGIN);
+    assert!(matches!(effects.as_slice(), [Effect::Put(_), Effect::Wake(_)]), "{effects:?}");
+}

@@ -184,7 +184,9 @@ impl Replica {
             let teller = self.heard.take();
             self.follow_links(teller, &before, now);
         }
-        let here = self.is_home() || self.is_active(self.book.region);
+        // Of a cart that nobody has made there is nothing to keep.
+        let made = self.cart != Cart::default() || self.book.ties != Ties::new(self.book.ties.created);
+        let here = made && (self.is_home() || self.is_active(self.book.region));
         let kept = self.stored || (!fresh && (!heard || here));
         // The alarm of what has no row would go off for nothing, and then count as still to come.
         if reply.is_ok() && kept {
