@@ -795,3 +795,29 @@ fn who_asks_for_a_cart_that_never_was_leaves_nothing_at_its_home() {
     let (effects, _) = home.service(Input::Frame { bytes: frame.to_bytes() }, BEGIN);
     assert!(matches!(effects.as_slice(), [Effect::Put(_), Effect::Wake(_)]), "{effects:?}");
 }
+
+#[test]
+fn a_region_that_is_lost_is_tried_more_and_more_rarely_until_it_is_heard_of() {
+    let (mut home, mut away) = pair();
+    let (mut now, frames) = away.ring();
+    let (receipt, _) = home.take(frames[0].1.clone(), now);
+    let (mut tries, mut wait) = (0, 0);
+    while now < BEGIN.plus(2 * DAY) {
+        away.service(Input::Missed { to: WEUR }, now);
+        let at = away.alarm.expect("armed again");
+        (tries, wait, now) = (tries + 1, at.0 - now.0, at);
+        assert_eq!(away.ring().1.len(), 1);
+    }
+    assert!((2_700_000..=4_500_000).contains(&wait), "about an hour: {wait}");
+    assert!((60..200).contains(&tries), "{tries} tries in two days");
+    // While the cart is edited, it is tried each minute.
+    away.service(Input::Missed { to: WEUR }, now);
+    away.add("b", "Y", now);
+    assert!(away.alarm.expect("an alarm") <= now.plus(64_000));
+    // It is there again.
+    now = now.plus(1_000);
+    away.receipt(receipt, now);
+    assert!(away.alarm.expect("an alarm") <= now.plus(1_000));
+    let (_, frames) = away.ring();
+    assert_eq!(frames.len(), 1);
+}

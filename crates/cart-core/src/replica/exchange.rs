@@ -28,6 +28,10 @@ pub const SKEW_MS: u64 = 3_600_000;
 const RETRY_MS: u64 = 1_000;
 /// How often a retry is doubled: to a good minute.
 const RETRY_DOUBLINGS_MAX: u32 = 6;
+/// Who has been behind for long is tried again only after such a part of that time, ..
+const RETRY_PART: u64 = 16;
+/// .. or after so long, in milliseconds, whichever is sooner.
+const RETRY_MS_MAX: u64 = 3_600_000;
 /// The most changes kept for holders that have not acknowledged them. Beyond, they get the whole state.
 const RECENT_MAX: usize = 64;
 
@@ -230,6 +234,12 @@ impl Replica {
             }
             if link.acknowledged >= sequence {
                 self.pace.remove(&frame.from);
+            } else if let Some(pace) = self.pace.get_mut(&frame.from)
+                && pace.told.is_none()
+            {
+                // Who is heard of is there again.
+                pace.tries = 0;
+                pace.due = pace.due.min(now.plus(COALESCE_MS));
             }
         }
         if listed && knows && frame.digest != own {
@@ -370,8 +380,12 @@ impl Replica {
     }
 
     pub(super) fn missed(&mut self, to: Holder, now: Millis) {
+        // Kept in the row: how often it was tried is forgotten with each sleep.
+        let behind = self.book.links.get(&to).and_then(|link| link.behind).unwrap_or(now);
+        let lost_ms = now.0.saturating_sub(behind.0);
         if let Some(pace) = self.pace.get_mut(&to) {
             let wait_ms = RETRY_MS << pace.tries.min(RETRY_DOUBLINGS_MAX);
+            let wait_ms = wait_ms.max((lost_ms / RETRY_PART).min(RETRY_MS_MAX));
             // From three quarters to five quarters of it, by what is random in each replica: not all who missed
             // a region come back to it at once.
             let luck = self.book.incarnation.rotate_left(8 * pace.tries) % 256;
@@ -411,7 +425,9 @@ impl Replica {
                 Some((told, _)) if told < sequence || pace.due <= now => {
                     *pace = Pace { due, told: None, ..*pace };
                 }
-                None if pace.tries == 0 && changed => pace.due = pace.due.min(due),
+                None if changed && pace.tries == 0 => pace.due = pace.due.min(due),
+                // While there are changes, the next try is a minute away at most.
+                None if changed => pace.due = pace.due.min(now.plus(RETRY_MS << RETRY_DOUBLINGS_MAX)),
                 _ => {}
             }
         }
