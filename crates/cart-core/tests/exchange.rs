@@ -821,3 +821,16 @@ fn a_region_that_is_lost_is_tried_more_and_more_rarely_until_it_is_heard_of() {
     let (_, frames) = away.ring();
     assert_eq!(frames.len(), 1);
 }
+
+/// What a store's queue has lost waits for the next step, be it that of the sweep a day later.
+#[test]
+fn a_letter_that_a_store_never_got_is_sent_again_by_the_next_step() {
+    let mut home = Site::new(Region::Weur, 1, true);
+    home.service(Input::Fresh, BEGIN);
+    home.add("a", "X", BEGIN);
+    let (now, lost) = home.ring();
+    assert_eq!((lost.len(), home.alarm), (2, None), "an alarm would cost a row a flush");
+    let (effects, _) = home.service(Input::Retire, now.plus(2 * IDLE_MS));
+    assert!(!effects.contains(&Effect::Forget));
+    assert_eq!(home.ring().1.len(), 2);
+}

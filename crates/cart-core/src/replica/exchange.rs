@@ -16,7 +16,8 @@ pub const COALESCE_MS: u64 = 200;
 pub const STORE_MS: u64 = 500;
 /// The same for what came from another region, which itself tells the others.
 pub const RELAY_MS: u64 = 3_000;
-/// How long a receipt may take before the frame is sent again, in milliseconds. A store has queues before it.
+/// How long a receipt may take before a next step sends the frame again, in milliseconds. A store has queues
+/// before it.
 pub const RECEIPT_MS: u64 = 60_000;
 /// How long a replica away from home lives on what it knows before it asks its home whether that is all, in
 /// milliseconds: what it told there may have been lost since.

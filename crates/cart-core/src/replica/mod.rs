@@ -412,7 +412,9 @@ impl Replica {
         }
     }
 
-    /// Arms the alarm for what is to be sent or forwarded, and again for the case that this fails.
+    /// Arms the alarm for what is to be sent or forwarded. Not for receipts that are awaited, which would be a row
+    /// a flush: a letter to a store is lost only with its queue, and then a next step sends it again, be it the
+    /// sweep's.
     fn arm(&mut self, now: Millis, effects: &mut Vec<Effect>) {
         let Some(due) = self.link_due().into_iter().chain(self.forward_due(now)).min() else { return };
         let armed = self.book.wake.filter(|armed| self.rung != Some(*armed));
