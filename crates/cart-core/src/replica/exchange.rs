@@ -225,9 +225,6 @@ impl Replica {
         if listed {
             let link = self.link_of(frame.from, frame.incarnation);
             link.hear(now);
-            if knows {
-                link.received = link.received.max(frame.sequence);
-            }
             if frame.digest == own {
                 link.acknowledged = sequence;
                 link.agreed = sequence;
