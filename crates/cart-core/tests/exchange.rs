@@ -834,3 +834,19 @@ fn a_letter_that_a_store_never_got_is_sent_again_by_the_next_step() {
     assert!(!effects.contains(&Effect::Forget));
     assert_eq!(home.ring().1.len(), 2);
 }
+
+#[test]
+fn an_erasure_that_is_heard_of_drops_the_pages_of_the_ledger() {
+    let (mut home, mut away) = pair();
+    for edit in 0..100 {
+        away.add(&format!("edit {edit}"), "Y", BEGIN);
+    }
+    assert_eq!(away.replica.book().pages.len(), 1);
+    let (now, frames) = away.ring();
+    home.take(frames[0].1.clone(), now);
+    home.step(&home.session.shopper(), Input::Erase, now);
+    let (now, frames) = home.ring();
+    let (effects, _) = away.service(Input::Frame { bytes: frames[0].1.clone() }, now);
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::DropPages { .. })), "{effects:?}");
+    assert!(away.replica.cart().is_erased() && away.replica.book().pages.is_empty());
+}

@@ -183,7 +183,12 @@ impl Replica {
 
     /// Joins what another holder tells. Checked for form only: a rule on its content, relative to the state
     /// here, would block two honest regions for ever.
-    pub(super) fn take_frame(&mut self, bytes: &[u8], now: Millis) -> Result<ReplyKind, Reject> {
+    pub(super) fn take_frame(
+        &mut self,
+        bytes: &[u8],
+        now: Millis,
+        effects: &mut Vec<Effect>,
+    ) -> Result<ReplyKind, Reject> {
         let frame = Frame::from_bytes(bytes)?;
         let state = Cart::from_bytes(&frame.state)?;
         let active = self.is_active(self.book.region);
@@ -196,6 +201,7 @@ impl Replica {
         }
         if after.is_erased() {
             self.book.ties.leases.clear();
+            self.forget_keys(effects);
         }
         if after != self.cart {
             self.book.clock.observe(state.latest_time());
@@ -289,7 +295,6 @@ impl Replica {
         self.set(after);
         if self.cart.is_erased() {
             self.book.forwarding = None;
-            self.ledger = Default::default();
         } else {
             self.keep_late(told);
         }

@@ -251,20 +251,19 @@ impl Replica {
                 let mut after = self.cart.clone();
                 after.join(&Cart::erased());
                 self.set(after);
-                self.ledger = Ledger::default();
                 self.book.ties.leases.clear();
                 if let Some(forwarding) = &mut self.book.forwarding {
                     forwarding.outbox = Cart::default();
                 }
                 self.changed(None, now);
-                self.drop_pages(Millis(u64::MAX >> 11), effects);
+                self.forget_keys(effects);
                 Ok(ReplyKind::Done)
             }
             Input::Fresh => {
                 self.book.joined = true;
                 Ok(ReplyKind::Done)
             }
-            Input::Frame { bytes } => self.take_frame(&bytes, now),
+            Input::Frame { bytes } => self.take_frame(&bytes, now, effects),
             Input::Receipts { receipts } => self.take_receipts(&receipts, now, effects),
             Input::Missed { to } => {
                 self.missed(to, now);
@@ -402,6 +401,12 @@ impl Replica {
             self.cart.raise_horizon(leased.map_or(ended, |leased: Day| leased.min(ended)));
             self.bytes = Bytes::default();
         }
+    }
+
+    /// Of an erased cart no key is known.
+    fn forget_keys(&mut self, effects: &mut Vec<Effect>) {
+        self.ledger = Ledger::default();
+        self.drop_pages(Millis(u64::MAX >> 11), effects);
     }
 
     /// Drops the ledger's pages whose time has come by `until`.
