@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use crate::reject::Reject;
 
 /// The first byte.
-pub const FORMAT: u8 = 2;
+pub const FORMAT: u8 = 3;
 
 /// Room for most frames and books, in bytes.
 const USUAL_BYTES: usize = 512;

@@ -18,6 +18,9 @@ pub struct Ties {
     pub created: Millis,
     /// Tokens issued until then open nothing: the latest known.
     pub signed_out: Option<Millis>,
+    /// What ended until then is forgotten: the latest end of anything forgotten. It travels, so that all forget the
+    /// same, whatever their clocks say, and a store, which has none, as well.
+    pub ended: Millis,
     /// The actors leased to devices, and when each lease ends.
     pub leases: BTreeMap<Actor, Millis>,
     /// Further carts of the session, oldest first; only in its root cart.
@@ -37,6 +40,13 @@ pub struct Further {
     pub made: Millis,
     /// When it was erased. It stays in the list so long that no replica brings it back.
     pub struck: Option<Millis>,
+}
+
+impl Further {
+    /// When it leaves the list.
+    fn forgotten_at(&self) -> Option<Millis> {
+        self.struck.map(|at| at.plus(Ties::STRUCK_MS))
+    }
 }
 
 /// The seal of a guest's cart. Its home makes it, once; of two, which only a lost home can leave, the earlier.
@@ -77,6 +87,7 @@ impl Ties {
             owner: None,
             created,
             signed_out: None,
+            ended: Millis(0),
             leases: BTreeMap::new(),
             carts: Vec::new(),
             erasures: BTreeMap::new(),
@@ -109,8 +120,15 @@ impl Ties {
 
     /// Drops the leases that have ended and what was struck long ago.
     pub fn forget_ended(&mut self, now: Millis) {
-        self.leases.retain(|_, until| *until > now);
-        self.carts.retain(|further| further.struck.is_none_or(|at| at.plus(Self::STRUCK_MS) > now));
+        let ends = self.leases.values().copied().chain(self.carts.iter().filter_map(Further::forgotten_at));
+        self.ended = ends.filter(|end| *end <= now).fold(self.ended, Millis::max);
+        self.drop_ended();
+    }
+
+    fn drop_ended(&mut self) {
+        let ended = self.ended;
+        self.leases.retain(|_, until| *until > ended);
+        self.carts.retain(|further| further.forgotten_at().is_none_or(|end| end > ended));
     }
 
     /// Joins what another replica knows: commutative, associative, idempotent.
@@ -118,6 +136,7 @@ impl Ties {
         self.owner = lesser(self.owner.take(), other.owner.clone());
         self.created = self.created.min(other.created);
         self.signed_out = self.signed_out.max(other.signed_out);
+        self.ended = self.ended.max(other.ended);
         for (actor, until) in &other.leases {
             let mine = self.leases.entry(*actor).or_insert(*until);
             *mine = (*mine).max(*until);
@@ -132,6 +151,7 @@ impl Ties {
             let before = |there: &Further| (there.made, &there.cart) < (joined.made, &joined.cart);
             self.carts.insert(self.carts.partition_point(before), joined);
         }
+        self.drop_ended();
         for (actor, at) in &other.erasures {
             let mine = self.erasures.entry(*actor).or_insert(*at);
             *mine = (*mine).min(*at);
@@ -188,7 +208,9 @@ mod tests {
         third.note_erasure(Actor(9), Millis(9));
         let mut fourth = third.clone();
         fourth.seal = Some(Seal { day: Day(3), into: cart(5), retired: vec![Dot::new(Actor(3), 1)] });
-        vec![one, other, third, fourth]
+        let mut fifth = third.clone();
+        fifth.forget_ended(Millis(11));
+        vec![one, other, third, fourth, fifth]
     }
 
     #[test]
@@ -211,9 +233,27 @@ mod tests {
 
     #[test]
     fn what_was_struck_does_not_come_back_from_a_replica_that_has_not_heard_of_it() {
-        let [before, mut struck, ..] = <[Ties; 4]>::try_from(some()).expect("four");
+        let [before, mut struck, ..] = <[Ties; 5]>::try_from(some()).expect("five");
         struck.join(&before);
         assert_eq!(struck.listed().map(|further| &further.cart).collect::<Vec<_>>(), [&cart(2)]);
+    }
+
+    #[test]
+    fn what_one_has_forgotten_comes_back_from_nobody() {
+        let mut before = Ties::new(Millis(0));
+        before.leases.extend([(Actor(1), Millis(10)), (Actor(2), Millis(20)), (Actor(3), Millis(30))]);
+        before.enroll(cart(1), Millis(1));
+        before.strike(&cart(1), Millis(2));
+        let mut forgot = before.clone();
+        forgot.forget_ended(Millis(29));
+        assert_eq!((forgot.ended, forgot.leases.len(), forgot.carts.len()), (Millis(20), 1, 1));
+        let mut told = before.clone();
+        told.join(&forgot);
+        assert_eq!(told, forgot);
+        forgot.join(&before);
+        assert_eq!(told, forgot);
+        told.forget_ended(Millis(Ties::STRUCK_MS + 2));
+        assert_eq!((told.leases.len(), told.carts.len()), (0, 0));
     }
 
     #[test]

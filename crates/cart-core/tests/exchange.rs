@@ -5,14 +5,15 @@ mod shop;
 use cart_core::cart::Cart;
 use cart_core::command::{self, Command};
 use cart_core::frame::{Frame, Holder, Receipt};
-use cart_core::id::Region;
+use cart_core::id::{Actor, Region};
 use cart_core::line::Location;
 use cart_core::regions::{Place, Regions};
 use cart_core::reject::Reject;
-use cart_core::replica::{Caller, Edit, Effect, IDLE_MS, Input, RELAY_MS, Replica, ReplyKind};
+use cart_core::replica::{Caller, Edit, Effect, IDLE_MS, Input, LEASE_MS, RELAY_MS, Replica, ReplyKind};
 use cart_core::store::{self, Stored};
 use cart_core::time::Millis;
 use shop::{BEGIN, cart_id, order};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 const WEUR: Holder = Holder::Replica(Region::Weur);
@@ -85,6 +86,26 @@ impl Site {
 
     fn receipt(&mut self, receipt: Vec<u8>, now: Millis) {
         self.service(Input::Receipts { receipts: vec![receipt] }, now);
+    }
+
+    /// Tells the stores, and takes in what they answer, until nothing is due any more.
+    fn settle(&mut self, rows: &mut BTreeMap<Holder, Stored>) {
+        for _ in 0..9 {
+            if self.alarm.is_none() {
+                return;
+            }
+            let (now, frames) = self.ring();
+            for (to, bytes) in frames {
+                let frame = Frame::from_bytes(&bytes).expect("its own");
+                let taken = store::take(rows.get(&to), &[frame], to.region(), 9).expect("taken");
+                rows.extend(taken.write.map(|row| (to, row)));
+                self.receipt(taken.receipts[0].to_bytes(), now);
+                if let Some(answer) = taken.answer {
+                    self.take(answer.to_bytes(), now);
+                }
+            }
+        }
+        panic!("it finds no rest");
     }
 
     fn quantity(&self) -> u64 {
@@ -635,7 +656,7 @@ fn a_new_home_acts_once_both_its_stores_know() {
     assert!(next.replica.is_home() && refused(next.replica.step(&Caller::Service, seal(), BEGIN)));
     let grant = Input::HandOver { to: Region::Apac };
     assert!(refused(next.replica.step(&Caller::Service, grant, BEGIN)));
-    let (mut rows, mut acts) = (std::collections::BTreeMap::<Holder, Stored>::new(), Vec::new());
+    let (mut rows, mut acts) = (BTreeMap::<Holder, Stored>::new(), Vec::new());
     for _ in 0..4 {
         if next.alarm.is_none() || next.replica.acts_as_home() {
             break;
@@ -707,4 +728,125 @@ fn who_has_acknowledged_is_written_with_the_last_who_was_told() {
     let (effects, _) = home.step(&home.session.shopper(), Input::Edit(edit), later);
     let written = row(effects).expect("a row");
     assert_eq!(Replica::from_row(&written).expect("its row").book(), home.replica.book());
+}
+
+/// The stores forget it as well, and what comes late to one does not bring it back.
+#[test]
+fn what_has_ended_is_forgotten_by_all_holders() {
+    let (mut home, mut rows) = (Site::new(Region::Weur, 1, true), BTreeMap::new());
+    home.service(Input::Fresh, BEGIN);
+    home.add("a", "X", BEGIN);
+    home.step(&home.session.shopper(), Input::Lease { actor: Actor::mint(BEGIN.day(), 7) }, BEGIN);
+    home.step(&home.session.shopper(), Input::Enroll { cart: cart_id(3) }, BEGIN);
+    let struck = Input::Strike { cart: cart_id(3), actor: Actor::mint(BEGIN.day(), 8), erased: true };
+    home.step(&home.session.shopper(), struck, BEGIN);
+    let (_, late) = home.ring();
+    home.add("b", "X", BEGIN);
+    home.settle(&mut rows);
+    assert_eq!(rows.values().map(|row| row.ties.leases.len()).collect::<Vec<_>>(), [1, 1]);
+
+    home.add("c", "X", BEGIN.plus(LEASE_MS + 1_000));
+    home.settle(&mut rows);
+    for (to, bytes) in late {
+        let frame = Frame::from_bytes(&bytes).expect("its own");
+        let taken = store::take(rows.get(&to), &[frame], to.region(), 9).expect("taken");
+        assert_eq!(taken.write, None, "it was forgotten at {to}");
+    }
+    for (to, row) in &rows {
+        assert_eq!(row.ties, home.replica.book().ties, "{to}");
+        assert!(row.ties.leases.is_empty() && row.ties.carts.is_empty(), "{to}");
+        let link = home.replica.book().links[to];
+        assert_eq!(link.agreed, home.replica.book().sequence, "{to} holds the same");
+    }
+}
+
+#[test]
+fn a_store_that_was_put_back_to_an_older_row_is_told_all() {
+    let (mut home, mut rows) = (Site::new(Region::Weur, 1, true), BTreeMap::new());
+    home.service(Input::Fresh, BEGIN);
+    home.add("a", "X", BEGIN);
+    home.settle(&mut rows);
+    let older = rows.clone();
+    home.add("b", "X", BEGIN.plus(60_000));
+    home.settle(&mut rows);
+    rows = older;
+    // The next change is told as a delta, and brings it to light.
+    home.add("c", "Y", BEGIN.plus(120_000));
+    home.settle(&mut rows);
+    for (to, row) in &rows {
+        assert_eq!(&row.cart, home.replica.cart(), "{to}");
+        assert_eq!(home.replica.book().links[to].agreed, home.replica.book().sequence, "{to}");
+    }
+}
+
+#[test]
+fn who_asks_for_a_cart_that_never_was_leaves_nothing_at_its_home() {
+    let (mut home, mut away) = (Site::new(Region::Weur, 1, true), Site::new(Region::Enam, 2, true));
+    home.service(Input::Fresh, BEGIN);
+    let (effects, _) = away.service(Input::Pull { from: WEUR }, BEGIN);
+    let [Effect::Send { frame, .. }] = <[Effect; 1]>::try_from(effects).expect("one") else { panic!() };
+    let mut frame = Frame::from_bytes(&frame).expect("a frame");
+    // It was called a moment sooner than the home.
+    frame.ties.as_mut().expect("it is whole").created = BEGIN.less(50);
+    let (effects, _) = home.service(Input::Frame { bytes: frame.to_bytes() }, BEGIN);
+    assert_eq!((effects, home.alarm), (vec![], None), "no row, no alarm");
+    // Of a cart that is there what is told is kept, be it little.
+    frame.ties.as_mut().expect("it is whole").owner = Some(away.session.session.clone());
+    let (effects, _) = home.service(Input::Frame { bytes: frame.to_bytes() }, BEGIN);
+    assert!(matches!(effects.as_slice(), [Effect::Put(_), Effect::Wake(_)]), "{effects:?}");
+}
+
+#[test]
+fn a_region_that_is_lost_is_tried_more_and_more_rarely_until_it_is_heard_of() {
+    let (mut home, mut away) = pair();
+    let (mut now, frames) = away.ring();
+    let (receipt, _) = home.take(frames[0].1.clone(), now);
+    let (mut tries, mut wait) = (0, 0);
+    while now < BEGIN.plus(2 * DAY) {
+        away.service(Input::Missed { to: WEUR }, now);
+        let at = away.alarm.expect("armed again");
+        (tries, wait, now) = (tries + 1, at.0 - now.0, at);
+        assert_eq!(away.ring().1.len(), 1);
+    }
+    assert!((2_700_000..=4_500_000).contains(&wait), "about an hour: {wait}");
+    assert!((60..200).contains(&tries), "{tries} tries in two days");
+    // While the cart is edited, it is tried each minute.
+    away.service(Input::Missed { to: WEUR }, now);
+    away.add("b", "Y", now);
+    assert!(away.alarm.expect("an alarm") <= now.plus(64_000));
+    // It is there again.
+    now = now.plus(1_000);
+    away.receipt(receipt, now);
+    assert!(away.alarm.expect("an alarm") <= now.plus(1_000));
+    let (_, frames) = away.ring();
+    assert_eq!(frames.len(), 1);
+}
+
+/// What a store's queue has lost waits for the next step, be it that of the sweep a day later.
+#[test]
+fn a_letter_that_a_store_never_got_is_sent_again_by_the_next_step() {
+    let mut home = Site::new(Region::Weur, 1, true);
+    home.service(Input::Fresh, BEGIN);
+    home.add("a", "X", BEGIN);
+    let (now, lost) = home.ring();
+    assert_eq!((lost.len(), home.alarm), (2, None), "an alarm would cost a row a flush");
+    let (effects, _) = home.service(Input::Retire, now.plus(2 * IDLE_MS));
+    assert!(!effects.contains(&Effect::Forget));
+    assert_eq!(home.ring().1.len(), 2);
+}
+
+#[test]
+fn an_erasure_that_is_heard_of_drops_the_pages_of_the_ledger() {
+    let (mut home, mut away) = pair();
+    for edit in 0..100 {
+        away.add(&format!("edit {edit}"), "Y", BEGIN);
+    }
+    assert_eq!(away.replica.book().pages.len(), 1);
+    let (now, frames) = away.ring();
+    home.take(frames[0].1.clone(), now);
+    home.step(&home.session.shopper(), Input::Erase, now);
+    let (now, frames) = home.ring();
+    let (effects, _) = away.service(Input::Frame { bytes: frames[0].1.clone() }, now);
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::DropPages { .. })), "{effects:?}");
+    assert!(away.replica.cart().is_erased() && away.replica.book().pages.is_empty());
 }

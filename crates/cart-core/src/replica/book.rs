@@ -80,8 +80,6 @@ pub struct Link {
     pub acknowledged: u64,
     /// At which of this replica's sequence numbers both held the same.
     pub agreed: u64,
-    /// Up to which of its sequence numbers everything is here.
-    pub received: u64,
     /// Since when it lacks something; `None` if it lacks nothing.
     pub behind: Option<Millis>,
     /// When it was last heard of, to half of [`super::ASK_MS`].

@@ -16,7 +16,8 @@ pub const COALESCE_MS: u64 = 200;
 pub const STORE_MS: u64 = 500;
 /// The same for what came from another region, which itself tells the others.
 pub const RELAY_MS: u64 = 3_000;
-/// How long a receipt may take before the frame is sent again, in milliseconds. A store has queues before it.
+/// How long a receipt may take before a next step sends the frame again, in milliseconds. A store has queues
+/// before it.
 pub const RECEIPT_MS: u64 = 60_000;
 /// How long a replica away from home lives on what it knows before it asks its home whether that is all, in
 /// milliseconds: what it told there may have been lost since.
@@ -28,6 +29,10 @@ pub const SKEW_MS: u64 = 3_600_000;
 const RETRY_MS: u64 = 1_000;
 /// How often a retry is doubled: to a good minute.
 const RETRY_DOUBLINGS_MAX: u32 = 6;
+/// Who has been behind for long is tried again only after such a part of that time, ..
+const RETRY_PART: u64 = 16;
+/// .. or after so long, in milliseconds, whichever is sooner.
+const RETRY_MS_MAX: u64 = 3_600_000;
 /// The most changes kept for holders that have not acknowledged them. Beyond, they get the whole state.
 const RECENT_MAX: usize = 64;
 
@@ -178,7 +183,12 @@ impl Replica {
 
     /// Joins what another holder tells. Checked for form only: a rule on its content, relative to the state
     /// here, would block two honest regions for ever.
-    pub(super) fn take_frame(&mut self, bytes: &[u8], now: Millis) -> Result<ReplyKind, Reject> {
+    pub(super) fn take_frame(
+        &mut self,
+        bytes: &[u8],
+        now: Millis,
+        effects: &mut Vec<Effect>,
+    ) -> Result<ReplyKind, Reject> {
         let frame = Frame::from_bytes(bytes)?;
         let state = Cart::from_bytes(&frame.state)?;
         let active = self.is_active(self.book.region);
@@ -191,6 +201,7 @@ impl Replica {
         }
         if after.is_erased() {
             self.book.ties.leases.clear();
+            self.forget_keys(effects);
         }
         if after != self.cart {
             self.book.clock.observe(state.latest_time());
@@ -220,9 +231,6 @@ impl Replica {
         if listed {
             let link = self.link_of(frame.from, frame.incarnation);
             link.hear(now);
-            if knows {
-                link.received = link.received.max(frame.sequence);
-            }
             if frame.digest == own {
                 link.acknowledged = sequence;
                 link.agreed = sequence;
@@ -230,9 +238,15 @@ impl Replica {
             }
             if link.acknowledged >= sequence {
                 self.pace.remove(&frame.from);
+            } else if let Some(pace) = self.pace.get_mut(&frame.from)
+                && pace.told.is_none()
+            {
+                // Who is heard of is there again.
+                pace.tries = 0;
+                pace.due = pace.due.min(now.plus(COALESCE_MS));
             }
         }
-        if listed && knows && frame.digest != own && matches!(frame.from, Holder::Replica(_)) {
+        if listed && knows && frame.digest != own {
             self.doubt(frame.from, frame.digest, before);
         }
         // Who is not told here by itself, since it is taken to have left, is told so.
@@ -254,15 +268,26 @@ impl Replica {
         Ok(ReplyKind::Taken { receipt: receipt.to_bytes(), frame: answer })
     }
 
-    /// A replica of which all is here differs, though it has acknowledged all that `had` been here: then what is
-    /// said to be acknowledged is not so, by a lie or a fault, and it is told all. Once for each digest that it
-    /// has: two that cannot agree would tell each other all for ever.
+    /// A holder of which all is here differs, though it has acknowledged all that `had` been here: then what is
+    /// said to be acknowledged is not so, by a lie or a fault, or since a store was put back to an older row, and
+    /// it is told all. Once for each digest that it has: two that cannot agree would tell each other all for ever.
     fn doubt(&mut self, holder: Holder, theirs: [u8; 16], had: u64) {
         let Some(link) = self.book.links.get_mut(&holder) else { return };
         let all = link.acknowledged > 0 && link.acknowledged >= had;
-        if all && self.doubted.insert(holder, theirs) != Some(theirs) {
-            (link.acknowledged, link.agreed) = (0, 0);
+        if !all || self.doubted.get(&holder) == Some(&theirs) {
+            return;
         }
+        match holder {
+            Holder::Replica(_) => (link.acknowledged, link.agreed) = (0, 0),
+            // It was told late.
+            Holder::Store(_) if link.agreed >= had => return,
+            // Receipts of what it was sent before are still to come: they must not acknowledge this.
+            Holder::Store(_) => {
+                self.book.sequence += 1;
+                self.note_recent(None);
+            }
+        }
+        self.doubted.insert(holder, theirs);
     }
 
     /// A state that others have made: as [`Replica::change`], but the horizon is not moved on by it.
@@ -270,7 +295,6 @@ impl Replica {
         self.set(after);
         if self.cart.is_erased() {
             self.book.forwarding = None;
-            self.ledger = Default::default();
         } else {
             self.keep_late(told);
         }
@@ -359,8 +383,12 @@ impl Replica {
     }
 
     pub(super) fn missed(&mut self, to: Holder, now: Millis) {
+        // Kept in the row: how often it was tried is forgotten with each sleep.
+        let behind = self.book.links.get(&to).and_then(|link| link.behind).unwrap_or(now);
+        let lost_ms = now.0.saturating_sub(behind.0);
         if let Some(pace) = self.pace.get_mut(&to) {
             let wait_ms = RETRY_MS << pace.tries.min(RETRY_DOUBLINGS_MAX);
+            let wait_ms = wait_ms.max((lost_ms / RETRY_PART).min(RETRY_MS_MAX));
             // From three quarters to five quarters of it, by what is random in each replica: not all who missed
             // a region come back to it at once.
             let luck = self.book.incarnation.rotate_left(8 * pace.tries) % 256;
@@ -400,7 +428,9 @@ impl Replica {
                 Some((told, _)) if told < sequence || pace.due <= now => {
                     *pace = Pace { due, told: None, ..*pace };
                 }
-                None if pace.tries == 0 && changed => pace.due = pace.due.min(due),
+                None if changed && pace.tries == 0 => pace.due = pace.due.min(due),
+                // While there are changes, the next try is a minute away at most.
+                None if changed => pace.due = pace.due.min(now.plus(RETRY_MS << RETRY_DOUBLINGS_MAX)),
                 _ => {}
             }
         }

@@ -184,7 +184,9 @@ impl Replica {
             let teller = self.heard.take();
             self.follow_links(teller, &before, now);
         }
-        let here = self.is_home() || self.is_active(self.book.region);
+        // Of a cart that nobody has made there is nothing to keep.
+        let made = self.cart != Cart::default() || self.book.ties != Ties::new(self.book.ties.created);
+        let here = made && (self.is_home() || self.is_active(self.book.region));
         let kept = self.stored || (!fresh && (!heard || here));
         // The alarm of what has no row would go off for nothing, and then count as still to come.
         if reply.is_ok() && kept {
@@ -249,20 +251,19 @@ impl Replica {
                 let mut after = self.cart.clone();
                 after.join(&Cart::erased());
                 self.set(after);
-                self.ledger = Ledger::default();
                 self.book.ties.leases.clear();
                 if let Some(forwarding) = &mut self.book.forwarding {
                     forwarding.outbox = Cart::default();
                 }
                 self.changed(None, now);
-                self.drop_pages(Millis(u64::MAX >> 11), effects);
+                self.forget_keys(effects);
                 Ok(ReplyKind::Done)
             }
             Input::Fresh => {
                 self.book.joined = true;
                 Ok(ReplyKind::Done)
             }
-            Input::Frame { bytes } => self.take_frame(&bytes, now),
+            Input::Frame { bytes } => self.take_frame(&bytes, now, effects),
             Input::Receipts { receipts } => self.take_receipts(&receipts, now, effects),
             Input::Missed { to } => {
                 self.missed(to, now);
@@ -402,6 +403,12 @@ impl Replica {
         }
     }
 
+    /// Of an erased cart no key is known.
+    fn forget_keys(&mut self, effects: &mut Vec<Effect>) {
+        self.ledger = Ledger::default();
+        self.drop_pages(Millis(u64::MAX >> 11), effects);
+    }
+
     /// Drops the ledger's pages whose time has come by `until`.
     fn drop_pages(&mut self, until: Millis, effects: &mut Vec<Effect>) {
         if !self.book.pages.is_empty() {
@@ -410,7 +417,9 @@ impl Replica {
         }
     }
 
-    /// Arms the alarm for what is to be sent or forwarded, and again for the case that this fails.
+    /// Arms the alarm for what is to be sent or forwarded. Not for receipts that are awaited, which would be a row
+    /// a flush: a letter to a store is lost only with its queue, and then a next step sends it again, be it the
+    /// sweep's.
     fn arm(&mut self, now: Millis, effects: &mut Vec<Effect>) {
         let Some(due) = self.link_due().into_iter().chain(self.forward_due(now)).min() else { return };
         let armed = self.book.wake.filter(|armed| self.rung != Some(*armed));

@@ -83,6 +83,8 @@ kinds! {
     StoreDown,
     /// A store's row lost.
     StoreLost,
+    /// A store's row put back to what it was before.
+    StoreBack,
     /// A frame cut off, or of another version.
     Damaged,
     /// An edit made again under its key in another region.
@@ -101,6 +103,8 @@ kinds! {
     Returned,
     /// A day passed.
     Day,
+    /// More time than a lease lasts passed.
+    Month,
     /// Actors retired.
     Horizon,
     /// The cart erased.

@@ -4,14 +4,15 @@
 use cart_core::cart::{Cart, Home};
 use cart_core::frame::{Frame, Holder};
 use cart_core::id::{Actor, CartId, Dot, Region};
-use cart_core::replica::{ASK_MS, Caller, Input, ReplyKind, actors_of_key};
+use cart_core::replica::{ASK_MS, Caller, Input, LEASE_MS, ReplyKind, actors_of_key};
+use cart_core::ties::Ties;
 use cart_core::time::Millis;
 
 use super::facts::Facts;
 use super::fault::Kind;
 use super::network::{Post, Weather};
 use super::shopper::{self, Made};
-use super::world::World;
+use super::world::{Loss, Size, World};
 use crate::violation::{Fault, Invariant};
 
 /// How much may still happen in peace before it counts as unrest, a region.
@@ -269,14 +270,16 @@ impl World {
         if self.dice.chance(15) {
             return self.lose_region(at % self.places());
         }
-        let store = self.dice.chance(30);
-        let there = if store { self.stores[at].row.is_some() } else { self.sites[at].disk.row.is_some() };
+        let store = &self.stores[at];
+        let (loss, kind, there) = match self.dice.below(100) {
+            0..20 => (Loss::Row, Kind::StoreLost, store.row.is_some()),
+            20..35 => (Loss::LastWrite, Kind::StoreBack, store.has_older()),
+            _ => (Loss::Disk, Kind::Wipe, self.sites[at].disk.row.is_some()),
+        };
         if there {
-            self.tell(|world| {
-                format!("{} loses its {}", world.sites[at].region, if store { "row" } else { "disk" })
-            });
-            self.faults.fire(if store { Kind::StoreLost } else { Kind::Wipe });
-            self.wipe(at, store);
+            self.tell(|world| format!("{} loses its {loss:?}", world.sites[at].region));
+            self.faults.fire(kind);
+            self.wipe(at, loss);
         }
     }
 
@@ -286,9 +289,9 @@ impl World {
         self.faults.fire(Kind::RegionLost);
         for cart in 0..self.carts.len() {
             let at = self.sites_of(cart).start + place;
-            for store in [false, true] {
-                if self.sites[at].disk.row.is_some() || store {
-                    self.wipe(at, store);
+            for loss in [Loss::Disk, Loss::Row] {
+                if self.sites[at].disk.row.is_some() || loss == Loss::Row {
+                    self.wipe(at, loss);
                 }
             }
         }
@@ -503,8 +506,10 @@ impl World {
             self.tell_moved();
             self.drain()?;
         }
-        if self.faults.count(Kind::StoreLost) + self.faults.count(Kind::RegionLost) > 0 {
-            // Of a store that lost its row a home that has nothing to say to it hears with its next change.
+        let of_store = [Kind::StoreLost, Kind::StoreBack, Kind::RegionLost];
+        if of_store.into_iter().any(|kind| self.faults.count(kind) > 0) {
+            // Of a store that lost its row, or what was last written to it, a home that has nothing to say to it
+            // hears with its next change.
             for cart in 0..self.carts.len() {
                 let start = self.sites_of(cart).start;
                 let home = self.load(start).home().region;
@@ -519,7 +524,39 @@ impl World {
             self.drain()?;
             self.sync_all()?;
         }
+        if self.habits.days && self.size != Size::Small {
+            self.end_of_month()?;
+        }
         self.facts.iter().try_for_each(Facts::check)
+    }
+
+    /// About so late that what was leased or struck last ends, by clocks that differ, each cart is edited
+    /// somewhere: who thinks that it has ended forgets it, and all do in the end.
+    fn end_of_month(&mut self) -> Result<(), Fault> {
+        let ended = |ties: &Ties| {
+            let struck = ties.carts.iter().filter_map(|further| further.struck);
+            ties.leases.values().copied().chain(struck.map(|at| at.plus(Ties::STRUCK_MS))).max()
+        };
+        let known = self.facts.iter().filter_map(|facts| facts.ties.as_ref().and_then(ended)).max();
+        let (end, early) =
+            (known.unwrap_or(self.now.plus(LEASE_MS)), 300_000 - self.dice.below(600_000) as i64);
+        let end = Millis(end.0.saturating_add_signed(early)).max(self.now);
+        self.faults.fire(Kind::Month);
+        self.tell(|_| "a month later".into());
+        self.leap(end.0 - self.now.0);
+        (0..self.places()).for_each(|place| self.skew(place));
+        // What goes to a sealed cart so late falls behind the horizon of the user's.
+        let open = if self.seals.is_empty() { self.carts.len() } else { 1 };
+        for cart in 0..open {
+            let at = self.sites_of(cart).start + self.dice.below(self.places());
+            if self.facts[cart].ever_erased {
+                self.list(at);
+            } else {
+                self.add(at);
+            }
+        }
+        self.drain()?;
+        self.sync_all()
     }
 
     /// A shopper looks in at every region.

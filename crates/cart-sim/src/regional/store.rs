@@ -21,12 +21,14 @@ pub struct Store {
     pub row: Option<Stored>,
     /// What it holds.
     pub held: Option<Held>,
+    /// What the row was before it was last written.
+    older: Option<Stored>,
 }
 
 impl Store {
     /// A store without the cart.
     pub fn new(cart: usize, region: Region) -> Self {
-        Self { cart, region, down: false, row: None, held: None }
+        Self { cart, region, down: false, row: None, held: None, older: None }
     }
 
     /// Whether it is a frame that no consumer can take.
@@ -64,7 +66,7 @@ impl Store {
             None => true,
             Some(row) if rev(read) == rev(self.row.as_ref()) => {
                 self.held = Some(Held::of(&row.cart));
-                self.row = Some(row.clone());
+                self.older = self.row.replace(row.clone());
                 true
             }
             Some(_) => false,
@@ -73,7 +75,19 @@ impl Store {
 
     /// The row is lost.
     pub fn lose(&mut self) {
-        self.row = None;
-        self.held = None;
+        (self.row, self.held, self.older) = (None, None, None);
+    }
+
+    /// The row is put back to what it was.
+    pub fn put_back(&mut self) {
+        if let Some(older) = self.older.take() {
+            self.held = Some(Held::of(&older.cart));
+            self.row = Some(older);
+        }
+    }
+
+    /// Whether it can be.
+    pub fn has_older(&self) -> bool {
+        self.older.is_some()
     }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use cart_core::id::{CartId, Dot, Region, SessionId};
 use cart_core::packed::unpack;
 use cart_core::regions::{Place, Regions};
-use cart_core::replica::{Book, Caller, Input};
+use cart_core::replica::{Book, Caller, Input, LEASE_MS};
 use cart_core::ties::Ties;
 use cart_core::time::{Day, Millis};
 
@@ -33,6 +33,9 @@ const PLACES: [(Region, f64, f64); 5] = [
     (Region::Sam, -23.5, -46.6),
     (Region::Oc, -33.9, 151.2),
 ];
+
+/// How much earlier the clock of a home may have said that a guest's cart comes, in milliseconds.
+const SKEW_MS: u64 = 3_600_000;
 
 /// What may go wrong in a world: not everything in each, so that each is seen without the others too.
 #[derive(Clone, Copy, Debug)]
@@ -114,6 +117,17 @@ impl Habits {
         orders: false,
         poison: false,
     };
+}
+
+/// What is lost of a cart in a region.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Loss {
+    /// The disk of its object.
+    Disk,
+    /// Its row in the store.
+    Row,
+    /// What was last written to that: it is put back to what it was.
+    LastWrite,
 }
 
 /// The world.
@@ -393,11 +407,13 @@ impl World {
     }
 
     /// A home does not raise the horizon past the actors of tabs whose leases it knows, nor past what the tabs
-    /// of a guest's cart may still send to where it was merged. (No world lasts as long as a lease.)
+    /// of a guest's cart may still send to where it was merged, as long as their leases may last.
     fn check_leases(&mut self, at: usize, horizon: Day) {
         let leases = &self.load(at).book().ties.leases;
         let passed = leases.keys().find(|actor| actor.day() < horizon).copied();
-        let guests = self.seals.iter().find(|day| self.sites[at].cart == 0 && **day < horizon).copied();
+        let lasts = |day: &&Day| self.now < day.start().plus(LEASE_MS - SKEW_MS);
+        let guests = self.seals.iter().filter(lasts).find(|day| self.sites[at].cart == 0 && **day < horizon);
+        let guests = guests.copied();
         if passed.is_some() || guests.is_some() {
             let text = format!(
                 "the horizon {horizon:?} of {} passes the lease of {passed:?}, or a cart sealed on {guests:?}",
@@ -422,15 +438,18 @@ impl World {
         Some(crash)
     }
 
-    /// A cart's object loses its disk, or its store the row.
-    pub fn wipe(&mut self, at: usize, store: bool) {
+    /// Something is lost.
+    pub fn wipe(&mut self, at: usize, loss: Loss) {
         // What the guest's cart has handed over may be lost with the user's.
         self.follow_guest();
-        let lost = if store { self.stores[at].held.take() } else { self.sites[at].held.take() };
-        if store {
-            self.stores[at].lose();
-        } else {
-            self.sites[at].wipe();
+        let lost = match loss {
+            Loss::Disk => self.sites[at].held.take(),
+            Loss::Row | Loss::LastWrite => self.stores[at].held.take(),
+        };
+        match loss {
+            Loss::Disk => self.sites[at].wipe(),
+            Loss::Row => self.stores[at].lose(),
+            Loss::LastWrite => self.stores[at].put_back(),
         }
         let cart = self.sites[at].cart;
         let of_cart = self.sites_of(cart);
