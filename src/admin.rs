@@ -301,6 +301,7 @@ impl Admin<'_> {
         let region = self.region_here()?;
         let rows = open(self.env, self.config, region)?.read(std::slice::from_ref(cart_id)).await?;
         let (_, row) = rows.into_iter().next().ok_or(Reject::CartNotFound)?;
+        let row = row?;
         let stored = &row.stored;
         let digest = frame::digest(&stored.cart, &stored.ties);
         answer(vec![

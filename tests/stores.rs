@@ -137,6 +137,34 @@ async fn what_a_store_did_not_take_is_replayed_once_it_can() {
     operator.arrived(Region::Enam, &cart, &maker.digest()).await;
 }
 
+/// What is for it comes in one batch with what is for another database of the region.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_row_holds_no_other_up_and_is_not_written_over() {
+    let state = tempfile::tempdir().expect("a folder");
+    let vars = vec![("STORE_PATIENCE_S".to_owned(), "4".to_owned())];
+    let options = Options { vars, state: Some(state.path().to_owned()), ..Options::default() };
+    let mut runtime = Runtime::start(options).await;
+    let mut dice = fastrand::Rng::with_seed(14);
+    let damaged = cart_of(Region::Weur, &mut dice, |slot| slot < 512);
+    let healthy = cart_of(Region::Weur, &mut dice, |slot| slot >= 512);
+    let mut maker = Maker::new(&session(&mut dice));
+    maker.add("a");
+    let operator = Operator::of(&runtime);
+    operator.deliver(Region::Weur, &damaged, &maker.frame()).await;
+    operator.arrived(Region::Weur, &damaged, &maker.digest()).await;
+    runtime.kill();
+    let damage = "db.execute(\"UPDATE carts SET state = x'ff' WHERE cart_id = ?\", sys.argv[2:])";
+    each_store(state.path(), damage, &[damaged.as_str()]);
+    runtime.restart().await;
+    maker.add("b");
+    operator.deliver(Region::Weur, &damaged, &maker.frame()).await;
+    operator.deliver(Region::Weur, &healthy, &maker.frame()).await;
+    operator.arrived(Region::Weur, &healthy, &maker.digest()).await;
+    let letter = operator.dead_letter(&damaged, DIES_MAX).await;
+    assert!(letter["reason"].as_str().is_some_and(|reason| reason.contains("cannot be read")), "{letter}");
+    operator.get(&format!("/carts/{damaged}?region=weur")).await.refused(503, "store_damaged");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slot_moves_while_it_is_written_and_nothing_is_lost() {
     const BUSY: usize = 6;
@@ -467,6 +495,11 @@ fn cart(home: Region, dice: &mut fastrand::Rng) -> CartId {
     CartId::mint(home, std::array::from_fn(|_| dice.u8(..)))
 }
 
+/// A cart in one of some slots.
+fn cart_of(home: Region, dice: &mut fastrand::Rng, wanted: impl Fn(u32) -> bool) -> CartId {
+    std::iter::repeat_with(|| cart(home, dice)).find(|cart| wanted(slot(cart))).expect("there is no end")
+}
+
 fn session(dice: &mut fastrand::Rng) -> SessionId {
     SessionId::mint(std::array::from_fn(|_| dice.u8(..)))
 }
@@ -477,17 +510,22 @@ fn slot(cart: &CartId) -> u32 {
 
 /// Gives a slot to, or takes it from, the databases that had it: in the files of a runtime at rest.
 fn own(state: &std::path::Path, slot: u32, owned: bool) {
-    let script = "import glob, sqlite3, sys
+    let script = "db.execute('UPDATE slots SET owned = ? WHERE slot = ?', sys.argv[2:])";
+    each_store(state, script, &[&u8::from(owned).to_string(), &slot.to_string()]);
+}
+
+/// Does something, in Python, to each database `db` of the stores, in the files of a runtime at rest.
+fn each_store(state: &std::path::Path, script: &str, words: &[&str]) {
+    let script = script.replace('\n', "\n        ");
+    let script = format!(
+        "import glob, sqlite3, sys
 for file in glob.glob(sys.argv[1] + '/v3/d1/*/*.sqlite'):
     db = sqlite3.connect(file)
     if db.execute(\"SELECT 1 FROM sqlite_master WHERE name = 'slots'\").fetchone():
-        db.execute('UPDATE slots SET owned = ? WHERE slot = ?', (int(sys.argv[3]), int(sys.argv[2])))
+        {script}
         db.commit()
-    db.close()";
-    let done = Command::new("python3")
-        .args(["-c", script])
-        .arg(state)
-        .args([slot.to_string(), u8::from(owned).to_string()])
-        .status();
+    db.close()"
+    );
+    let done = Command::new("python3").args(["-c", &script]).arg(state).args(words).status();
     assert!(done.is_ok_and(|status| status.success()), "the files of the databases could not be changed");
 }

@@ -74,8 +74,8 @@ struct Answer {
     cart_id: String,
     owned: bool,
     moved_from: Option<String>,
-    row: Option<Row>,
-    damaged: bool,
+    /// `None` if it has none; an error if that cannot be read.
+    row: Option<Result<Row, Problem>>,
 }
 
 impl D1Store {
@@ -140,29 +140,24 @@ impl D1Store {
         Ok(changed)
     }
 
-    /// What a database says of carts. Among others a row that is damaged counts as absent, so as not to hold
-    /// them up: it is never written over, and what was to be joined into it becomes a dead letter.
+    /// What a database says of carts. A row that is damaged holds no other up.
     async fn ask(&self, name: &str, carts: &[CartId]) -> Result<Vec<Answer>, Problem> {
         let pairs: Vec<_> = carts.iter().map(|cart_id| (cart_id.as_str(), slot_of(cart_id))).collect();
         let pairs = serde_json::to_string(&pairs).map_err(|error| Problem::store(&error.into()))?;
         let rows = self.rows(name, READ, &[text(Some(&pairs))]).await?;
-        let answers: Vec<Answer> = rows.iter().map(answer).collect();
-        if answers.len() == 1 && answers.iter().any(|answer| answer.damaged) {
-            return Err(Problem::retry(503, "store_damaged", "the row of the store cannot be read"));
-        }
-        Ok(answers)
+        Ok(rows.iter().map(answer).collect())
     }
 
     /// The row of a cart whose slot is owned here, also where it is still where the slot came from.
     async fn follow(&self, name: &str, cart_id: &CartId, answer: Answer) -> Result<Option<Row>, Problem> {
-        let (None, Some(from)) = (&answer.row, &answer.moved_from) else { return Ok(answer.row) };
+        let (None, Some(from)) = (&answer.row, &answer.moved_from) else { return answer.row.transpose() };
         let only = std::slice::from_ref(cart_id);
-        let there = self.ask(from, only).await?.into_iter().find_map(|answer| answer.row);
+        let there = self.ask(from, only).await?.into_iter().find_map(|answer| answer.row).transpose()?;
         if let Some(row) = there {
             return Ok(Some(Row { elsewhere: true, ..row }));
         }
         // It may have come here meanwhile.
-        Ok(self.ask(name, only).await?.into_iter().find_map(|answer| answer.row))
+        self.ask(name, only).await?.into_iter().find_map(|answer| answer.row).transpose()
     }
 
     /// A cart whose slot is not where it was thought to be. If nobody owns it, between two steps of a move,
@@ -180,7 +175,7 @@ impl D1Store {
                 left = left.or(answer.row);
             }
             if last || !self.spread_if_new().await? {
-                return Ok(left.map(|row| Row { elsewhere: true, ..row }));
+                return Ok(left.transpose()?.map(|row| Row { elsewhere: true, ..row }));
             }
         }
         Ok(None)
@@ -192,7 +187,7 @@ impl RegionStore for D1Store {
         self.region
     }
 
-    async fn read(&self, carts: &[CartId]) -> Result<Vec<(CartId, Row)>, Problem> {
+    async fn read(&self, carts: &[CartId]) -> Result<Vec<(CartId, Result<Row, Problem>)>, Problem> {
         let mut places: Vec<(&str, Vec<CartId>)> = Vec::new();
         for cart_id in carts {
             push(&mut places, self.place_of(slot_of(cart_id))?, cart_id.clone());
@@ -203,10 +198,10 @@ impl RegionStore for D1Store {
                 for answer in self.ask(name, some).await? {
                     let Ok(cart_id) = CartId::try_from(answer.cart_id.clone()) else { continue };
                     let row = match answer.owned {
-                        true => self.follow(name, &cart_id, answer).await?,
-                        false => self.find(&cart_id).await?,
+                        true => self.follow(name, &cart_id, answer).await,
+                        false => self.find(&cart_id).await,
                     };
-                    rows.extend(row.map(|row| (cart_id, row)));
+                    rows.extend(row.transpose().map(|row| (cart_id, row)));
                 }
             }
         }
@@ -323,7 +318,8 @@ impl RegionStore for D1Store {
         idle.truncate(count_max);
         let ids: Vec<CartId> =
             idle.into_iter().filter_map(|place| CartId::try_from(place.cart_id).ok()).collect();
-        self.read(&ids).await
+        let rows = self.read(&ids).await?;
+        Ok(rows.into_iter().filter_map(|(cart_id, row)| Some((cart_id, row.ok()?))).collect())
     }
 
     async fn bury(&self, letter: &DeadLetter) -> Result<(), Problem> {
@@ -450,14 +446,15 @@ fn answer(row: &JsValue) -> Answer {
     let mut found = None;
     if let (Some(incarnation), Some(state), Some(ties)) = (incarnation, state, ties) {
         match Stored::from_parts(u64::from_be_bytes(incarnation), rev, &state, &ties) {
-            Ok(stored) => found = Some(Row { stored, sequence, updated, resident, elsewhere: false }),
+            Ok(stored) => found = Some(Ok(Row { stored, sequence, updated, resident, elsewhere: false })),
             Err(reject) => {
                 worker::console_error!("store: the row of a cart is damaged ({reject}): {cart_id}");
-                return Answer { cart_id, owned, moved_from, row: None, damaged: true };
+                let detail = "the row of the store cannot be read";
+                found = Some(Err(Problem::retry(503, "store_damaged", detail)));
             }
         }
     }
-    Answer { cart_id, owned, moved_from, row: found, damaged: false }
+    Answer { cart_id, owned, moved_from, row: found }
 }
 
 fn listed_of(row: &JsValue) -> Listed {

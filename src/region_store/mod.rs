@@ -28,8 +28,9 @@ use crate::transport::{self, within};
 pub trait RegionStore {
     /// Which.
     fn region(&self) -> Region;
-    /// The rows of those carts that it has.
-    async fn read(&self, carts: &[CartId]) -> Result<Vec<(CartId, Row)>, Problem>;
+    /// The rows of those carts that it has. One that cannot be read holds no other up, and is never written
+    /// over: what was to be joined into it becomes a dead letter.
+    async fn read(&self, carts: &[CartId]) -> Result<Vec<(CartId, Result<Row, Problem>)>, Problem>;
     /// Writes each row where the one before it is still as it was, and says of each whether it was.
     /// `freshness` becomes durable with them.
     async fn write(&self, writes: &[Write], freshness: Option<Freshness>) -> Result<Vec<bool>, Problem>;
@@ -137,8 +138,8 @@ async fn carry_out(env: &Env, config: &Config, errand: Errand) -> Result<Vec<u8>
         Errand::Take(letter) => queue::enqueue(env, config, letter).await.map(|()| Vec::new()),
         Errand::Read { store, cart_id } => {
             let rows = open(env, config, store)?.read(std::slice::from_ref(&cart_id)).await?;
-            let frame = rows.into_iter().next().map(|(_, row)| row.stored.frame(store));
-            Ok(frame.map(|frame| frame.to_bytes()).unwrap_or_default())
+            let row = rows.into_iter().next().map(|(_, row)| row).transpose()?;
+            Ok(row.map(|row| row.stored.frame(store).to_bytes()).unwrap_or_default())
         }
         Errand::Report { store } => Ok(pack(&report(env, config, store).await?)),
         Errand::List { store, ask } => Ok(pack(&open(env, config, store)?.list(&ask).await?)),
