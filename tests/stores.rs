@@ -227,6 +227,45 @@ async fn a_slot_moves_while_it_is_written_and_nothing_is_lost() {
     assert!(moves >= 4, "{moves}");
 }
 
+/// Between two pages of a move the databases come to be as they are when somebody else has finished the same
+/// move, and then moved the slot back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_move_that_was_held_up_takes_nothing_from_who_has_the_slot_now() {
+    const PAGE: usize = 50;
+    let state = tempfile::tempdir().expect("a folder");
+    let options = Options { state: Some(state.path().to_owned()), ..Options::default() };
+    let mut runtime = Runtime::start(options).await;
+    let operator = Operator::of(&runtime);
+    let mut dice = fastrand::Rng::with_seed(15);
+    let first = cart_of(Region::Weur, &mut dice, |slot| slot < 512);
+    let mut carts: Vec<_> =
+        (0..PAGE + 10).map(|_| cart_of(Region::Weur, &mut dice, |there| there == slot(&first))).collect();
+    carts.sort();
+    let mut maker = Maker::new(&session(&mut dice));
+    maker.add("a");
+    for cart in &carts {
+        operator.deliver(Region::Weur, cart, &maker.frame()).await;
+    }
+    for cart in &carts {
+        operator.arrived(Region::Weur, cart, &maker.digest()).await;
+    }
+    runtime.kill();
+    let held_up = "slot, page = map(int, sys.argv[2:])
+count = f'(SELECT count(*) FROM carts WHERE slot = {slot})'
+rows = db.execute('SELECT ' + count).fetchone()[0]
+at, left, then = ('DELETE', rows - page, 'owned = 1, term = 3') if rows else ('INSERT', page, 'owned = 0')
+db.execute(f'''CREATE TRIGGER held_up AFTER {at} ON carts WHEN {count} = {left} BEGIN
+    UPDATE slots SET {then}, moved_to = NULL, moved_from = NULL WHERE slot = {slot}; END''')";
+    each_store(state.path(), held_up, &[&slot(&first).to_string(), &PAGE.to_string()]);
+    runtime.restart().await;
+    let path = format!("/slots/{}/move?region=weur&to=STORE_WEUR_1", slot(&first));
+    operator.post(&path).await.refused(409, "slot_moving");
+    for cart in &carts[PAGE..] {
+        let row = operator.row(Region::Weur, cart).await;
+        assert_eq!(row.expect("where the slot is")["digest"], maker.digest());
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn carts_are_listed_by_owner_and_by_time() {
     let elsewhere = Operator::of(Runtime::shared().await);

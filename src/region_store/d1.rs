@@ -1,7 +1,7 @@
 //! A region's store in D1: one or more databases, each with some of the slots. The SQL of rows and dead
 //! letters; which database is asked is in `slots.rs`.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use cart_core::frame;
 use cart_core::id::{CartId, Region};
@@ -32,20 +32,16 @@ macro_rules! columns {
 
 /// All columns of a cart.
 pub const COLUMNS: &str = columns!();
-/// A row that is copied from where it can no longer change.
-pub const INSERT_ANY: &str = concat!(
-    "INSERT INTO carts (",
-    columns!(),
-    ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
-);
-const INSERT: &str = concat!(
+/// A row that is not there yet. In the term in which it was looked for, or began to be copied: in a later one
+/// it may have been here and gone elsewhere, and is not made again of what it was.
+pub const INSERT: &str = concat!(
     "INSERT INTO carts (",
     columns!(),
     ") SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17 \
-     WHERE EXISTS (SELECT 1 FROM slots WHERE slot = ?2 AND owned) ON CONFLICT DO NOTHING"
+     WHERE EXISTS (SELECT 1 FROM slots WHERE slot = ?2 AND owned AND term = ?18) ON CONFLICT DO NOTHING"
 );
-/// Of `[id, slot]` each: whether the slot is owned here, and the row.
-const READ: &str = "SELECT ask.value ->> 0, coalesce(owned, 0), moved_from, \
+/// Of `[id, slot]` each: whether the slot is owned here, in which term, and the row.
+const READ: &str = "SELECT ask.value ->> 0, coalesce(owned, 0), term, moved_from, \
     incarnation, rev, state, ties, sequence, updated, resident \
     FROM json_each(?) AS ask \
     LEFT JOIN slots ON slots.slot = ask.value ->> 1 \
@@ -67,12 +63,15 @@ pub fn rows_written() -> u64 {
 pub struct D1Store {
     pub region: Region,
     databases: Vec<(String, D1Database)>,
+    /// In which term which database had the slot of a cart, when a read first asked it for that cart.
+    terms: RefCell<Vec<(String, String, u64)>>,
 }
 
 /// What a database says of a cart.
 struct Answer {
     cart_id: String,
     owned: bool,
+    term: u64,
     moved_from: Option<String>,
     /// `None` if it has none; an error if that cannot be read.
     row: Option<Result<Row, Problem>>,
@@ -81,7 +80,8 @@ struct Answer {
 impl D1Store {
     pub fn open(env: &Env, region: Region, names: &[String]) -> Result<Self, Problem> {
         let open = |name: &String| Ok((name.clone(), env.d1(name).map_err(|error| Problem::store(&error))?));
-        Ok(Self { region, databases: names.iter().map(open).collect::<Result<_, Problem>>()? })
+        let databases = names.iter().map(open).collect::<Result<_, Problem>>()?;
+        Ok(Self { region, databases, terms: RefCell::default() })
     }
 
     /// The databases' names.
@@ -145,7 +145,18 @@ impl D1Store {
         let pairs: Vec<_> = carts.iter().map(|cart_id| (cart_id.as_str(), slot_of(cart_id))).collect();
         let pairs = serde_json::to_string(&pairs).map_err(|error| Problem::store(&error.into()))?;
         let rows = self.rows(name, READ, &[text(Some(&pairs))]).await?;
-        Ok(rows.iter().map(answer).collect())
+        let answers: Vec<Answer> = rows.iter().map(answer).collect();
+        let titled = answers.iter().filter(|answer| answer.term > 0);
+        let term = |answer: &Answer| (name.to_owned(), answer.cart_id.clone(), answer.term);
+        self.terms.borrow_mut().extend(titled.map(term));
+        Ok(answers)
+    }
+
+    /// In which term a database had the slot of a cart when the last read first asked it for that cart.
+    fn term(&self, name: &str, cart_id: &CartId) -> u64 {
+        let terms = self.terms.borrow();
+        let found = terms.iter().find(|(there, cart, _)| there == name && cart == cart_id.as_str());
+        found.map_or(0, |(.., term)| *term)
     }
 
     /// The row of a cart whose slot is owned here, also where it is still where the slot came from.
@@ -188,6 +199,7 @@ impl RegionStore for D1Store {
     }
 
     async fn read(&self, carts: &[CartId]) -> Result<Vec<(CartId, Result<Row, Problem>)>, Problem> {
+        self.terms.borrow_mut().clear();
         let mut places: Vec<(&str, Vec<CartId>)> = Vec::new();
         for cart_id in carts {
             push(&mut places, self.place_of(slot_of(cart_id))?, cart_id.clone());
@@ -221,7 +233,7 @@ impl RegionStore for D1Store {
                 while let Some((at, write)) =
                     rest.next_if(|_| ats.len() < BATCH_MAX && size < BATCH_BYTES_MAX)
                 {
-                    let (sql, values, more) = statement(self.region, write);
+                    let (sql, values, more) = statement(self.region, write, self.term(name, &write.cart_id));
                     size += more;
                     ats.push(at);
                     statements.push((sql, values));
@@ -356,7 +368,7 @@ impl RegionStore for D1Store {
 
 /// The statement that writes a row, its values, and how many bytes they have. An index is named only if its
 /// entry changes: naming it would write it.
-fn statement(region: Region, write: &Write) -> (String, Vec<JsValue>, usize) {
+fn statement(region: Region, write: &Write, term: u64) -> (String, Vec<JsValue>, usize) {
     let Write { cart_id, before, after } = write;
     let Stored { incarnation, rev, cart, ties } = &after.stored;
     let (state, ties_bytes) = (cart.to_bytes(), after.stored.ties_bytes());
@@ -371,7 +383,7 @@ fn statement(region: Region, write: &Write) -> (String, Vec<JsValue>, usize) {
     let resident = after.resident && home_of(cart_id, &after.stored.cart) == region;
     let incarnation = bytes(&incarnation.to_be_bytes());
     // In the order of the columns.
-    let values = vec![
+    let mut values = vec![
         text(Some(cart_id.as_str())),
         number(slot_of(cart_id).into()),
         incarnation.clone(),
@@ -391,6 +403,7 @@ fn statement(region: Region, write: &Write) -> (String, Vec<JsValue>, usize) {
         flag(resident),
     ];
     let Some(before) = before.as_ref().filter(|before| !before.elsewhere) else {
+        values.push(number(term));
         return (INSERT.to_owned(), values, size);
     };
     let moves = minute(before.updated) != minute(after.updated) || before.resident != resident;
@@ -439,7 +452,8 @@ fn list_statement(by_owner: bool) -> String {
 
 fn answer(row: &JsValue) -> Answer {
     let mut row = Fields::of(row);
-    let (cart_id, owned, moved_from) = (row.text().unwrap_or_default(), row.flag(), row.text());
+    let (cart_id, owned) = (row.text().unwrap_or_default(), row.flag());
+    let (term, moved_from) = (row.number(), row.text());
     let incarnation = row.bytes().and_then(|bytes| <[u8; 8]>::try_from(bytes).ok());
     let (rev, state, ties) = (row.number(), row.bytes(), row.bytes());
     let (sequence, updated, resident) = (row.number(), Millis(row.number()), row.flag());
@@ -454,7 +468,7 @@ fn answer(row: &JsValue) -> Answer {
             }
         }
     }
-    Answer { cart_id, owned, moved_from, row: found }
+    Answer { cart_id, owned, term, moved_from, row: found }
 }
 
 fn listed_of(row: &JsValue) -> Listed {
