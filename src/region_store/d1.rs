@@ -254,7 +254,7 @@ impl RegionStore for D1Store {
     }
 
     async fn list(&self, ask: &Ask) -> Result<Vec<Listed>, Problem> {
-        let since = ask.after.clone().unwrap_or(Position { minute: 0, cart_id: String::new() });
+        let since = ask.after.clone().unwrap_or_default();
         let since_minute = since.minute.max(minute(ask.since));
         let values = [
             text(Some(ask.home.name())),
@@ -310,7 +310,7 @@ impl RegionStore for D1Store {
         since: Millis,
         after: &Position,
         count_max: usize,
-    ) -> Result<Vec<(CartId, Row)>, Problem> {
+    ) -> Result<(Vec<(CartId, Row)>, Option<Position>), Problem> {
         let mut idle: Vec<Position> = Vec::new();
         for name in self.names() {
             let ask = "SELECT minute, cart_id FROM carts WHERE resident = 1 AND minute < ?1 \
@@ -321,17 +321,30 @@ impl RegionStore for D1Store {
                 text(Some(&after.cart_id)),
                 number(count_max as u64),
             ];
-            for row in self.rows(name, ask, &values).await? {
-                let mut row = Fields::of(&row);
-                idle.push(Position { minute: row.number(), cart_id: row.text().unwrap_or_default() });
-            }
+            idle.extend(self.rows(name, ask, &values).await?.iter().map(place_of_row));
         }
         idle.sort_unstable();
         idle.truncate(count_max);
+        // By the places, since of a row that cannot be read there is no more than that.
+        let last = idle.last().filter(|_| idle.len() == count_max).cloned();
         let ids: Vec<CartId> =
             idle.into_iter().filter_map(|place| CartId::try_from(place.cart_id).ok()).collect();
         let rows = self.read(&ids).await?;
-        Ok(rows.into_iter().filter_map(|(cart_id, row)| Some((cart_id, row.ok()?))).collect())
+        Ok((rows.into_iter().filter_map(|(cart_id, row)| Some((cart_id, row.ok()?))).collect(), last))
+    }
+
+    async fn sweep_from(&self) -> Result<Position, Problem> {
+        let rows = self.rows(self.first()?, "SELECT minute, cart_id FROM sweep", &[]).await?;
+        Ok(rows.first().map(place_of_row).unwrap_or_default())
+    }
+
+    async fn swept(&self, to: Option<&Position>) -> Result<(), Problem> {
+        let Some(Position { minute, cart_id }) = to else {
+            return self.run(self.first()?, "DELETE FROM sweep", &[]).await.map(|_| ());
+        };
+        let statement = "INSERT INTO sweep (id, minute, cart_id) VALUES (1, ?, ?) \
+            ON CONFLICT (id) DO UPDATE SET minute = excluded.minute, cart_id = excluded.cart_id";
+        self.run(self.first()?, statement, &[number(*minute), text(Some(cart_id))]).await.map(|_| ())
     }
 
     async fn bury(&self, letter: &DeadLetter) -> Result<(), Problem> {
@@ -485,6 +498,11 @@ fn listed_of(row: &JsValue) -> Listed {
         digest: row.bytes().unwrap_or_default(),
         rev: row.number(),
     }
+}
+
+fn place_of_row(row: &JsValue) -> Position {
+    let mut row = Fields::of(row);
+    Position { minute: row.number(), cart_id: row.text().unwrap_or_default() }
 }
 
 fn dead_letter_of(row: &JsValue) -> DeadLetter {

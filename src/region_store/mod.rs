@@ -39,13 +39,17 @@ pub trait RegionStore {
     /// How late what it took last was; `None` before it has taken anything.
     async fn freshness(&self) -> Result<Option<Freshness>, Problem>;
     /// Carts at home here that may still have their storage and were not written since, longest first, after a
-    /// place among them.
+    /// place among them; and the place after which there may be more.
     async fn idle(
         &self,
         since: Millis,
         after: &Position,
         count_max: usize,
-    ) -> Result<Vec<(CartId, Row)>, Problem>;
+    ) -> Result<(Vec<(CartId, Row)>, Option<Position>), Problem>;
+    /// Where a sweep of the idle carts begins: where the last one stopped, or at the first.
+    async fn sweep_from(&self) -> Result<Position, Problem>;
+    /// Notes where a sweep has come to; `None` where it has come to the end.
+    async fn swept(&self, to: Option<&Position>) -> Result<(), Problem>;
     /// Puts a message aside. Put aside twice, it is there once.
     async fn bury(&self, letter: &DeadLetter) -> Result<(), Problem>;
     /// The messages put aside, oldest first.
