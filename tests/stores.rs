@@ -470,6 +470,16 @@ async fn a_cart_outlives_its_object_and_gives_up_its_storage_when_idle() {
     runtime.set("CLOCK_SKEW_MS", "0");
     runtime.restart().await;
     assert_eq!(quantity().await, (5.into(), false.into()), "it is back");
+
+    // What was only read is found again, too.
+    assert!(resident().await, "it has its storage again");
+    runtime.set("CLOCK_SKEW_MS", &TWO_DAYS_MS.to_string());
+    runtime.restart().await;
+    sweep().await;
+    assert!(!resident().await, "it gave up its storage again");
+    runtime.set("CLOCK_SKEW_MS", "0");
+    runtime.restart().await;
+    assert_eq!(quantity().await, (5.into(), false.into()), "it is back again");
     let there = shop.in_region("enam").view(&session).await;
     assert_eq!((&there["totals"]["quantity"], &there["partial"]), (&5.into(), &false.into()));
 }

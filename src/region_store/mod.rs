@@ -141,12 +141,31 @@ async fn carry_out(env: &Env, config: &Config, errand: Errand) -> Result<Vec<u8>
     match errand {
         Errand::Take(letter) => queue::enqueue(env, config, letter).await.map(|()| Vec::new()),
         Errand::Read { store, cart_id } => {
-            let rows = open(env, config, store)?.read(std::slice::from_ref(&cart_id)).await?;
-            let row = rows.into_iter().next().map(|(_, row)| row).transpose()?;
-            Ok(row.map(|row| row.stored.frame(store).to_bytes()).unwrap_or_default())
+            let store = open(env, config, store)?;
+            let rows = store.read(std::slice::from_ref(&cart_id)).await?;
+            let Some(row) = rows.into_iter().next().map(|(_, row)| row).transpose()? else {
+                return Ok(Vec::new());
+            };
+            note_return(&store, &cart_id, &row).await;
+            Ok(row.stored.frame(store.region()).to_bytes())
         }
         Errand::Report { store } => Ok(pack(&report(env, config, store).await?)),
         Errand::List { store, ask } => Ok(pack(&open(env, config, store)?.list(&ask).await?)),
+    }
+}
+
+/// A home that had given up its storage reads its store to have it back: from now on the sweep is to find it,
+/// also if it never has anything to tell.
+async fn note_return(store: &impl RegionStore, cart_id: &CartId, row: &Row) {
+    if row.resident || home_of(cart_id, &row.stored.cart) != store.region() {
+        return;
+    }
+    let mut after = Row { resident: true, ..row.clone() };
+    after.stored.rev += 1;
+    let write = Write { cart_id: cart_id.clone(), before: Some(row.clone()), after };
+    // Where somebody has written it meanwhile, that has said so.
+    if let Err(problem) = store.write(&[write], None).await {
+        worker::console_error!("store: {}", problem.detail);
     }
 }
 
