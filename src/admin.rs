@@ -130,7 +130,8 @@ struct NewHome {
 struct Source {
     home: Region,
     store: Region,
-    lag_ms: u64,
+    /// `None` where nobody can say.
+    lag_ms: Option<u64>,
     within: bool,
 }
 
@@ -223,7 +224,8 @@ impl Admin<'_> {
     }
 
     /// Carts as the stores have them: for each home from the nearest of its stores that is fresh enough. If
-    /// none is, from the freshest, which the answer says.
+    /// none is, from the freshest, which the answer says; and so if the home cannot be asked, since then nobody
+    /// knows what the others lack.
     async fn carts(&self) -> Result<Response, Problem> {
         let tolerance_ms = self.asked("tolerance_ms").map(str::parse::<u64>).transpose();
         let tolerance_ms = tolerance_ms
@@ -266,32 +268,34 @@ impl Admin<'_> {
     /// For each home the store to read.
     async fn sources(&self, homes: Vec<Region>, tolerance_ms: Option<u64>) -> Result<Vec<Source>, Problem> {
         let regions = &self.config.regions;
-        let near = regions.nearest_to(self.here);
-        let holds = |store: &Region| homes.iter().any(|home| regions.stores_of(*home).contains(store));
-        let stores: Vec<Region> = near.into_iter().filter(holds).collect();
-        let reports = join_all(stores.iter().map(|store| self.report(*store))).await;
-        let now = transport::now();
         // In the order of distance.
-        let lags: Vec<(Region, u64)> = stores
-            .into_iter()
-            .zip(reports)
-            .filter_map(|(store, report)| Some((store, report.filter(|there| there.available)?.lag_ms(now))))
-            .collect();
+        let mut asked = regions.nearest_to(self.here);
+        let holds = |store: &Region| homes.iter().any(|home| regions.stores_of(*home).contains(store));
+        asked.retain(|region| homes.contains(region) || holds(region));
+        let reports = join_all(asked.iter().map(|region| self.report(*region))).await;
+        let reports: Vec<(Region, Report)> =
+            asked.into_iter().zip(reports).filter_map(|(region, report)| Some((region, report?))).collect();
+        let now = transport::now();
         let mut sources = Vec::new();
         for home in homes {
             let of_home = regions.stores_of(home);
             if of_home.is_empty() {
                 continue;
             }
-            let there = lags.iter().filter(|(store, _)| of_home.contains(store));
-            let within = |lag_ms: u64| tolerance_ms.is_none_or(|tolerance_ms| lag_ms <= tolerance_ms);
+            // A store is late by what reaches it. Of a home that cannot be asked nothing may reach it.
+            let answers = reports.iter().any(|(region, _)| *region == home);
+            let there = reports.iter().filter(|(store, report)| of_home.contains(store) && report.available);
+            let there = there.map(|(store, report)| (*store, answers.then(|| report.lag_ms(now))));
+            let within = |lag_ms: Option<u64>| {
+                tolerance_ms.is_none_or(|tolerance_ms| lag_ms.is_some_and(|lag_ms| lag_ms <= tolerance_ms))
+            };
             let best = there.clone().find(|(_, lag_ms)| within(*lag_ms));
             let best = best.or_else(|| there.min_by_key(|(_, lag_ms)| *lag_ms));
             let (store, lag_ms) = best.ok_or_else(|| {
                 let detail = format!("no store that has the carts of {home} answers; try again");
                 Problem::retry(503, "store_unavailable", detail)
             })?;
-            sources.push(Source { home, store: *store, lag_ms: *lag_ms, within: within(*lag_ms) });
+            sources.push(Source { home, store, lag_ms, within: within(lag_ms) });
         }
         Ok(sources)
     }
@@ -301,6 +305,7 @@ impl Admin<'_> {
         let region = self.region_here()?;
         let rows = open(self.env, self.config, region)?.read(std::slice::from_ref(cart_id)).await?;
         let (_, row) = rows.into_iter().next().ok_or(Reject::CartNotFound)?;
+        let row = row?;
         let stored = &row.stored;
         let digest = frame::digest(&stored.cart, &stored.ties);
         answer(vec![

@@ -86,7 +86,7 @@ impl Report {
 }
 
 /// Where a row stands in lists: by the minute of its last change, then by its id.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub struct Position {
     pub minute: u64,
     pub cart_id: String,

@@ -58,6 +58,18 @@ async fn stores_hold_what_objects_hold_and_bring_it_back() {
     let call = world.shop("weur").call(&cart.session, Method::GET, "/v1/carts/current");
     let view = Answer::of(call.header("Evercart-Clock-Skew-Ms", "120000")).await.expect(200).json();
     assert_eq!(quantity(&view), cart.quantity, "from its own store");
+
+    // Elsewhere nobody knows what is new there, however fresh all is that comes from others.
+    for (home, known) in [("weur", false), ("enam", true)] {
+        let path = format!("/carts?home={home}&tolerance_ms=600000");
+        let source = world.operator("enam").get(&path).await.expect(200).json()["sources"][0].clone();
+        assert_eq!(source["store"], "enam");
+        assert_eq!(
+            (source["within_tolerance"] == true, source["lag_ms"].is_u64()),
+            (known, known),
+            "{source}"
+        );
+    }
     world.regions.heal();
     for cart in &carts {
         world.equal(cart, &NAMES).await;

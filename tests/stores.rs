@@ -137,6 +137,34 @@ async fn what_a_store_did_not_take_is_replayed_once_it_can() {
     operator.arrived(Region::Enam, &cart, &maker.digest()).await;
 }
 
+/// What is for it comes in one batch with what is for another database of the region.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_row_holds_no_other_up_and_is_not_written_over() {
+    let state = tempfile::tempdir().expect("a folder");
+    let vars = vec![("STORE_PATIENCE_S".to_owned(), "4".to_owned())];
+    let options = Options { vars, state: Some(state.path().to_owned()), ..Options::default() };
+    let mut runtime = Runtime::start(options).await;
+    let mut dice = fastrand::Rng::with_seed(14);
+    let damaged = cart_of(Region::Weur, &mut dice, |slot| slot < 512);
+    let healthy = cart_of(Region::Weur, &mut dice, |slot| slot >= 512);
+    let mut maker = Maker::new(&session(&mut dice));
+    maker.add("a");
+    let operator = Operator::of(&runtime);
+    operator.deliver(Region::Weur, &damaged, &maker.frame()).await;
+    operator.arrived(Region::Weur, &damaged, &maker.digest()).await;
+    runtime.kill();
+    let damage = "db.execute(\"UPDATE carts SET state = x'ff' WHERE cart_id = ?\", sys.argv[2:])";
+    each_store(state.path(), damage, &[damaged.as_str()]);
+    runtime.restart().await;
+    maker.add("b");
+    operator.deliver(Region::Weur, &damaged, &maker.frame()).await;
+    operator.deliver(Region::Weur, &healthy, &maker.frame()).await;
+    operator.arrived(Region::Weur, &healthy, &maker.digest()).await;
+    let letter = operator.dead_letter(&damaged, DIES_MAX).await;
+    assert!(letter["reason"].as_str().is_some_and(|reason| reason.contains("cannot be read")), "{letter}");
+    operator.get(&format!("/carts/{damaged}?region=weur")).await.refused(503, "store_damaged");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slot_moves_while_it_is_written_and_nothing_is_lost() {
     const BUSY: usize = 6;
@@ -197,6 +225,45 @@ async fn a_slot_moves_while_it_is_written_and_nothing_is_lost() {
     }
     println!("slot {slot}: {} carts moved {moves} times during {edits} edits of {BUSY} of them", carts.len());
     assert!(moves >= 4, "{moves}");
+}
+
+/// Between two pages of a move the databases come to be as they are when somebody else has finished the same
+/// move, and then moved the slot back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_move_that_was_held_up_takes_nothing_from_who_has_the_slot_now() {
+    const PAGE: usize = 50;
+    let state = tempfile::tempdir().expect("a folder");
+    let options = Options { state: Some(state.path().to_owned()), ..Options::default() };
+    let mut runtime = Runtime::start(options).await;
+    let operator = Operator::of(&runtime);
+    let mut dice = fastrand::Rng::with_seed(15);
+    let first = cart_of(Region::Weur, &mut dice, |slot| slot < 512);
+    let mut carts: Vec<_> =
+        (0..PAGE + 10).map(|_| cart_of(Region::Weur, &mut dice, |there| there == slot(&first))).collect();
+    carts.sort();
+    let mut maker = Maker::new(&session(&mut dice));
+    maker.add("a");
+    for cart in &carts {
+        operator.deliver(Region::Weur, cart, &maker.frame()).await;
+    }
+    for cart in &carts {
+        operator.arrived(Region::Weur, cart, &maker.digest()).await;
+    }
+    runtime.kill();
+    let held_up = "slot, page = map(int, sys.argv[2:])
+count = f'(SELECT count(*) FROM carts WHERE slot = {slot})'
+rows = db.execute('SELECT ' + count).fetchone()[0]
+at, left, then = ('DELETE', rows - page, 'owned = 1, term = 3') if rows else ('INSERT', page, 'owned = 0')
+db.execute(f'''CREATE TRIGGER held_up AFTER {at} ON carts WHEN {count} = {left} BEGIN
+    UPDATE slots SET {then}, moved_to = NULL, moved_from = NULL WHERE slot = {slot}; END''')";
+    each_store(state.path(), held_up, &[&slot(&first).to_string(), &PAGE.to_string()]);
+    runtime.restart().await;
+    let path = format!("/slots/{}/move?region=weur&to=STORE_WEUR_1", slot(&first));
+    operator.post(&path).await.refused(409, "slot_moving");
+    for cart in &carts[PAGE..] {
+        let row = operator.row(Region::Weur, cart).await;
+        assert_eq!(row.expect("where the slot is")["digest"], maker.digest());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -376,22 +443,43 @@ async fn a_cart_outlives_its_object_and_gives_up_its_storage_when_idle() {
     tokio::time::sleep(Duration::from_secs(5)).await;
     settled().await;
 
-    let mut resident = true;
+    // As many as one run of the sweep sees, which never go.
+    runtime.kill();
+    let stuck = "db.execute('''INSERT INTO carts
+    WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)
+    SELECT slot, 'stuck-' || i, incarnation, rev, state, ties, digest, sequence, NULL, home, quantity, lines,
+        created, updated, 0, erased, resident FROM carts, n WHERE resident = 1''')";
+    each_store(runtime.state(), stuck, &[]);
+    let resident = async || operator.row(Region::Weur, &cart).await.expect("a row")["resident"] == true;
+    let sweep = async || {
+        for _ in 0..2 {
+            Answer::of(shop.request(Method::GET, "/cdn-cgi/local/scheduled")).await.expect(200);
+            tokio::time::sleep(Duration::from_secs(4)).await;
+        }
+    };
     for days in 1..=3 {
         runtime.set("CLOCK_SKEW_MS", &(days * TWO_DAYS_MS).to_string());
         runtime.restart().await;
-        Answer::of(shop.request(Method::GET, "/cdn-cgi/local/scheduled")).await.expect(200);
-        tokio::time::sleep(Duration::from_secs(4)).await;
+        sweep().await;
         settled().await;
-        resident = operator.row(Region::Weur, &cart).await.expect("a row")["resident"] == true;
-        if !resident {
+        if !resident().await {
             break;
         }
     }
-    assert!(!resident, "it gave up its storage");
+    assert!(!resident().await, "it gave up its storage");
     runtime.set("CLOCK_SKEW_MS", "0");
     runtime.restart().await;
     assert_eq!(quantity().await, (5.into(), false.into()), "it is back");
+
+    // What was only read is found again, too.
+    assert!(resident().await, "it has its storage again");
+    runtime.set("CLOCK_SKEW_MS", &TWO_DAYS_MS.to_string());
+    runtime.restart().await;
+    sweep().await;
+    assert!(!resident().await, "it gave up its storage again");
+    runtime.set("CLOCK_SKEW_MS", "0");
+    runtime.restart().await;
+    assert_eq!(quantity().await, (5.into(), false.into()), "it is back again");
     let there = shop.in_region("enam").view(&session).await;
     assert_eq!((&there["totals"]["quantity"], &there["partial"]), (&5.into(), &false.into()));
 }
@@ -467,6 +555,11 @@ fn cart(home: Region, dice: &mut fastrand::Rng) -> CartId {
     CartId::mint(home, std::array::from_fn(|_| dice.u8(..)))
 }
 
+/// A cart in one of some slots.
+fn cart_of(home: Region, dice: &mut fastrand::Rng, wanted: impl Fn(u32) -> bool) -> CartId {
+    std::iter::repeat_with(|| cart(home, dice)).find(|cart| wanted(slot(cart))).expect("there is no end")
+}
+
 fn session(dice: &mut fastrand::Rng) -> SessionId {
     SessionId::mint(std::array::from_fn(|_| dice.u8(..)))
 }
@@ -477,17 +570,22 @@ fn slot(cart: &CartId) -> u32 {
 
 /// Gives a slot to, or takes it from, the databases that had it: in the files of a runtime at rest.
 fn own(state: &std::path::Path, slot: u32, owned: bool) {
-    let script = "import glob, sqlite3, sys
+    let script = "db.execute('UPDATE slots SET owned = ? WHERE slot = ?', sys.argv[2:])";
+    each_store(state, script, &[&u8::from(owned).to_string(), &slot.to_string()]);
+}
+
+/// Does something, in Python, to each database `db` of the stores, in the files of a runtime at rest.
+fn each_store(state: &std::path::Path, script: &str, words: &[&str]) {
+    let script = script.replace('\n', "\n        ");
+    let script = format!(
+        "import glob, sqlite3, sys
 for file in glob.glob(sys.argv[1] + '/v3/d1/*/*.sqlite'):
     db = sqlite3.connect(file)
     if db.execute(\"SELECT 1 FROM sqlite_master WHERE name = 'slots'\").fetchone():
-        db.execute('UPDATE slots SET owned = ? WHERE slot = ?', (int(sys.argv[3]), int(sys.argv[2])))
+        {script}
         db.commit()
-    db.close()";
-    let done = Command::new("python3")
-        .args(["-c", script])
-        .arg(state)
-        .args([slot.to_string(), u8::from(owned).to_string()])
-        .status();
+    db.close()"
+    );
+    let done = Command::new("python3").args(["-c", &script]).arg(state).args(words).status();
     assert!(done.is_ok_and(|status| status.success()), "the files of the databases could not be changed");
 }

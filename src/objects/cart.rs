@@ -22,12 +22,14 @@ use crate::commit::commit;
 use crate::config::Config;
 use crate::error::Problem;
 use crate::letter::{Errand, Letter};
-use crate::rows;
+use crate::rows::{self, alarm::Failure};
 use crate::sys;
 use crate::transport::{self, CALL_MS, LIVE, PULL_MS, READ_ONLY};
 
-/// When an alarm that failed goes off again.
-const ALARM_RETRY: Duration = Duration::from_secs(5);
+/// When an alarm that failed goes off again, in milliseconds; twice as long after each further time in a row.
+const ALARM_RETRY_MS: u64 = 5_000;
+/// How often that is doubled: to three quarters of an hour.
+const ALARM_DOUBLINGS_MAX: u8 = 9;
 /// How long those who hold the cart, and could not be reached, are not asked again, in milliseconds.
 const ASK_AGAIN_MS: u64 = 2_000;
 
@@ -103,7 +105,8 @@ impl DurableObject for CartObject {
     async fn alarm(&self) -> Result<Response> {
         if let Err(error) = self.tick().await {
             worker::console_error!("alarm: {error}");
-            self.state.storage().set_alarm(ALARM_RETRY).await?;
+            let wait = self.note_failure();
+            self.state.storage().set_alarm(wait).await?;
         }
         Response::empty()
     }
@@ -212,6 +215,23 @@ impl CartObject {
             rows_since_wake: self.rows_since_wake.get(),
             again: false,
         }
+    }
+
+    /// Notes that the alarm has failed; how long until it is to go off again. What is damaged stays so for long,
+    /// and the object sleeps meanwhile, so this is no matter of its memory.
+    fn note_failure(&self) -> Duration {
+        let (sql, now) = (self.state.storage().sql(), sys::now(0));
+        let wait_ms = |before: u8| ALARM_RETRY_MS << before.min(ALARM_DOUBLINGS_MAX);
+        let last = rows::alarm::read(&sql).ok().flatten();
+        // One that went off, and did not fail, came between, if this is later than it can be late.
+        let last = last.filter(|last| now < last.again.plus(wait_ms(last.before)));
+        let before = last.map_or(0, |last| last.before.saturating_add(1));
+        let again = now.plus(wait_ms(before));
+        match rows::alarm::write(&sql, Failure { before, again }) {
+            Ok(rows) => self.rows_since_wake.set(self.rows_since_wake.get().plus(rows)),
+            Err(error) => worker::console_error!("alarm: {error}"),
+        }
+        Duration::from_millis(wait_ms(before))
     }
 
     fn load(&self, call: &Call, now: Millis, rows: &mut Rows) -> Result<Replica, Problem> {

@@ -1,7 +1,7 @@
 //! A region's store in D1: one or more databases, each with some of the slots. The SQL of rows and dead
 //! letters; which database is asked is in `slots.rs`.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use cart_core::frame;
 use cart_core::id::{CartId, Region};
@@ -32,20 +32,16 @@ macro_rules! columns {
 
 /// All columns of a cart.
 pub const COLUMNS: &str = columns!();
-/// A row that is copied from where it can no longer change.
-pub const INSERT_ANY: &str = concat!(
-    "INSERT INTO carts (",
-    columns!(),
-    ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
-);
-const INSERT: &str = concat!(
+/// A row that is not there yet. In the term in which it was looked for, or began to be copied: in a later one
+/// it may have been here and gone elsewhere, and is not made again of what it was.
+pub const INSERT: &str = concat!(
     "INSERT INTO carts (",
     columns!(),
     ") SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17 \
-     WHERE EXISTS (SELECT 1 FROM slots WHERE slot = ?2 AND owned) ON CONFLICT DO NOTHING"
+     WHERE EXISTS (SELECT 1 FROM slots WHERE slot = ?2 AND owned AND term = ?18) ON CONFLICT DO NOTHING"
 );
-/// Of `[id, slot]` each: whether the slot is owned here, and the row.
-const READ: &str = "SELECT ask.value ->> 0, coalesce(owned, 0), moved_from, \
+/// Of `[id, slot]` each: whether the slot is owned here, in which term, and the row.
+const READ: &str = "SELECT ask.value ->> 0, coalesce(owned, 0), term, moved_from, \
     incarnation, rev, state, ties, sequence, updated, resident \
     FROM json_each(?) AS ask \
     LEFT JOIN slots ON slots.slot = ask.value ->> 1 \
@@ -67,21 +63,25 @@ pub fn rows_written() -> u64 {
 pub struct D1Store {
     pub region: Region,
     databases: Vec<(String, D1Database)>,
+    /// In which term which database had the slot of a cart, when a read first asked it for that cart.
+    terms: RefCell<Vec<(String, String, u64)>>,
 }
 
 /// What a database says of a cart.
 struct Answer {
     cart_id: String,
     owned: bool,
+    term: u64,
     moved_from: Option<String>,
-    row: Option<Row>,
-    damaged: bool,
+    /// `None` if it has none; an error if that cannot be read.
+    row: Option<Result<Row, Problem>>,
 }
 
 impl D1Store {
     pub fn open(env: &Env, region: Region, names: &[String]) -> Result<Self, Problem> {
         let open = |name: &String| Ok((name.clone(), env.d1(name).map_err(|error| Problem::store(&error))?));
-        Ok(Self { region, databases: names.iter().map(open).collect::<Result<_, Problem>>()? })
+        let databases = names.iter().map(open).collect::<Result<_, Problem>>()?;
+        Ok(Self { region, databases, terms: RefCell::default() })
     }
 
     /// The databases' names.
@@ -140,29 +140,35 @@ impl D1Store {
         Ok(changed)
     }
 
-    /// What a database says of carts. Among others a row that is damaged counts as absent, so as not to hold
-    /// them up: it is never written over, and what was to be joined into it becomes a dead letter.
+    /// What a database says of carts. A row that is damaged holds no other up.
     async fn ask(&self, name: &str, carts: &[CartId]) -> Result<Vec<Answer>, Problem> {
         let pairs: Vec<_> = carts.iter().map(|cart_id| (cart_id.as_str(), slot_of(cart_id))).collect();
         let pairs = serde_json::to_string(&pairs).map_err(|error| Problem::store(&error.into()))?;
         let rows = self.rows(name, READ, &[text(Some(&pairs))]).await?;
         let answers: Vec<Answer> = rows.iter().map(answer).collect();
-        if answers.len() == 1 && answers.iter().any(|answer| answer.damaged) {
-            return Err(Problem::retry(503, "store_damaged", "the row of the store cannot be read"));
-        }
+        let titled = answers.iter().filter(|answer| answer.term > 0);
+        let term = |answer: &Answer| (name.to_owned(), answer.cart_id.clone(), answer.term);
+        self.terms.borrow_mut().extend(titled.map(term));
         Ok(answers)
+    }
+
+    /// In which term a database had the slot of a cart when the last read first asked it for that cart.
+    fn term(&self, name: &str, cart_id: &CartId) -> u64 {
+        let terms = self.terms.borrow();
+        let found = terms.iter().find(|(there, cart, _)| there == name && cart == cart_id.as_str());
+        found.map_or(0, |(.., term)| *term)
     }
 
     /// The row of a cart whose slot is owned here, also where it is still where the slot came from.
     async fn follow(&self, name: &str, cart_id: &CartId, answer: Answer) -> Result<Option<Row>, Problem> {
-        let (None, Some(from)) = (&answer.row, &answer.moved_from) else { return Ok(answer.row) };
+        let (None, Some(from)) = (&answer.row, &answer.moved_from) else { return answer.row.transpose() };
         let only = std::slice::from_ref(cart_id);
-        let there = self.ask(from, only).await?.into_iter().find_map(|answer| answer.row);
+        let there = self.ask(from, only).await?.into_iter().find_map(|answer| answer.row).transpose()?;
         if let Some(row) = there {
             return Ok(Some(Row { elsewhere: true, ..row }));
         }
         // It may have come here meanwhile.
-        Ok(self.ask(name, only).await?.into_iter().find_map(|answer| answer.row))
+        self.ask(name, only).await?.into_iter().find_map(|answer| answer.row).transpose()
     }
 
     /// A cart whose slot is not where it was thought to be. If nobody owns it, between two steps of a move,
@@ -180,7 +186,7 @@ impl D1Store {
                 left = left.or(answer.row);
             }
             if last || !self.spread_if_new().await? {
-                return Ok(left.map(|row| Row { elsewhere: true, ..row }));
+                return Ok(left.transpose()?.map(|row| Row { elsewhere: true, ..row }));
             }
         }
         Ok(None)
@@ -192,7 +198,8 @@ impl RegionStore for D1Store {
         self.region
     }
 
-    async fn read(&self, carts: &[CartId]) -> Result<Vec<(CartId, Row)>, Problem> {
+    async fn read(&self, carts: &[CartId]) -> Result<Vec<(CartId, Result<Row, Problem>)>, Problem> {
+        self.terms.borrow_mut().clear();
         let mut places: Vec<(&str, Vec<CartId>)> = Vec::new();
         for cart_id in carts {
             push(&mut places, self.place_of(slot_of(cart_id))?, cart_id.clone());
@@ -203,10 +210,10 @@ impl RegionStore for D1Store {
                 for answer in self.ask(name, some).await? {
                     let Ok(cart_id) = CartId::try_from(answer.cart_id.clone()) else { continue };
                     let row = match answer.owned {
-                        true => self.follow(name, &cart_id, answer).await?,
-                        false => self.find(&cart_id).await?,
+                        true => self.follow(name, &cart_id, answer).await,
+                        false => self.find(&cart_id).await,
                     };
-                    rows.extend(row.map(|row| (cart_id, row)));
+                    rows.extend(row.transpose().map(|row| (cart_id, row)));
                 }
             }
         }
@@ -226,7 +233,7 @@ impl RegionStore for D1Store {
                 while let Some((at, write)) =
                     rest.next_if(|_| ats.len() < BATCH_MAX && size < BATCH_BYTES_MAX)
                 {
-                    let (sql, values, more) = statement(self.region, write);
+                    let (sql, values, more) = statement(self.region, write, self.term(name, &write.cart_id));
                     size += more;
                     ats.push(at);
                     statements.push((sql, values));
@@ -247,7 +254,7 @@ impl RegionStore for D1Store {
     }
 
     async fn list(&self, ask: &Ask) -> Result<Vec<Listed>, Problem> {
-        let since = ask.after.clone().unwrap_or(Position { minute: 0, cart_id: String::new() });
+        let since = ask.after.clone().unwrap_or_default();
         let since_minute = since.minute.max(minute(ask.since));
         let values = [
             text(Some(ask.home.name())),
@@ -303,7 +310,7 @@ impl RegionStore for D1Store {
         since: Millis,
         after: &Position,
         count_max: usize,
-    ) -> Result<Vec<(CartId, Row)>, Problem> {
+    ) -> Result<(Vec<(CartId, Row)>, Option<Position>), Problem> {
         let mut idle: Vec<Position> = Vec::new();
         for name in self.names() {
             let ask = "SELECT minute, cart_id FROM carts WHERE resident = 1 AND minute < ?1 \
@@ -314,16 +321,30 @@ impl RegionStore for D1Store {
                 text(Some(&after.cart_id)),
                 number(count_max as u64),
             ];
-            for row in self.rows(name, ask, &values).await? {
-                let mut row = Fields::of(&row);
-                idle.push(Position { minute: row.number(), cart_id: row.text().unwrap_or_default() });
-            }
+            idle.extend(self.rows(name, ask, &values).await?.iter().map(place_of_row));
         }
         idle.sort_unstable();
         idle.truncate(count_max);
+        // By the places, since of a row that cannot be read there is no more than that.
+        let last = idle.last().filter(|_| idle.len() == count_max).cloned();
         let ids: Vec<CartId> =
             idle.into_iter().filter_map(|place| CartId::try_from(place.cart_id).ok()).collect();
-        self.read(&ids).await
+        let rows = self.read(&ids).await?;
+        Ok((rows.into_iter().filter_map(|(cart_id, row)| Some((cart_id, row.ok()?))).collect(), last))
+    }
+
+    async fn sweep_from(&self) -> Result<Position, Problem> {
+        let rows = self.rows(self.first()?, "SELECT minute, cart_id FROM sweep", &[]).await?;
+        Ok(rows.first().map(place_of_row).unwrap_or_default())
+    }
+
+    async fn swept(&self, to: Option<&Position>) -> Result<(), Problem> {
+        let Some(Position { minute, cart_id }) = to else {
+            return self.run(self.first()?, "DELETE FROM sweep", &[]).await.map(|_| ());
+        };
+        let statement = "INSERT INTO sweep (id, minute, cart_id) VALUES (1, ?, ?) \
+            ON CONFLICT (id) DO UPDATE SET minute = excluded.minute, cart_id = excluded.cart_id";
+        self.run(self.first()?, statement, &[number(*minute), text(Some(cart_id))]).await.map(|_| ())
     }
 
     async fn bury(&self, letter: &DeadLetter) -> Result<(), Problem> {
@@ -360,7 +381,7 @@ impl RegionStore for D1Store {
 
 /// The statement that writes a row, its values, and how many bytes they have. An index is named only if its
 /// entry changes: naming it would write it.
-fn statement(region: Region, write: &Write) -> (String, Vec<JsValue>, usize) {
+fn statement(region: Region, write: &Write, term: u64) -> (String, Vec<JsValue>, usize) {
     let Write { cart_id, before, after } = write;
     let Stored { incarnation, rev, cart, ties } = &after.stored;
     let (state, ties_bytes) = (cart.to_bytes(), after.stored.ties_bytes());
@@ -375,7 +396,7 @@ fn statement(region: Region, write: &Write) -> (String, Vec<JsValue>, usize) {
     let resident = after.resident && home_of(cart_id, &after.stored.cart) == region;
     let incarnation = bytes(&incarnation.to_be_bytes());
     // In the order of the columns.
-    let values = vec![
+    let mut values = vec![
         text(Some(cart_id.as_str())),
         number(slot_of(cart_id).into()),
         incarnation.clone(),
@@ -395,6 +416,7 @@ fn statement(region: Region, write: &Write) -> (String, Vec<JsValue>, usize) {
         flag(resident),
     ];
     let Some(before) = before.as_ref().filter(|before| !before.elsewhere) else {
+        values.push(number(term));
         return (INSERT.to_owned(), values, size);
     };
     let moves = minute(before.updated) != minute(after.updated) || before.resident != resident;
@@ -443,21 +465,23 @@ fn list_statement(by_owner: bool) -> String {
 
 fn answer(row: &JsValue) -> Answer {
     let mut row = Fields::of(row);
-    let (cart_id, owned, moved_from) = (row.text().unwrap_or_default(), row.flag(), row.text());
+    let (cart_id, owned) = (row.text().unwrap_or_default(), row.flag());
+    let (term, moved_from) = (row.number(), row.text());
     let incarnation = row.bytes().and_then(|bytes| <[u8; 8]>::try_from(bytes).ok());
     let (rev, state, ties) = (row.number(), row.bytes(), row.bytes());
     let (sequence, updated, resident) = (row.number(), Millis(row.number()), row.flag());
     let mut found = None;
     if let (Some(incarnation), Some(state), Some(ties)) = (incarnation, state, ties) {
         match Stored::from_parts(u64::from_be_bytes(incarnation), rev, &state, &ties) {
-            Ok(stored) => found = Some(Row { stored, sequence, updated, resident, elsewhere: false }),
+            Ok(stored) => found = Some(Ok(Row { stored, sequence, updated, resident, elsewhere: false })),
             Err(reject) => {
                 worker::console_error!("store: the row of a cart is damaged ({reject}): {cart_id}");
-                return Answer { cart_id, owned, moved_from, row: None, damaged: true };
+                let detail = "the row of the store cannot be read";
+                found = Some(Err(Problem::retry(503, "store_damaged", detail)));
             }
         }
     }
-    Answer { cart_id, owned, moved_from, row: found, damaged: false }
+    Answer { cart_id, owned, term, moved_from, row: found }
 }
 
 fn listed_of(row: &JsValue) -> Listed {
@@ -474,6 +498,11 @@ fn listed_of(row: &JsValue) -> Listed {
         digest: row.bytes().unwrap_or_default(),
         rev: row.number(),
     }
+}
+
+fn place_of_row(row: &JsValue) -> Position {
+    let mut row = Fields::of(row);
+    Position { minute: row.number(), cart_id: row.text().unwrap_or_default() }
 }
 
 fn dead_letter_of(row: &JsValue) -> DeadLetter {

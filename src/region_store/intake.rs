@@ -77,6 +77,13 @@ async fn attempt(
     let mut freshness = Freshness { taken: now, late_ms: 0, late_versions: 0 };
     for (cart_id, arrived) in arrivals {
         let before = rows.iter().find(|(there, _)| there == cart_id).map(|(_, row)| row.clone());
+        let before = match before.transpose() {
+            Ok(before) => before,
+            Err(problem) => {
+                done.push((cart_id.clone(), Err(problem)));
+                continue;
+            }
+        };
         let incarnation = sys::random_u64().map_err(|error| Problem::store(&error))?;
         let frames: Vec<Frame> = arrived.iter().map(|arrival| arrival.frame.clone()).collect();
         let taken = take(before.as_ref().map(|row| &row.stored), &frames, store.region(), incarnation);

@@ -28,8 +28,9 @@ use crate::transport::{self, within};
 pub trait RegionStore {
     /// Which.
     fn region(&self) -> Region;
-    /// The rows of those carts that it has.
-    async fn read(&self, carts: &[CartId]) -> Result<Vec<(CartId, Row)>, Problem>;
+    /// The rows of those carts that it has. One that cannot be read holds no other up, and is never written
+    /// over: what was to be joined into it becomes a dead letter.
+    async fn read(&self, carts: &[CartId]) -> Result<Vec<(CartId, Result<Row, Problem>)>, Problem>;
     /// Writes each row where the one before it is still as it was, and says of each whether it was.
     /// `freshness` becomes durable with them.
     async fn write(&self, writes: &[Write], freshness: Option<Freshness>) -> Result<Vec<bool>, Problem>;
@@ -38,13 +39,17 @@ pub trait RegionStore {
     /// How late what it took last was; `None` before it has taken anything.
     async fn freshness(&self) -> Result<Option<Freshness>, Problem>;
     /// Carts at home here that may still have their storage and were not written since, longest first, after a
-    /// place among them.
+    /// place among them; and the place after which there may be more.
     async fn idle(
         &self,
         since: Millis,
         after: &Position,
         count_max: usize,
-    ) -> Result<Vec<(CartId, Row)>, Problem>;
+    ) -> Result<(Vec<(CartId, Row)>, Option<Position>), Problem>;
+    /// Where a sweep of the idle carts begins: where the last one stopped, or at the first.
+    async fn sweep_from(&self) -> Result<Position, Problem>;
+    /// Notes where a sweep has come to; `None` where it has come to the end.
+    async fn swept(&self, to: Option<&Position>) -> Result<(), Problem>;
     /// Puts a message aside. Put aside twice, it is there once.
     async fn bury(&self, letter: &DeadLetter) -> Result<(), Problem>;
     /// The messages put aside, oldest first.
@@ -136,12 +141,31 @@ async fn carry_out(env: &Env, config: &Config, errand: Errand) -> Result<Vec<u8>
     match errand {
         Errand::Take(letter) => queue::enqueue(env, config, letter).await.map(|()| Vec::new()),
         Errand::Read { store, cart_id } => {
-            let rows = open(env, config, store)?.read(std::slice::from_ref(&cart_id)).await?;
-            let frame = rows.into_iter().next().map(|(_, row)| row.stored.frame(store));
-            Ok(frame.map(|frame| frame.to_bytes()).unwrap_or_default())
+            let store = open(env, config, store)?;
+            let rows = store.read(std::slice::from_ref(&cart_id)).await?;
+            let Some(row) = rows.into_iter().next().map(|(_, row)| row).transpose()? else {
+                return Ok(Vec::new());
+            };
+            note_return(&store, &cart_id, &row).await;
+            Ok(row.stored.frame(store.region()).to_bytes())
         }
         Errand::Report { store } => Ok(pack(&report(env, config, store).await?)),
         Errand::List { store, ask } => Ok(pack(&open(env, config, store)?.list(&ask).await?)),
+    }
+}
+
+/// A home that had given up its storage reads its store to have it back: from now on the sweep is to find it,
+/// also if it never has anything to tell.
+async fn note_return(store: &impl RegionStore, cart_id: &CartId, row: &Row) {
+    if row.resident || home_of(cart_id, &row.stored.cart) != store.region() {
+        return;
+    }
+    let mut after = Row { resident: true, ..row.clone() };
+    after.stored.rev += 1;
+    let write = Write { cart_id: cart_id.clone(), before: Some(row.clone()), after };
+    // Where somebody has written it meanwhile, that has said so.
+    if let Err(problem) = store.write(&[write], None).await {
+        worker::console_error!("store: {}", problem.detail);
     }
 }
 

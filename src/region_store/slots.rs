@@ -6,7 +6,7 @@ use std::cell::RefCell;
 
 use cart_core::id::{CartId, Region};
 
-use super::d1::{COLUMNS, D1Store, INSERT_ANY};
+use super::d1::{COLUMNS, D1Store, INSERT};
 use super::fields::{Fields, copied, number, text};
 use crate::error::Problem;
 
@@ -98,15 +98,15 @@ impl D1Store {
         self.spread_if_new().await?;
         let titles = self.titles(slot).await?;
         let owner = titles.iter().find(|title| title.owned);
-        let from = match owner {
+        let (from, term) = match owner {
             Some(owner) if owner.database == to => match &owner.moved_from {
-                Some(from) => from.clone(),
+                Some(from) => (from.clone(), owner.term),
                 None => return Ok(Moved { copied: 0, done: true }),
             },
             Some(owner) => {
                 self.give_away(slot, owner, to).await?;
                 self.give(slot, owner, to).await?;
-                owner.database.clone()
+                (owner.database.clone(), owner.term + 1)
             }
             // A move was cut off between the two.
             None => {
@@ -114,11 +114,11 @@ impl D1Store {
                 let between = between.filter(|title| title.moved_to.as_deref() == Some(to));
                 let between = between.ok_or_else(moving)?;
                 self.give(slot, between, to).await?;
-                between.database.clone()
+                (between.database.clone(), between.term + 1)
             }
         };
         self.found_at(slot, to);
-        self.copy(slot, &from, to).await
+        self.copy(slot, &from, to, term).await
     }
 
     async fn titles(&self, slot: u16) -> Result<Vec<Title>, Problem> {
@@ -157,34 +157,55 @@ impl D1Store {
     }
 
     /// Copies what is still at the source and drops it there. A row that is at the target already was
-    /// joined with the source's when it was made.
-    async fn copy(&self, slot: u16, from: &str, to: &str) -> Result<Moved, Problem> {
+    /// joined with the source's when it was made. Each statement asks whether the target still has the slot in
+    /// the term of this move, and the source still has what it had before: a move that was held up, while the
+    /// same one was done and the slot went on, would take the rows of whoever owns it now.
+    async fn copy(&self, slot: u16, from: &str, to: &str, term: u64) -> Result<Moved, Problem> {
+        const GIVEN_AWAY: &str = "EXISTS (SELECT 1 FROM slots \
+            WHERE slots.slot = carts.slot AND NOT owned AND term = ?)";
+        let (at, before) = (|| number(slot.into()), || number(term.saturating_sub(1)));
         let mut moved = Moved { copied: 0, done: false };
         for _ in 0..MOVE_PAGES_MAX {
-            let page = format!("SELECT {} FROM carts WHERE slot = ? ORDER BY cart_id LIMIT ?", COLUMNS);
-            let rows = self.rows(from, &page, &[number(slot.into()), number(MOVE_ROWS)]).await?;
+            let page = format!(
+                "SELECT {COLUMNS} FROM carts WHERE slot = ? AND {GIVEN_AWAY} ORDER BY cart_id LIMIT ?"
+            );
+            let rows = self.rows(from, &page, &[at(), before(), number(MOVE_ROWS)]).await?;
             if rows.is_empty() {
-                let end = "UPDATE slots SET moved_to = NULL WHERE slot = ?";
-                self.run(from, end, &[number(slot.into())]).await?;
-                let end = "UPDATE slots SET moved_from = NULL WHERE slot = ? AND moved_from = ?";
-                self.run(to, end, &[number(slot.into()), text(Some(from))]).await?;
+                let end = "UPDATE slots SET moved_to = NULL WHERE slot = ? AND NOT owned AND term = ?";
+                self.run(from, end, &[at(), before()]).await?;
+                let end = "UPDATE slots SET moved_from = NULL WHERE slot = ? AND owned AND term = ?";
+                if self.run(to, end, &[at(), number(term)]).await? == 0 {
+                    return Err(moved_on());
+                }
                 moved.done = true;
                 break;
             }
             let (mut ids, mut inserts) = (Vec::new(), Vec::new());
             for row in &rows {
                 ids.extend(Fields::of(row).text());
-                let values: Vec<_> = js_sys::Array::from(row).iter().map(copied).collect();
-                inserts.push((INSERT_ANY, values));
+                let row = js_sys::Array::from(row);
+                let values: Vec<_> = row.iter().map(copied).chain([number(term)]).collect();
+                inserts.push((INSERT, values));
             }
             self.batch(to, inserts).await?;
             let ids = serde_json::to_string(&ids).map_err(|error| Problem::store(&error.into()))?;
-            let drop = "DELETE FROM carts WHERE slot = ? AND cart_id IN (SELECT value FROM json_each(?))";
-            self.run(from, drop, &[number(slot.into()), text(Some(&ids))]).await?;
+            let drop = format!(
+                "DELETE FROM carts WHERE slot = ? AND {GIVEN_AWAY} \
+                 AND cart_id IN (SELECT value FROM json_each(?))"
+            );
+            self.run(from, &drop, &[at(), before(), text(Some(&ids))]).await?;
             moved.copied += rows.len() as u64;
         }
         Ok(moved)
     }
+}
+
+fn moved_on() -> Problem {
+    Problem::new(
+        409,
+        "slot_moving",
+        "the slot has gone on since this move began; ask again if it still is to",
+    )
 }
 
 fn moving() -> Problem {

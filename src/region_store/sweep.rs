@@ -1,5 +1,6 @@
 //! The hourly sweep: carts that nobody has touched for a day give up the storage of their replicas, since the
-//! stores hold all of it. A replica decides by itself whether it may; the next request brings it back.
+//! stores hold all of it. A replica decides by itself whether it may; the next request brings it back. A run
+//! that has not come to the end goes on in the next one, so that those who cannot go keep nobody else.
 
 use cart_core::id::{CartId, Region};
 use cart_core::replica::{IDLE_MS, Input, ReplyKind};
@@ -11,7 +12,6 @@ use super::{RegionStore, Row, Write, dead, home_of, open};
 use crate::call::Call;
 use crate::config::Config;
 use crate::error::Problem;
-use crate::letter::{Position, minute};
 use crate::sys;
 use crate::transport::send;
 
@@ -19,28 +19,23 @@ use crate::transport::send;
 const PAGE: usize = 100;
 const PAGES_MAX: usize = 50;
 
-/// Visits the idle carts of every region that is served here.
-pub async fn sweep(env: &Env, config: &Config) -> Result<(), Problem> {
-    for region in dead::here(config) {
-        let store = open(env, config, region)?;
-        let since = sys::now(config.skew_ms).less(IDLE_MS);
-        let (mut visited, mut left) = (0, 0);
-        let mut after = Position { minute: 0, cart_id: String::new() };
-        for _ in 0..PAGES_MAX {
-            let idle = store.idle(since, &after, PAGE).await?;
-            // One that does not go stays where it is: on past it.
-            let places = idle.iter().map(|(cart_id, row)| Position {
-                minute: minute(row.updated),
-                cart_id: cart_id.as_str().to_owned(),
-            });
-            let Some(last) = places.max() else { break };
-            after = last;
-            visited += idle.len();
-            left += visit(env, config, region, &store, idle).await?;
-        }
-        if visited > 0 {
-            worker::console_log!("sweep of {region}: {visited} idle carts, {left} gave up their storage");
-        }
+/// Visits the idle carts of a region that is served here.
+async fn sweep(env: &Env, config: &Config, region: Region) -> Result<(), Problem> {
+    let store = open(env, config, region)?;
+    let since = sys::now(config.skew_ms).less(IDLE_MS);
+    let (mut visited, mut left) = (0, 0);
+    let mut after = store.sweep_from().await?;
+    for _ in 0..PAGES_MAX {
+        let (idle, last) = store.idle(since, &after, PAGE).await?;
+        visited += idle.len();
+        left += visit(env, config, region, &store, idle).await?;
+        // One that does not go stays where it is: on past it.
+        store.swept(last.as_ref()).await?;
+        let Some(last) = last else { break };
+        after = last;
+    }
+    if visited > 0 {
+        worker::console_log!("sweep of {region}: {visited} idle carts, {left} gave up their storage");
     }
     Ok(())
 }
@@ -103,13 +98,17 @@ async fn goes(env: &Env, config: &Config, store: Region, cart_id: &CartId, row: 
 
 /// The sweep as the event of a cron trigger: it has nobody to fail to.
 pub async fn scheduled(env: &Env) {
-    let swept = match Config::from_env(env) {
-        Ok(config) => sweep(env, &config).await,
-        Err(problem) => Err(problem),
+    let config = match Config::from_env(env) {
+        Ok(config) => config,
+        Err(problem) => return worker::console_error!("sweep: {}", problem.detail),
     };
-    if let Err(problem) = swept {
-        worker::console_error!("sweep: {}", problem.detail);
-    }
+    // Together: one that has much to do, or whose store is down, keeps no other waiting.
+    join_all(dead::here(&config).map(async |region| {
+        if let Err(problem) = sweep(env, &config, region).await {
+            worker::console_error!("sweep of {region}: {}", problem.detail);
+        }
+    }))
+    .await;
 }
 
 const _: () = assert!(IDLE_MS >= Millis::DAY);

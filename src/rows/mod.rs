@@ -1,5 +1,6 @@
 //! The rows of a cart's object, one type a file. Nothing else writes SQL there.
 
+pub mod alarm;
 pub mod ledger_page;
 pub mod replica;
 
