@@ -115,8 +115,7 @@ impl Visitor {
     /// Opens a new session with a new cart, in the region that is to serve it.
     pub fn open(&mut self, config: &Config) -> Result<&Session, Problem> {
         let failed = |error: worker::Error| Problem::object(&error);
-        // One that may have recovered is tried: else an isolate with new visitors only never goes back to it.
-        let healthy = |region| transport::circuit(region) != Circuit::Open;
+        let healthy = |region| transport::circuit(region) == Circuit::Closed;
         let region = if self.named || config.here.is_some() {
             self.near
         } else {
