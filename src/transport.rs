@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use base64ct::{Base64Unpadded, Encoding as _};
-use cart_core::breaker::{Breaker, Circuit};
+use cart_core::breaker::{Breaker, Circuit, RetryBudget};
 use cart_core::frame::Holder;
 use cart_core::id::Region;
 use cart_core::packed::{pack, unpack};
@@ -64,6 +64,11 @@ pub const CIRCUITS: &str = "Evercart-Circuits";
 thread_local! {
     /// One a region for its replicas, in the order of [`Region::ALL`], then one for its store.
     static BREAKERS: RefCell<[Breaker; 2 * Region::ALL.len()]> = RefCell::default();
+}
+
+thread_local! {
+    /// Of the calls to objects of this process.
+    static BUDGET: RefCell<RetryBudget> = RefCell::default();
 }
 
 /// How the calls of this isolate to the replicas of a region fare.
@@ -179,11 +184,13 @@ async fn socket_or_bytes(answer: Result<Response>) -> Result<std::result::Result
 async fn opened_here(env: &Env, opening: &Opening, text: &str) -> Result<Response> {
     let (name, region) = (opening.call.cart_id.object_name(opening.call.region), opening.call.region);
     let mut tries = 0;
+    BUDGET.with_borrow_mut(RetryBudget::called);
     loop {
         tries += 1;
         let stub = env.durable_object("CARTS")?.get_by_name_with_location_hint(&name, region.name())?;
         match stub.fetch_with_request(upgrade(LIVE, text)?).await {
-            Err(error) if tries < TRIES_MAX && may_retry(&error) => {}
+            Err(error)
+                if tries < TRIES_MAX && may_retry(&error) && BUDGET.with_borrow_mut(RetryBudget::spend) => {}
             answer => return answer,
         }
     }
@@ -259,11 +266,16 @@ async fn stub(env: &Env, call: &Call, body: &[u8]) -> Result<Vec<u8>, Problem> {
     // A device is to know that a sync was tried twice, which only the edge can say: see `Head::again`.
     let is_sync = matches!(call.input, Input::Sync { .. });
     let mut tries = 0;
+    BUDGET.with_borrow_mut(RetryBudget::called);
     loop {
         tries += 1;
         match attempt(env, &name, call, body, CALL).await {
             Ok(bytes) => return Ok(bytes),
-            Err(error) if tries < TRIES_MAX && may_retry(&error) && !is_sync => {}
+            Err(error)
+                if tries < TRIES_MAX
+                    && may_retry(&error)
+                    && !is_sync
+                    && BUDGET.with_borrow_mut(RetryBudget::spend) => {}
             Err(error) => {
                 let problem = Problem::object(&error);
                 let hidden = error.to_string().contains("internal error");

@@ -1,5 +1,7 @@
 //! A circuit breaker (Nygard, Release It!, "Circuit Breaker"): closed while calls succeed, open after some
 //! failures in a row within a window, then half-open: one call is let through, and what becomes of it decides.
+//! And a retry budget (Beyer et al., Site Reliability Engineering, "Handling Overload"): however much fails, what is
+//! tried again stays a tenth of what is called, so that retries do not keep down what is about to recover.
 
 use crate::time::Millis;
 
@@ -87,9 +89,52 @@ impl Breaker {
     }
 }
 
+/// After how many calls one may be tried again.
+const CALLS_A_RETRY: u32 = 10;
+/// How many may be tried again at once, after a time without failures.
+const RETRIES_MAX: u32 = 50;
+
+/// How much may be tried again, of all calls of one caller.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RetryBudget {
+    calls: u32,
+}
+
+impl Default for RetryBudget {
+    fn default() -> Self {
+        Self { calls: RETRIES_MAX * CALLS_A_RETRY }
+    }
+}
+
+impl RetryBudget {
+    /// A call is made, for the first time.
+    pub fn called(&mut self) {
+        self.calls = (self.calls + 1).min(RETRIES_MAX * CALLS_A_RETRY);
+    }
+
+    /// Whether one that has failed may be made again; if so, it is.
+    pub fn spend(&mut self) -> bool {
+        let left = self.calls.checked_sub(CALLS_A_RETRY);
+        self.calls = left.unwrap_or(self.calls);
+        left.is_some()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tenth_of_all_calls_is_tried_again_whatever_fails() {
+        let mut budget = RetryBudget::default();
+        let retried = |budget: &mut RetryBudget, calls: u32| {
+            (0..calls).filter(|_| (budget.called(), budget.spend()).1).count() as u32
+        };
+        // What was saved, and a tenth of what comes.
+        assert_eq!(retried(&mut budget, 10_000), RETRIES_MAX + 10_000 / CALLS_A_RETRY - 1);
+        (0..100_000).for_each(|_| budget.called());
+        assert_eq!((0..1_000).filter(|_| budget.spend()).count() as u32, RETRIES_MAX, "no more is saved");
+    }
 
     /// Every state by every event.
     #[test]
