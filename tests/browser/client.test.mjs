@@ -238,6 +238,36 @@ test("a sign-in while the guest's own session is being made", async () => {
   await one.close(); await two.close();
 });
 
+test("edits made while another cart is opened are lost to neither", async () => {
+  const context = await device(), page = await tab(context);
+  await run(page, `cart.add("${BAGEL}", 1)`);
+  await settled(page);
+  const first = await run(page, "cart.view.cart_id");
+  await run(page, "cart.create()");
+  await settled(page);
+  const second = await run(page, "cart.view.cart_id");
+  const made = await page.evaluate(async ([first, second, sku]) => {
+    let made = 0;
+    for (const to of [first, second, first]) {
+      let there = false;
+      const gone = Promise.all([cart.switchTo(to), cart.switchTo(to)]).then(() => { there = true; });
+      while (!there) { await cart.add(sku, 1); made++; }
+      await gone;
+    }
+    return made;
+  }, [first, second, OTHER]);
+  await settled(page);
+  const token = await run(page, "cart.token()");
+  const there = async id => {
+    const view = await (await fetch(`${URL_}/v1/carts/${id}`, { headers: { Authorization: `Bearer ${token}` } })).json();
+    return view.lines.find(line => line.sku === OTHER)?.quantity ?? 0;
+  };
+  // What was left in the other cart goes out with the next connection.
+  await run(page, "cart.setOnline(false); cart.setOnline(true)");
+  await eventually(async () => await there(first) + await there(second) === made);
+  await context.close();
+});
+
 test("the custom element shows and edits", async () => {
   const context = await device(), page = await blank(context);
   await page.evaluate(async url => {

@@ -325,7 +325,10 @@ impl Session {
     }
 
     fn leased(&mut self, cart: CartId, actor: Actor) -> Vec<Effect> {
-        if self.cart_id.as_ref().is_some_and(|known| *known != cart) {
+        // Of two that were asked for, one before and one after a connection was lost, the second would make again
+        // what has gone out under the first.
+        let wanted = self.leasing || self.device.actor() == Actor(0);
+        if !wanted || self.cart_id.as_ref().is_some_and(|known| *known != cart) {
             return Vec::new();
         }
         self.device.adopt(actor, cart.scope());

@@ -328,3 +328,15 @@ fn what_one_tab_added_and_another_removed_before_it_was_sent_stays_removed() {
     assert!(!one.wants_actor && one.session.device().actor() == shop::actor(1));
     assert_eq!((shop.shown("a"), one.shown("a")), (0, 0));
 }
+
+#[test]
+fn of_two_leases_under_way_one_counts() {
+    let mut page = Page::new(true);
+    page.edit(add("a", 1));
+    page.open();
+    page.close();
+    page.open();
+    page.step(Input::Leased(shop::cart_id(1), shop::actor(1)));
+    page.step(Input::Leased(shop::cart_id(1), shop::actor(2)));
+    assert_eq!(page.session.device().actor(), shop::actor(1), "what has gone out under it is not made again");
+}

@@ -63,7 +63,7 @@ export class Cart {
   static async open(options: Options): Promise<Cart> {
     const cart = new Cart(options, await Store.open(options.storage ?? "evercart"));
     cart.account = options.token ? { token: options.token, cart: "" } : await cart.store.account();
-    await cart.show();
+    await cart.show(cart.account);
     addEventListener("online", cart.wake);
     addEventListener("offline", cart.down);
     document.addEventListener("visibilitychange", cart.wake);
@@ -280,29 +280,37 @@ export class Cart {
   // ---- which replica
 
   /** Shows the account's cart with a replica instance that no other tab has: its own of before, a free one, a new one. */
-  private async show(): Promise<void> {
-    const cart = this.account?.cart ?? "";
+  private async show(account: Account | undefined): Promise<void> {
+    const cart = account?.cart ?? "";
     const rows = await this.store.rows();
     const key = `evercart-slot ${this.options.storage ?? ""}`;
     const mine = session(key);
     const own = rows.filter(row => row.cart === cart || row.cart === "").sort((a, b) => +(b.slot === mine) - +(a.slot === mine));
-    let stored: Uint8Array | undefined;
-    this.slot = "";
+    let stored: Uint8Array | undefined, slot = "", release = () => {};
     for (const row of own) {
-      const release = navigator.locks ? await hold(row.slot) : null;
-      if (!release) continue;
+      const free = navigator.locks ? await hold(row.slot) : null;
+      if (!free) continue;
       // Since it was listed its tab may have gone on.
-      [this.slot, this.release, stored] = [row.slot, release, (await this.store.row(row.cart, row.slot))?.bytes ?? row.bytes];
+      [slot, release, stored] = [row.slot, free, (await this.store.row(row.cart, row.slot))?.bytes ?? row.bytes];
       break;
     }
-    if (!this.slot) {
-      this.slot = [...crypto.getRandomValues(new Uint8Array(8))].map(byte => byte.toString(16).padStart(2, "0")).join("");
-      this.release = await hold(this.slot) ?? (() => {});
+    if (!slot) {
+      slot = [...crypto.getRandomValues(new Uint8Array(8))].map(byte => byte.toString(16).padStart(2, "0")).join("");
+      release = await hold(slot) ?? release;
     }
-    session(key, this.slot);
     const read = stored && Replica.read(stored);
+    // From here on in one step: what is done until now is done, and stored, in the cart that was shown.
+    if (this.replica) {
+      this.unlink();
+      this.give(new EvercartError({ code: "closed", status: 0, detail: "another cart is shown" }));
+      void this.saved.then(this.release);
+      this.replica.free();
+    }
+    this.era++;
+    session(key, slot);
+    [this.account, this.slot, this.release, this.stopped, this.error, this.attempts] = [account, slot, release, false, null, 0];
+    this.sockets = this.options.live ?? true;
     if (stored && !read) this.error = { code: "storage_damaged", status: 0, detail: "what was stored here cannot be read; the cart is fetched anew" };
-    this.replica?.free();
     this.replica = read || new Replica(this.options.currency ?? "USD");
     for (const row of rows) if (row.slot !== this.slot && row.cart === cart) this.replica.found(row.bytes, this.now());
     this.listen(cart);
@@ -314,14 +322,21 @@ export class Cart {
     if (!this.closed && account?.token && account.cart !== this.account?.cart) await this.go(account, false);
   }
 
-  private async go(account: Account, tell = true): Promise<View> {
-    this.unlink();
-    await this.saved;
-    if (tell) { this.channel?.postMessage(account); await this.store.setAccount(account); }
-    this.era++;
-    this.release();
-    [this.account, this.stopped, this.error, this.attempts] = [account, false, null, 0];
-    await this.show();
+  private go(account: Account, tell = true): Promise<View> {
+    const gone = this.going.then(() => this.goOver(account, tell));
+    this.going = gone.catch(() => {});
+    return gone;
+  }
+  private going: Promise<unknown> = Promise.resolve();
+
+  /** One after the other, since each holds a lock of its own. */
+  private async goOver(account: Account, tell: boolean): Promise<View> {
+    this.must();
+    // What could not be stored is here only.
+    if (!await this.saved) await this.settled();
+    if (tell) this.channel?.postMessage(account);
+    await this.show(account);
+    if (tell) await this.store.setAccount(account);
     this.wake();
     return this.seen;
   }
@@ -419,10 +434,12 @@ export class Cart {
     } catch (error) { if (era === this.era) this.failed(error); } finally {
       this.opening = false;
       this.changed();
+      if (era !== this.era) this.wake();
     }
   }
 
   private live(token: string, cart: string): Promise<boolean> {
+    const { era } = this;
     return new Promise(resolve => {
       const url = new URL(`/v1/carts/${cart}/live`, this.http.url);
       url.protocol = url.protocol.replace("http", "ws");
@@ -432,8 +449,8 @@ export class Cart {
       const deadline = setTimeout(() => socket.close(), DEADLINE_MS);
       socket.onopen = () => {
         clearTimeout(deadline);
-        // Cut off or closed meanwhile: nothing is to come in by it.
-        if (!this.isReachable()) return socket.close();
+        // Cut off, closed or another cart's meanwhile: nothing is to come in by it.
+        if (!this.isReachable() || era !== this.era) return socket.close();
         this.socket = socket;
         resolve(true);
       };
@@ -572,14 +589,25 @@ export class Cart {
       try {
         if (!row || !gone) continue;
         let effects = gone.opened(false, this.now());
-        for (let turn = 0; turn < 8 && effects.length; turn++) {
-          const sends = payloads(effects, Do.Send)[0];
-          if (!sends) break;
-          await this.store.put({ ...row, bytes: gone.bytes() });
-          const token = cart === this.account?.cart ? this.account.token : row.token;
-          const response = await this.http.ask("POST", `/v1/carts/${cart}/sync`, token, sends);
-          effects = gone.answer(new Uint8Array(await response.arrayBuffer()), this.now());
-          await this.store.put({ ...row, bytes: gone.bytes(), pending: gone.pending() });
+        let token = cart === this.account?.cart ? this.account.token : row.token;
+        for (let turn = 0; turn < 8; turn++) {
+          const [send] = payloads(effects, Do.Send);
+          if (!send && !payloads(effects, Do.Lease).length) break;
+          await this.store.put({ ...row, token, bytes: gone.bytes() });
+          try {
+            effects = send
+              ? gone.answer(new Uint8Array(await (await this.http.ask("POST", `/v1/carts/${cart}/sync`, token, send)).arrayBuffer()), this.now())
+              : gone.leased(cart, (await this.http.json<{ actor: string }>("POST", `/v1/carts/${cart}/actors`, token, {})).actor, this.now());
+          } catch (error) {
+            const { code, status, detail } = error as EvercartError;
+            // Then the same again.
+            if (code === "session_expired") token = (await this.http.json<{ token: string }>("POST", "/v1/sessions/renew", token, {})).token;
+            else if (send && status) effects = gone.refusal(0, status, code, detail, this.now());
+            else throw error;
+          }
+          const [refused] = payloads(effects, Do.Refused);
+          if (refused) this.error = said(text(refused));
+          await this.store.put({ ...row, token, bytes: gone.bytes(), pending: gone.pending() });
         }
         if (cart === this.account?.cart) this.run(this.replica.found(gone.bytes(), this.now()));
       } catch { /* another time, or in another tab */ } finally {
