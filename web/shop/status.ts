@@ -1,6 +1,6 @@
 // How it stands with the service, said honestly: a small pill, and behind it in plain words what is going on and
 // what to do. Only what changes for the shopper is announced.
-import type { Status } from "evercart";
+import type { Problem, Status } from "evercart";
 import { announce, element, number, set, write } from "../common/dom.js";
 import { cart } from "./cart.js";
 
@@ -42,7 +42,7 @@ function say({ online, lastError }: Status): void {
   if (off && connected !== false) { connected = false; announce("Offline. You can go on: changes are kept on this device."); }
   else if (online && !off) { if (connected === false) announce("Connected again."); connected = true; }
   const code = lastError?.code ?? "";
-  if (code !== problem && code) announce(advice(lastError!.code, lastError!.detail).join(" "));
+  if (code !== problem && code) announce(advice(lastError!).join(" "));
   problem = code;
 }
 
@@ -60,7 +60,7 @@ function draw(status: Status): void {
   if (region) facts.push(["Served from", region.toUpperCase()]);
   const focused = panel.contains(document.activeElement);
   panel.replaceChildren(
-    ...lastError ? [element("div", { class: "notice bad" }, ...advice(lastError.code, lastError.detail).map(text => element("p", {}, text)))] : [],
+    ...lastError ? [element("div", { class: "notice bad" }, ...advice(lastError).map(text => element("p", {}, text)))] : [],
     element("dl", {}, ...facts.flatMap(([name, text]) => [element("dt", {}, name), element("dd", {}, text)])),
     element("div", { class: "actions" },
       lastError?.code === "client_too_old" || storage !== "ok"
@@ -71,13 +71,15 @@ function draw(status: Status): void {
 }
 
 /** What happened, and what to do. */
-function advice(code: string, detail: string): string[] {
+function advice({ code, status, detail }: Problem): string[] {
   switch (code) {
     case "client_too_old": return ["The shop has changed since this page was opened.", "Reload the page; your changes are kept."];
     case "storage_damaged": return ["What was kept on this device could not be read.", "The cart was fetched anew; nothing is to be done."];
     case "token_invalid": case "session_expired": case "session_required":
       return ["This device is signed out.", "Sign in again from another device. What you add meanwhile is kept here."];
     case "cart_not_found": return ["This cart is not there any more.", "Open another one under Carts."];
-    default: return [`The service refused a change: ${detail}`, "It was taken back here; everything else is kept."];
+    default:
+      if (status >= 500 || status === 429) return [`The service cannot take changes now: ${detail}`, "They are kept here, and sent again."];
+      return [`The service refused a change: ${detail}`, "It was taken back here; everything else is kept."];
   }
 }
