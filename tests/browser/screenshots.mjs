@@ -16,8 +16,8 @@ const SHOTS = [
   { name: "cart", path: "/cart", reach: page => page.waitForSelector(".later"), schemes: ["light"] },
   { name: "undo", path: "/cart", reach: page => page.locator(".line .actions button", { hasText: "Remove" }).first().click(), sizes: ["phone"], schemes: ["light"] },
   { name: "offline", path: "/cart", reach: offline, schemes: ["dark"] },
-  { name: "carts", path: "/carts", reach: page => page.waitForSelector(".carts li"), sizes: ["desktop"], schemes: ["light"] },
-  { name: "devices", path: "/sign-in#token=x", reach: page => page.waitForSelector("main .actions"), sizes: ["phone"], schemes: ["light"] },
+  { name: "carts", path: "/carts", reach: page => page.waitForSelector(".carts li"), schemes: ["light"] },
+  { name: "devices", path: "/sign-in#token=x", reach: page => page.waitForSelector("main .actions"), schemes: ["light"] },
   { name: "lab", path: "/lab", reach: page => played(page, 4) },
   { name: "lab-end", path: "/lab", reach: page => played(page) },
 ];

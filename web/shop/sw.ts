@@ -34,7 +34,9 @@ async function take(): Promise<void> {
 
 async function page(request: Request): Promise<Response> {
   try {
-    return await fetch(request, { signal: AbortSignal.timeout(DEADLINE_MS) });
+    const shown = await fetch(request, { signal: AbortSignal.timeout(DEADLINE_MS) });
+    if (shown.status >= 500) throw new Error(`the service answers ${shown.status}`);
+    return shown;
   } catch (error) {
     const kept = await caches.match(SHELL);
     if (kept) return kept;
