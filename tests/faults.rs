@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use harness::{Answer, Options, Runtime, Session, Shop};
+use harness::{Answer, Options, Runtime, Shop, equal, quantity};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ async fn regions_that_are_cut_differ_and_once_healed_are_equal() {
     let [weur, enam, apac] = ["weur", "enam", "apac"].map(|region| shop.in_region(region));
     let session = weur.open().await;
     weur.add(&session, SKUS[0], 1).await.expect(200);
-    assert_eq!(equal(&[&weur, &enam, &apac], &session).await, 1);
+    assert_eq!(quantity(&equal(&[&weur, &enam, &apac], &session, EQUAL_MAX).await[0]), 1);
 
     assert_eq!(
         set(&shop, json!({"cut": ["enam", "enam"]})).await.expect(200).json(),
@@ -35,15 +35,19 @@ async fn regions_that_are_cut_differ_and_once_healed_are_equal() {
     // A cart of the region that is cut is served elsewhere by what is known there, and the other way round.
     let other = enam.open().await;
     enam.add(&other, SKUS[0], 7).await.expect(200);
-    assert_eq!(view(&weur, &other).await["partial"], true);
+    assert_eq!(weur.view(&other).await["partial"], true);
     tokio::time::sleep(CUT).await;
-    assert_eq!([quantity(&view(&weur, &session).await), quantity(&view(&enam, &session).await)], [3, 5]);
-    assert_eq!(quantity(&view(&weur, &other).await), 0, "neither replica nor store has told it");
-    assert_eq!(equal(&[&weur, &apac], &session).await, 3, "the others go on with each other");
+    assert_eq!([quantity(&weur.view(&session).await), quantity(&enam.view(&session).await)], [3, 5]);
+    assert_eq!(quantity(&weur.view(&other).await), 0, "neither replica nor store has told it");
+    assert_eq!(
+        quantity(&equal(&[&weur, &apac], &session, EQUAL_MAX).await[0]),
+        3,
+        "the others go on with each other"
+    );
 
     assert_eq!(set(&shop, json!({"cut": []})).await.expect(200).json(), json!({"cut": []}));
-    assert_eq!(equal(&[&weur, &enam, &apac], &session).await, 7);
-    assert_eq!(equal(&[&weur, &enam], &other).await, 7);
+    assert_eq!(quantity(&equal(&[&weur, &enam, &apac], &session, EQUAL_MAX).await[0]), 7);
+    assert_eq!(quantity(&equal(&[&weur, &enam], &other, EQUAL_MAX).await[0]), 7);
 
     for body in
         [json!({"cut": ["sam"]}), json!({"cut": ["nowhere"]}), json!({"cut": "weur"}), json!({"cuts": []})]
@@ -72,29 +76,4 @@ async fn production_has_no_such_switch() {
 
 async fn set(shop: &Shop, body: Value) -> Answer {
     Answer::of(shop.request(Method::PUT, PATH).json(&body)).await
-}
-
-async fn view(place: &Shop, session: &Session) -> Value {
-    place.view(session).await
-}
-
-fn quantity(view: &Value) -> u64 {
-    view["totals"]["quantity"].as_u64().unwrap_or_else(|| panic!("a quantity in {view}"))
-}
-
-/// How many items all show, once they are equal and complete.
-async fn equal(places: &[&Shop], session: &Session) -> u64 {
-    let began = Instant::now();
-    loop {
-        let mut views = Vec::new();
-        for place in places {
-            views.push(view(place, session).await);
-        }
-        let complete = views.iter().all(|view| view["partial"] == false);
-        if complete && views.iter().all(|view| view["version"] == views[0]["version"]) {
-            return quantity(&views[0]);
-        }
-        assert!(began.elapsed() < EQUAL_MAX, "not equal: {views:#?}");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
 }

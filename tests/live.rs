@@ -6,11 +6,15 @@ use std::time::{Duration, Instant};
 
 use cart_core::cart::Cart;
 use cart_core::change::Change;
-use cart_core::id::{CartId, Dot};
+use cart_core::id::{CartId, Dot, Region};
 use cart_core::line::{LineKey, Location};
+use cart_core::session::IDLE_MS;
 use cart_core::sync::{Device, Learned, SyncRequest, SyncResponse};
+use cart_core::time::Millis;
 use futures_util::{SinkExt as _, StreamExt as _};
-use harness::{Answer, Options, Regions, RegionsOptions, Runtime, Session, Shop, now, without_stores};
+use harness::{
+    Answer, Options, Regions, RegionsOptions, Runtime, Session, Shop, now, quantity, without_stores,
+};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
@@ -94,6 +98,51 @@ async fn a_delta_of_another_region_shows_up() {
     here.add(&session, SKUS[0], 1).await.expect(200);
     far.news().await;
     assert_eq!(far.version(), version_in(&here.view(&session).await));
+}
+
+/// A lease of which a replica has not heard is not refused while those who know it cannot be asked.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_socket_beside_a_cut_waits_for_what_the_other_region_has_shown() {
+    let regions = Regions::start(&["enam", "weur"], RegionsOptions::default()).await;
+    let (here, there) = (regions.shop("weur"), regions.shop("enam"));
+    let session = here.open().await;
+    here.add(&session, SKUS[0], 1).await.expect(200);
+    let away = session.moved_to("enam");
+    there.add(&away, SKUS[1], 1).await.expect(200);
+    regions.partition(&["weur"], &["enam"]);
+    let device = there.device(&away, &session.cart_id).await;
+    let back = session.saying(|token| token.also.push(Region::Enam));
+    let socket = connect(&here, &session.cart_id, &offer(&back), None).await.expect("a socket");
+    let mut live = Live { socket, device, seq: 0 };
+    live.edit(SKUS[0]);
+    assert_eq!(live.sync().await.expect_err("is refused"), "region_unreachable");
+    regions.heal();
+    let began = Instant::now();
+    while live.sync().await.is_err() {
+        assert!(began.elapsed() < MESSAGE_MAX, "it is refused for ever");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    assert_eq!(live.device.pending(), 0);
+    assert_eq!(quantity(&here.view(&session).await), 3);
+}
+
+/// Nobody hears on by pings alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_socket_is_told_nothing_after_its_token_has_ended() {
+    let shop = Runtime::shared().await.shop();
+    let session = shop.open().await;
+    shop.add(&session, SKUS[0], 1).await.expect(200);
+    let old = session.saying(|token| token.issued = Millis(token.issued.0 - IDLE_MS + 3_000));
+    let mut live = Live::of(&shop, &old).await;
+    live.sync().await.expect("is taken in");
+    while now() <= old.said().expires() {
+        live.socket.send(Message::text("ping")).await.expect("is sent");
+        assert_eq!(live.next().await, Ok(Message::text("pong")));
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    shop.add(&session, SKUS[1], 1).await.expect(200);
+    assert!(matches!(live.next().await, Ok(Message::Close(Some(frame))) if u16::from(frame.code) == 4001));
+    assert_eq!(live.device.cart().lines().count(), 1, "told nothing more");
 }
 
 #[tokio::test(flavor = "multi_thread")]

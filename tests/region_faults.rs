@@ -412,19 +412,8 @@ fn by_engraving(view: &Value) -> BTreeMap<String, u64> {
 
 /// What all regions show, once it is the same and complete.
 async fn equal(regions: &Regions, session: &Session) -> Value {
-    let began = Instant::now();
-    loop {
-        let mut views = Vec::new();
-        for name in NAMES {
-            views.push(regions.shop(name).in_region(name).view(session).await);
-        }
-        let complete = views.iter().all(|view| view["partial"] == false);
-        if complete && views.iter().all(|view| view["version"] == views[0]["version"]) {
-            return views.remove(0);
-        }
-        assert!(began.elapsed() < EQUAL_MAX, "not equal: {views:#?}");
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
+    let shops = NAMES.map(|name| regions.shop(name).in_region(name));
+    harness::equal(&shops.each_ref(), session, EQUAL_MAX).await.remove(0)
 }
 
 /// Waits until each of two edges calls the other's region again.

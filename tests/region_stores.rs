@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use cart_core::id::{CartId, Region};
-use harness::{Answer, Operator, Regions, RegionsOptions, Session, Shop, stores_of};
+use harness::{Answer, Operator, Regions, RegionsOptions, Session, Shop, quantity, stores_of};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -251,10 +251,6 @@ impl Cart {
 /// Whether a region and its store answer, as the operator is told.
 fn answers(region: &Value) -> bool {
     region["health"] == "ok" || region["health"] == "slow"
-}
-
-fn quantity(view: &Value) -> u64 {
-    view["totals"]["quantity"].as_u64().unwrap_or_else(|| panic!("a quantity in {view}"))
 }
 
 /// How long the databases are down.

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use harness::{Answer, Faults, Regions, RegionsOptions, Runtime, Session, Shop};
+use harness::{Answer, Faults, Regions, RegionsOptions, Runtime, Session, Shop, equal, quantity};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -22,18 +22,18 @@ async fn an_edit_made_in_one_region_is_shown_in_all() {
     assert_eq!((first.header("evercart-region"), &first.json()["region"]), ("weur", &json!("weur")));
 
     // What the session was shown in one region is there in the next, at once.
-    let there = view(&enam, &session).await;
+    let there = enam.view(&session).await;
     assert_eq!((quantity(&there), &there["region"], &there["partial"]), (2, &json!("enam"), &json!(false)));
     enam.add(&session, SKUS[1], 3).await.expect(200);
     apac.add(&session, SKUS[2], 4).await.expect(200);
-    let views = equal(&[&weur, &enam, &apac], &session).await;
+    let views = equal(&[&weur, &enam, &apac], &session, EQUAL_MAX).await;
     assert_eq!(quantity(&views[0]), 9);
 
     // Found in the list of either, by a line made in the other.
     let line = views[0]["lines"][1]["line_id"].as_str().expect("a line").to_owned();
     let path = format!("/v1/carts/current/lines/{line}");
     Answer::of(weur.call(&session, Method::DELETE, &path).json(&json!({}))).await.expect(200);
-    let views = equal(&[&weur, &enam, &apac], &session).await;
+    let views = equal(&[&weur, &enam, &apac], &session, EQUAL_MAX).await;
     assert_eq!(views[2]["lines"].as_array().map(Vec::len), Some(2));
 
     // A stranger is told the same everywhere, and makes no replica.
@@ -57,7 +57,7 @@ async fn the_same_key_counts_once_in_whatever_regions_it_arrives() {
     for answer in [one, other, third] {
         answer.expect(200);
     }
-    let views = equal(&[&weur, &enam, &apac], &session).await;
+    let views = equal(&[&weur, &enam, &apac], &session, EQUAL_MAX).await;
     assert_eq!(quantity(&views[0]), 5);
 }
 
@@ -90,8 +90,8 @@ async fn a_guest_of_one_region_is_merged_into_a_user_of_another() {
     // Late edits of the guest's devices arrive, from whatever region.
     apac.add(&guest, SKUS[2], 4).await.expect(200);
     enam.add(&guest, SKUS[2], 5).await.expect(200);
-    eventually(async || quantity(&view(&weur, &user).await) == 15).await;
-    let views = equal(&[&weur, &apac], &user).await;
+    eventually(async || quantity(&weur.view(&user).await) == 15).await;
+    let views = equal(&[&weur, &apac], &user, EQUAL_MAX).await;
     assert_eq!(quantity(&views[1]), 15);
     // S37: the first wins, wherever the second asks.
     let second = apac.open().await;
@@ -117,7 +117,7 @@ async fn three_processes_go_on_through_partition_loss_and_the_loss_of_a_region()
     for place in all {
         acknowledged += add_some(place, &session, 3).await;
     }
-    assert_eq!(quantity(&equal(&all, &session).await[0]), acknowledged);
+    assert_eq!(quantity(&equal(&all, &session, EQUAL_MAX).await[0]), acknowledged);
 
     // Partition: both sides go on, and are equal once it is healed.
     regions.isolate("apac");
@@ -127,18 +127,18 @@ async fn three_processes_go_on_through_partition_loss_and_the_loss_of_a_region()
             acknowledged += add_some(place, &session, 1).await;
         }
     }
-    let here = view(apac, &session).await;
+    let here = apac.view(&session).await;
     assert_eq!(here["partial"], true, "it says that it may be behind what it has shown elsewhere");
     regions.heal();
-    assert_eq!(quantity(&equal(&all, &session).await[0]), acknowledged, "after the partition");
+    assert_eq!(quantity(&equal(&all, &session, EQUAL_MAX).await[0]), acknowledged, "after the partition");
 
     // A region that cannot ask is told all the same.
     for to in ["weur", "enam"] {
         regions.link("apac", to).change(|faults| faults.cut = true);
     }
     acknowledged += add_some(weur, &session, 3).await + add_some(enam, &session, 3).await;
-    eventually(async || quantity(&view(apac, &session).await) == acknowledged).await;
-    assert_eq!(view(apac, &session).await["partial"], true);
+    eventually(async || quantity(&apac.view(&session).await) == acknowledged).await;
+    assert_eq!(apac.view(&session).await["partial"], true);
     regions.heal();
 
     // A bad network.
@@ -149,7 +149,7 @@ async fn three_processes_go_on_through_partition_loss_and_the_loss_of_a_region()
         }
     }
     regions.heal();
-    assert_eq!(quantity(&equal(&all, &session).await[0]), acknowledged, "after the losses");
+    assert_eq!(quantity(&equal(&all, &session, EQUAL_MAX).await[0]), acknowledged, "after the losses");
 
     // A region stands still, then is killed: shoppers of others, and its own by the others, go on.
     regions.stop("enam");
@@ -162,20 +162,20 @@ async fn three_processes_go_on_through_partition_loss_and_the_loss_of_a_region()
     // What its shopper was shown elsewhere meanwhile, it does not hide: it has it, or says that it may not.
     regions.isolate("enam");
     let back = regions.shop("enam");
-    assert_eq!(view(&back, &own).await["partial"], true);
+    assert_eq!(back.view(&own).await["partial"], true);
     regions.heal();
-    eventually(async || view(&back, &own).await["partial"] == false).await;
-    assert_eq!(quantity(&view(&back, &own).await), 2);
-    assert_eq!(quantity(&equal(&all, &session).await[0]), acknowledged, "after the kill");
+    eventually(async || back.view(&own).await["partial"] == false).await;
+    assert_eq!(quantity(&back.view(&own).await), 2);
+    assert_eq!(quantity(&equal(&all, &session, EQUAL_MAX).await[0]), acknowledged, "after the kill");
 
     // A region loses its disk, and has all again from the others.
     regions.wipe("apac").await;
     acknowledged += add_some(apac, &session, 2).await;
-    assert_eq!(quantity(&equal(&all, &session).await[0]), acknowledged, "after the wipe");
+    assert_eq!(quantity(&equal(&all, &session, EQUAL_MAX).await[0]), acknowledged, "after the wipe");
     // The home as well.
     regions.wipe("weur").await;
     acknowledged += add_some(enam, &session, 2).await;
-    assert_eq!(quantity(&equal(&all, &session).await[0]), acknowledged, "after the home's wipe");
+    assert_eq!(quantity(&equal(&all, &session, EQUAL_MAX).await[0]), acknowledged, "after the home's wipe");
     for (from, to, link) in regions.links() {
         println!("{from} to {to}: {:?}", link.counts());
     }
@@ -220,31 +220,6 @@ async fn add_some(shop: &Shop, session: &Session, count: u64) -> u64 {
         }
     }
     count
-}
-
-async fn view(shop: &Shop, session: &Session) -> Value {
-    shop.view(session).await
-}
-
-fn quantity(view: &Value) -> u64 {
-    view["totals"]["quantity"].as_u64().unwrap_or_else(|| panic!("a quantity in {view}"))
-}
-
-/// The views of all, once they are equal and complete.
-async fn equal(places: &[&Shop], session: &Session) -> Vec<Value> {
-    let began = Instant::now();
-    loop {
-        let mut views = Vec::new();
-        for place in places {
-            views.push(view(place, session).await);
-        }
-        let complete = views.iter().all(|view| view["partial"] == false);
-        if complete && views.iter().all(|view| view["version"] == views[0]["version"]) {
-            return views;
-        }
-        assert!(began.elapsed() < EQUAL_MAX, "not equal: {views:#?}");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
 }
 
 async fn eventually(is: impl AsyncFn() -> bool) {

@@ -140,8 +140,9 @@ impl CartObject {
             match refusal {
                 Some(problem) => head.reply = Err(problem),
                 None => {
-                    let call = Call { shown_by: Vec::new(), ..call };
-                    return self.accept(&Opening { call, ..opening });
+                    // Those who could not be asked are asked before each message, until they have answered.
+                    let shown_by = if current { Vec::new() } else { call.shown_by.clone() };
+                    return self.accept(&Opening { call: Call { shown_by, ..call }, ..opening });
                 }
             }
         }
@@ -152,7 +153,7 @@ impl CartObject {
         let WebSocketPair { client, server } = WebSocketPair::new()?;
         let tag = if opening.nudged { NUDGED } else { DEVICES };
         self.state.accept_websocket_with_tags(&server, &[tag]);
-        server.serialize_attachment(Base64Unpadded::encode_string(&pack(opening)))?;
+        attach(&server, opening)?;
         // Answered without waking the object.
         self.state.set_websocket_auto_response(&WebSocketRequestResponsePair::new("ping", "pong")?);
         Response::from_websocket(client)
@@ -190,9 +191,14 @@ impl CartObject {
         if sys::now(opening.call.skew_ms) > opening.until {
             return Err(guard::fault(TokenFault::Expired));
         }
-        let call = Call { input: Input::Sync { request: request.to_vec() }, fresh: false, ..opening.call };
+        let call = Call { fresh: false, ..opening.call };
         let mut rows = Rows::default();
         let current = self.prepare(&call, &mut rows).await;
+        if current && !call.shown_by.is_empty() {
+            let call = Call { shown_by: Vec::new(), ..call.clone() };
+            attach(socket, &Opening { call, ..opening }).map_err(|error| Problem::object(&error))?;
+        }
+        let call = Call { input: Input::Sync { request: request.to_vec() }, ..call };
         self.speakers.speaking.replace(Some(socket.clone()));
         let head = self.turn(&call, rows, current);
         self.speakers.speaking.take();
@@ -239,13 +245,22 @@ impl CartObject {
             return;
         }
         nudged.iter().for_each(|socket| send(socket, &[NEWS]));
-        let mut others = devices.iter().filter(|socket| !self.speakers.is_speaking(socket)).peekable();
+        // One that sends nothing but pings is not told for longer than its token lasts.
+        let (told, ended): (Vec<_>, Vec<_>) = devices.iter().partition(|socket| {
+            attached(socket).is_some_and(|opening| sys::now(opening.call.skew_ms) <= opening.until)
+        });
+        ended.into_iter().for_each(|socket| close(socket, Closing::SignIn));
+        let mut others = told.into_iter().filter(|socket| !self.speakers.is_speaking(socket)).peekable();
         if others.peek().is_some() {
             let changes = replica.since(before.sequence);
             let news = message_of(NEWS, &[before.sequence, after.sequence], &changes);
             others.for_each(|socket| send(socket, &news));
         }
     }
+}
+
+fn attach(socket: &WebSocket, opening: &Opening) -> Result<()> {
+    socket.serialize_attachment(Base64Unpadded::encode_string(&pack(opening)))
 }
 
 /// What was said of a socket when it was opened.

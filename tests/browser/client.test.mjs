@@ -2,7 +2,7 @@
 // tabs, refusals, storage denied, sign-in. `tools/test_browser` starts both. Each device is a browser context.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { BAGEL, OTHER, URL_, blank, device, equal, eventually, open, run, served, settled, shown, tab, until } from "./device.mjs";
+import { BAGEL, OTHER, URL_, blank, crash, device, equal, eventually, open, run, served, settled, shown, tab, until } from "./device.mjs";
 
 test("an add is shown at once, stored, and priced", async () => {
   const context = await device(), page = await tab(context);
@@ -65,16 +65,44 @@ test("a device that is cut off while it connects hears nothing until it is joine
 });
 
 test("a killed tab is restored with what it had not sent", async () => {
+  for (const kill of [page => page.close({ runBeforeUnload: false }), crash]) {
+    const context = await device(), page = await tab(context);
+    await settled(page);
+    await run(page, "cart.setOnline(false)");
+    await run(page, `cart.add("${BAGEL}", 5)`);
+    const actor = await run(page, "cart.inspect().actor");
+    await kill(page);
+    const again = await tab(context);
+    assert.equal(await shown(again), 5, "at once, before the service is asked");
+    await settled(again);
+    assert.equal(await run(again, "cart.inspect().actor"), actor, "a free instance goes on");
+    await context.close();
+  }
+});
+
+test("of edits in whose middle the process is killed each is whole or was never made, and those acknowledged are there", async () => {
   const context = await device(), page = await tab(context);
   await settled(page);
   await run(page, "cart.setOnline(false)");
-  await run(page, `cart.add("${BAGEL}", 5)`);
-  const actor = await run(page, "cart.inspect().actor");
-  await page.close({ runBeforeUnload: false });
+  let acknowledged = 0;
+  page.on("console", message => { acknowledged = Math.max(acknowledged, Number(message.text())); });
+  await page.evaluate(async ([one, two]) => {
+    void (async () => {
+      for (let made = 1; ; made++) {
+        await cart.commands([{ op: "add", sku: one }, { op: "add", sku: two }]);
+        console.log(made);
+      }
+    })();
+    await new Promise(next => setTimeout(next, 500));
+  }, [BAGEL, OTHER]);
+  await crash(page);
   const again = await tab(context);
-  assert.equal(await shown(again), 5, "at once, before the service is asked");
+  const there = await shown(again);
+  assert.ok(there >= acknowledged && acknowledged > 0, `${there} of ${acknowledged}`);
+  assert.equal(await shown(again, OTHER), there, "both or none");
   await settled(again);
-  assert.equal(await run(again, "cart.inspect().actor"), actor, "a free instance goes on");
+  const view = await served(await run(again, "cart.token()"));
+  assert.deepEqual(view.lines.map(line => line.quantity), [there, there]);
   await context.close();
 });
 

@@ -49,6 +49,27 @@ export async function eventually(check) {
 /** What the service shows of the current cart. */
 export const served = async token => (await fetch(`${URL_}/v1/carts/current`, { headers: { Authorization: `Bearer ${token}` } })).json();
 
+/** Ends the process of a page. */
+export async function crash(page) {
+  const gone = new Promise(crashed => page.once("crash", crashed));
+  page.goto("chrome://crash").catch(() => {});
+  await gone;
+  await page.close();
+}
+/** Makes the stored token older by so many milliseconds, and returns it. */
+export async function age(page, ms, storage = "evercart") {
+  const token = await older(await run(page, "cart.token()"), ms);
+  await page.evaluate(async ([token, storage]) => {
+    const asked = indexedDB.open(storage);
+    await new Promise(done => { asked.onsuccess = done; });
+    const tx = asked.result.transaction("kept", "readwrite"), kept = tx.objectStore("kept");
+    kept.get("account").onsuccess = ({ target }) => kept.put({ ...target.result, token }, "account");
+    await new Promise(done => { tx.oncomplete = done; });
+    asked.result.close();
+  }, [token, storage]);
+  return token;
+}
+
 /** The same token as if it had been issued so many milliseconds earlier: signed with the secret of development. */
 export async function older(token, ms) {
   const secret = /^TOKEN_SECRET=(.*)$/m.exec(await readFile(new URL("../../.dev.vars", import.meta.url), "utf8"))[1];

@@ -2,7 +2,7 @@
 // a device costs that does nothing or comes back, tokens that end, refusals, older and newer services.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { BAGEL, OTHER, URL_, blank, device, equal, eventually, older, open, run, served, settled, shown, tab, until } from "./device.mjs";
+import { BAGEL, OTHER, URL_, age, blank, device, equal, eventually, older, open, run, served, settled, shown, tab, until } from "./device.mjs";
 
 const MINUTE = 60_000;
 const live = page => until(page, "cart.status.live && cart.status.pending === 0 && !cart.view.partial");
@@ -96,12 +96,8 @@ test("a token that has ended is renewed, offline edits and all", async () => {
   await live(page);
   await run(page, "cart.setOnline(false)");
   await run(page, `cart.add("${BAGEL}", 3)`);
-  const token = await older(await run(page, "cart.token()"), 40 * MINUTE);
+  const token = await age(page, 40 * MINUTE);
   assert.equal((await served(token)).code, "session_expired");
-  await run(page, `{ const asked = indexedDB.open("evercart"); new Promise(done => asked.onsuccess = () => {
-    const kept = asked.result.transaction("kept", "readwrite").objectStore("kept");
-    kept.get("account").onsuccess = ({ target }) => { kept.put({ ...target.result, token: "${token}" }, "account").onsuccess = done; };
-  }).then(() => asked.result.close()) }`);
   await page.close();
   const again = await tab(context);
   await live(again);
@@ -110,6 +106,63 @@ test("a token that has ended is renewed, offline edits and all", async () => {
   assert.equal((await served(renewed)).lines[0].quantity, 3);
   assert.equal(await run(again, "cart.status.lastError"), null);
   await context.close();
+});
+
+test("a guest's session that has ended for good goes on in a new one, with all that was shown", async () => {
+  const context = await device(), page = await tab(context), other = await tab(context);
+  await run(page, `cart.add("${BAGEL}", 2)`);
+  await live(page);
+  await live(other);
+  const first = await run(page, "cart.view.cart_id");
+  for (const each of [page, other]) await run(each, "cart.setOnline(false)");
+  await run(page, `cart.add("${BAGEL}", 3)`);
+  await run(page, `cart.add("${OTHER}", 1).then(view => cart.save(view.lines.find(line => line.sku === "${OTHER}").line_id))`);
+  await run(other, `cart.add("${OTHER}", 4)`);
+  await age(page, 31 * 24 * 60 * MINUTE);
+  await page.close();
+  await other.close();
+  const [again, beside] = [await tab(context), await tab(context)];
+  assert.equal(await shown(again), 5, "at once");
+  for (const each of [again, beside]) {
+    await until(each, `cart.view.cart_id && cart.view.cart_id !== "${first}"`);
+    await live(each);
+    assert.deepEqual([await shown(each), await shown(each, OTHER)], [5, 4]);
+    assert.deepEqual(await run(each, "cart.view.saved.map(line => line.quantity)"), [1]);
+    assert.equal(await run(each, "cart.status.lastError"), null);
+  }
+  const there = await served(await run(again, "cart.token()"));
+  assert.deepEqual([there.cart_id, there.totals.quantity], [await run(again, "cart.view.cart_id"), 9]);
+  await context.close();
+});
+
+test("a user's session that has ended for good is said, and the next sign-in takes along what was not sent", async () => {
+  const one = await device(), two = await device(), a = await tab(one);
+  await run(a, `cart.add("${BAGEL}", 2)`);
+  await live(a);
+  const token = await run(a, "cart.token()"), ended = await older(token, 31 * 24 * 60 * MINUTE);
+  const next = await tab(two);
+  await run(next, `cart.add("${BAGEL}", 10)`);
+  await live(next);
+  const b = await blank(two);
+  for (const [storage, sign, left, joined] of [["same", token, 5, 5], ["another", await run(next, "cart.token()"), 8, 18]]) {
+    await open(b, { token, storage });
+    await live(b);
+    await run(b, "cart.setOnline(false)");
+    await run(b, `cart.add("${BAGEL}", 3)`);
+    await age(b, 31 * 24 * 60 * MINUTE, storage);
+    await run(b, "cart.close()");
+    await open(b, { storage });
+    await until(b, "cart.status.lastError");
+    assert.deepEqual(await run(b, "[cart.status.lastError.code, cart.status.pending]"), ["session_expired", 1]);
+    assert.equal(await run(b, "cart.settled().catch(error => error.code)"), "session_expired");
+    assert.equal(await run(b, "cart.view.totals.quantity"), left);
+    await run(b, `cart.signIn({ token: "${sign}" })`);
+    await live(b);
+    assert.equal((await served(sign)).totals.quantity, joined);
+    await run(b, "cart.close()");
+  }
+  assert.equal((await served(ended)).code, "session_expired");
+  await one.close(); await two.close();
 });
 
 test("a token that ends while its socket is open is renewed, and the edit comes through", async () => {

@@ -1,6 +1,6 @@
 //! A client of the HTTP contract: thin, so that tests say what goes over the wire.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cart_core::id::{Actor, CartId, Region};
 use cart_core::session::{Session as Token, Signer};
@@ -49,7 +49,14 @@ impl Session {
     /// The same session with the token of another region, as its renewal there would give it.
     pub fn moved_to(&self, region: &str) -> Self {
         let region = Region::parse(region).expect("a region's name");
-        Self { token: signer().token(&Token { region, ..self.said() }), ..self.clone() }
+        self.saying(|token| token.region = region)
+    }
+
+    /// The same session with a token that says something else.
+    pub fn saying(&self, change: impl FnOnce(&mut Token)) -> Self {
+        let mut token = self.said();
+        change(&mut token);
+        Self { token: signer().token(&token), ..self.clone() }
     }
 }
 
@@ -226,5 +233,27 @@ impl Answer {
             rest.split(' ').next().and_then(|digits| digits.parse().ok()).expect("a number")
         };
         (number("read="), number("written="))
+    }
+}
+
+/// How many items a view shows.
+pub fn quantity(view: &Value) -> u64 {
+    view["totals"]["quantity"].as_u64().unwrap_or_else(|| panic!("a quantity in {view}"))
+}
+
+/// What all show of a session's cart, once they are equal and complete; it is given `within` to come about.
+pub async fn equal(places: &[&Shop], session: &Session, within: Duration) -> Vec<Value> {
+    let began = Instant::now();
+    loop {
+        let mut views = Vec::new();
+        for place in places {
+            views.push(place.view(session).await);
+        }
+        let complete = views.iter().all(|view| view["partial"] == false);
+        if complete && views.iter().all(|view| view["version"] == views[0]["version"]) {
+            return views;
+        }
+        assert!(began.elapsed() < within, "not equal: {views:#?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }

@@ -11,7 +11,7 @@ mod proxy;
 mod regions;
 mod runtime;
 
-pub use client::{Answer, Session, Shop};
+pub use client::{Answer, Session, Shop, equal, quantity};
 pub use faults::{Counts, Faults, Rewrite};
 pub use operator::{ARRIVES_MAX, Operator, now, stores_of};
 pub use proxy::Link;

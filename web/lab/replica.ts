@@ -57,16 +57,14 @@ export class Replica {
 
   /** Joins it to another region: connects anew with what is stored. */
   async moveTo(region: Region): Promise<void> {
-    this.close();
     this.spec.region = region;
-    // The lock of its instance is given back after the last write.
-    await new Promise(given => setTimeout(given, 60));
+    await this.close();
     await this.connect(false);
   }
 
-  close(): void {
+  close(): Promise<void> {
     this.ends.splice(0).forEach(end => end());
-    this.cart.close();
+    return this.cart.close();
   }
 
   private async connect(first: boolean): Promise<void> {

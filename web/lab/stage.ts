@@ -46,7 +46,7 @@ export class Stage {
   /** A new cart, new devices, everything linked. */
   async begin(cast: Cast[]): Promise<void> {
     const era = ++this.era;
-    for (const { replica } of [...this.devices, ...this.regions]) replica.close();
+    for (const { replica } of [...this.devices, ...this.regions]) void replica.close();
     [this.devices, this.regions, this.actors] = [[], [], new Actors()];
     const there = await faults();
     this.off = there && new Set();
@@ -148,7 +148,7 @@ export class Stage {
     setTimeout(() => root?.classList.remove("hit"), HIT_MS);
   }
 
-  close(): void { for (const { replica } of [...this.devices, ...this.regions]) replica.close(); }
+  close(): void { for (const { replica } of [...this.devices, ...this.regions]) void replica.close(); }
 
   private does: Does = {
     act: (replica, said, work) => {
@@ -163,7 +163,7 @@ export class Stage {
     move: (replica, region) => void replica.moveTo(region).then(() => { this.log.say(`${replica.spec.name} is now in ${PLACES[region]}.`); this.draw(); }),
     skew: (replica, ms) => { replica.setSkew(ms); this.log.say(`The clock of ${replica.spec.name} ${ms ? `is now ${wrong(ms)}` : "is right again"}.`); },
     remove: replica => {
-      replica.close();
+      void replica.close();
       this.devices = this.devices.filter(card => card.replica !== replica);
       this.place();
       this.log.say(`Device ${replica.spec.name} is gone.`);

@@ -22,11 +22,12 @@ export function browsePage(url: URL): Page {
     element("section", { class: "found" }, element("div", { class: "head" }, heading, note), element("h2", { class: "hidden" }, "Products"), cards.node, element("div", { class: "more" }, more, again)));
   let list: Shown = { q: "", category: "", products: [], next: null };
   let asking: AbortController | undefined;
+  const left = new AbortController();
 
   const page: Page = {
     title: "", node,
     update: () => cards.update(),
-    leave: () => asking?.abort(),
+    leave() { asking?.abort(); left.abort(); },
     follow(url) {
       if (url.pathname !== "/") return false;
       show(url);
@@ -96,7 +97,7 @@ export function browsePage(url: URL): Page {
     }
   }
 
-  addEventListener("online", () => { if (node.isConnected && !again.hidden) void load(false); });
+  addEventListener("online", () => { if (!again.hidden) void load(false); }, { signal: left.signal });
   show(url);
   void categories().then(departments, () => {});
   return page;

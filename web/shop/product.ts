@@ -62,7 +62,11 @@ export class Cards {
   private buys = new Map<string, Buy>();
   private rows = new Rows<Product>(this.node, product => product.sku, product => this.card(product));
 
-  show(products: readonly Product[]): void { this.rows.show(products); }
+  show(products: readonly Product[]): void {
+    this.rows.show(products);
+    const shown = new Set(products.map(product => product.sku));
+    for (const sku of this.buys.keys()) if (!shown.has(sku)) this.buys.delete(sku);
+  }
   update(): void { for (const buy of this.buys.values()) buy.update(); }
 
   private card(product: Product): Row<Product> {

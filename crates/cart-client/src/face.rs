@@ -27,10 +27,11 @@ pub struct Replica {
 
 #[wasm_bindgen]
 impl Replica {
-    /// A session that knows nothing yet.
+    /// A session that knows nothing yet, in a slot that is named by 16 random digits.
     #[wasm_bindgen(constructor)]
-    pub fn new(currency: &str) -> Self {
-        Self { session: Session::new(currency), noted: Vec::new() }
+    pub fn new(currency: &str, slot: &str, now: f64) -> Self {
+        let random = Actor::from_hex(slot).map_or(0, |random| random.0);
+        Self { session: Session::new(currency, random, Millis(now as u64)), noted: Vec::new() }
     }
 
     /// A stored session; nothing if its bytes are damaged.
@@ -122,6 +123,11 @@ impl Replica {
     /// What another instance had stored.
     pub fn found(&mut self, stored: Vec<u8>, now: f64) -> Vec<u8> {
         self.step(Input::Found(stored), now)
+    }
+
+    /// All that another instance shows, whose bytes these are, is added here.
+    pub fn carry(&mut self, stored: Vec<u8>, now: f64) -> Vec<u8> {
+        self.step(Input::Carry(stored), now)
     }
 
     /// A product's name and price: `currency` is empty where it has none.

@@ -12,7 +12,7 @@ use cart_core::ordered::Ordered;
 use cart_core::reject::Reject;
 use cart_core::sync::{Device, Learned, SyncResponse};
 use cart_core::time::Millis;
-use cart_core::view::Offer;
+use cart_core::view::{Offer, shown_lines};
 
 use crate::live::{self, Gossip, Told};
 use crate::verdict::{Problem, Verdict};
@@ -55,6 +55,8 @@ pub enum Input {
     Heard(Vec<u8>),
     /// What another instance had stored, which is not open now.
     Found(Vec<u8>),
+    /// What an instance had stored whose own session has ended: all that it shows is added here.
+    Carry(Vec<u8>),
     /// A product's name and price.
     Product(String, Offer),
 }
@@ -129,9 +131,10 @@ struct Sent {
 
 impl Session {
     /// A session that knows nothing, not even its cart: it edits all the same. `currency` is that of a cart that
-    /// names none.
-    pub fn new(currency: &str) -> Self {
-        Self::of(None, Device::new(Actor(0), Scope(0)), currency)
+    /// names none. Until an actor is leased its dots have one of `random` and of this day, which differs from those
+    /// of its neighbours and which no horizon has passed.
+    pub fn new(currency: &str, random: u64, now: Millis) -> Self {
+        Self::of(None, Device::new(Actor::mint(now.day(), random), Scope(0)), currency)
     }
 
     fn of(cart_id: Option<CartId>, device: Device, currency: &str) -> Self {
@@ -194,10 +197,8 @@ impl Session {
         let now = now.less(self.ahead_ms);
         match input {
             Input::Edit(changes) => self.edit(changes, now),
-            Input::Undo => {
-                let changes = std::mem::take(&mut self.removed);
-                self.edit(changes, now)
-            }
+            // Each that is added again leaves the list: what is refused stays.
+            Input::Undo => self.edit(self.removed.clone(), now),
             Input::Leased(cart, actor) => self.leased(cart, actor),
             Input::Opened { live } => {
                 self.link = if live { Link::Live } else { Link::Single };
@@ -246,7 +247,7 @@ impl Session {
             },
             Input::Found(bytes) => {
                 let Ok(found) = Self::from_bytes(&bytes) else { return Vec::new() };
-                if found.cart_id != self.cart_id {
+                if self.cart_id.is_some() && found.cart_id != self.cart_id {
                     return Vec::new();
                 }
                 self.device.hear(found.device.actor(), found.device.settled(), found.device.pending_delta());
@@ -257,6 +258,10 @@ impl Session {
                 }
                 vec![Effect::Show]
             }
+            Input::Carry(bytes) => match Self::from_bytes(&bytes) {
+                Ok(other) => self.edit(other.all_shown(), now),
+                Err(_) => Vec::new(),
+            },
             Input::Product(sku, offer) => {
                 let known = self.offers.insert(sku, offer.clone());
                 if known.as_ref() == Some(&offer) { Vec::new() } else { vec![Effect::Show] }
@@ -302,38 +307,55 @@ impl Session {
 
     /// The adds that would bring back the lines that a change takes away.
     fn taken_by(&self, change: &Change) -> Vec<Change> {
-        let cart = self.device.cart();
-        let back = |key: &LineKey, at: Location| {
-            let quantity = cart.shown(key, at).min(u64::from(self.limits.line_quantity_max));
-            let quantity = u32::try_from(quantity).unwrap_or(0);
-            let details = cart.details(key).cloned();
-            (quantity > 0).then(|| Change::Add { key: key.clone(), details, quantity, at })
-        };
         match change {
             Change::Remove { key, at } | Change::Set { key, quantity: 0, at } => {
-                back(key, *at).into_iter().collect()
+                self.again(key, *at).into_iter().collect()
             }
-            Change::Decrement { key, quantity, at } if u64::from(*quantity) >= cart.shown(key, *at) => {
-                back(key, *at).into_iter().collect()
+            Change::Decrement { key, quantity, at }
+                if u64::from(*quantity) >= self.device.cart().shown(key, *at) =>
+            {
+                self.again(key, *at).into_iter().collect()
             }
-            Change::Clear => {
-                let lines = cart_core::view::shown_lines(cart, Location::Cart);
-                lines.into_iter().filter_map(|(key, _)| back(key, Location::Cart)).collect()
-            }
+            Change::Clear => self.all_at(Location::Cart),
             _ => Vec::new(),
         }
+    }
+
+    /// The add that makes what a line shows, if it shows anything.
+    fn again(&self, key: &LineKey, at: Location) -> Option<Change> {
+        let cart = self.device.cart();
+        let quantity = cart.shown(key, at).min(u64::from(self.limits.line_quantity_max));
+        let quantity = u32::try_from(quantity).unwrap_or(0);
+        let details = cart.details(key).cloned();
+        (quantity > 0).then(|| Change::Add { key: key.clone(), details, quantity, at })
+    }
+
+    fn all_at(&self, at: Location) -> Vec<Change> {
+        let lines = shown_lines(self.device.cart(), at);
+        lines.into_iter().filter_map(|(key, _)| self.again(key, at)).collect()
+    }
+
+    /// The changes that make in another cart what is shown in this one: its lines, saved ones too, and coupons.
+    fn all_shown(&self) -> Vec<Change> {
+        let mut changes = self.all_at(Location::Cart);
+        changes.extend(self.all_at(Location::Saved));
+        changes.extend(self.device.cart().coupons().cloned().map(Change::Coupon));
+        changes
     }
 
     fn leased(&mut self, cart: CartId, actor: Actor) -> Vec<Effect> {
         // Of two that were asked for, one before and one after a connection was lost, the second would make again
         // what has gone out under the first.
-        let wanted = self.leasing || self.device.actor() == Actor(0);
+        let wanted = self.leasing || self.cart_id.is_none();
         if !wanted || self.cart_id.as_ref().is_some_and(|known| *known != cart) {
             return Vec::new();
         }
+        // What was told under the actor of before is told again under this one.
+        let withdrawn =
+            Gossip::State { from: self.device.actor(), pending: Box::default(), settled: Box::default() };
         self.device.adopt(actor, cart.scope());
         (self.cart_id, self.leasing, self.under_way) = (Some(cart), false, None);
-        let mut effects = vec![Effect::Show];
+        let mut effects = vec![Effect::Show, Effect::Tell(withdrawn.to_bytes())];
         effects.extend(self.keep(false));
         effects.extend(self.send());
         effects
@@ -345,7 +367,7 @@ impl Session {
         if !due || self.link == Link::Down || self.under_way.is_some() || self.leasing {
             return Vec::new();
         }
-        if self.cart_id.is_none() || self.device.actor() == Actor(0) {
+        if self.cart_id.is_none() {
             self.leasing = true;
             return vec![Effect::Lease];
         }

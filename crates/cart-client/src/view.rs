@@ -78,7 +78,7 @@ impl Shown<'_> {
             identity(json, key);
             json.text("variant", key.variant.as_deref());
             json.raw("customization", cart.details(key).map_or("null", |details| details));
-            json.text("title", offer.map(|offer| offer.title.as_str()));
+            json.text("title", offer.map(|offer| offer.title.as_str()).filter(|title| !title.is_empty()));
             json.raw("quantity", quantity);
             let amount = |money: &Money| (money.amount_minor, currency);
             json.money("unit_price", price.filter(|_| total.is_some()).map(amount));

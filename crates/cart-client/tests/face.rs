@@ -27,7 +27,7 @@ fn kinds(effects: &[u8]) -> Vec<u8> {
 
 #[wasm_bindgen_test]
 fn an_edit_is_shown_stored_and_sent() {
-    let mut page = Replica::new("USD");
+    let mut page = Replica::new("USD", "8f3c2a5b01d4e697", NOW);
     assert_eq!(page.note("add", "1095275", 2.0, false, None, Some("{\"a\":1}".to_owned())), None);
     assert_eq!(kinds(&page.commit(NOW)), [SHOW, STORE]);
     assert!(page.view().contains("\"quantity\":2") && page.wants_products());
@@ -36,14 +36,14 @@ fn an_edit_is_shown_stored_and_sent() {
     let mut page = Replica::read(&page.bytes()).expect("its own bytes");
     assert_eq!(kinds(&page.opened(true, NOW)), [LEASE]);
     let sent = page.leased(CART, "512b000000000001", NOW);
-    assert_eq!(kinds(&sent), [SHOW, STORE, STORE, SEND]);
+    assert_eq!(kinds(&sent), [SHOW, TELL, STORE, STORE, SEND]);
     assert_eq!((page.pending(), page.syncing(), page.actor().as_str()), (1, true, "512b000000000001"));
     assert!(page.inspect().contains("\"kind\":\"add\""));
 }
 
 #[wasm_bindgen_test]
 fn what_is_none_is_refused_and_nothing_panics() {
-    let mut page = Replica::new("USD");
+    let mut page = Replica::new("USD", "8f3c2a5b01d4e697", NOW);
     for quantity in [f64::NAN, f64::INFINITY, -1.0, 0.5, 1e18] {
         let refused = page.note("add", "a", quantity, false, None, None).expect("refused");
         assert!(refused.starts_with("422\ninvalid_field"), "{refused}");
@@ -57,6 +57,7 @@ fn what_is_none_is_refused_and_nothing_panics() {
         page.message(bytes.clone(), NOW);
         page.heard(bytes.clone(), NOW);
         page.found(bytes.clone(), NOW);
+        page.carry(bytes.clone(), NOW);
         page.answer(bytes, NOW);
     }
     assert!(page.leased("no cart", "no actor", NOW).is_empty());

@@ -9,6 +9,7 @@ mod page;
 use cart_client::live::Gossip;
 use cart_client::session::{BATCH_MAX, Input, Session};
 use cart_client::verdict::Problem;
+use cart_core::cart::Cart;
 use cart_core::change::Change;
 use cart_core::limits::Limits;
 use cart_core::line::Location;
@@ -212,6 +213,65 @@ fn tabs_see_each_other_and_what_was_refused_to_one_leaves_the_other() {
 }
 
 #[test]
+fn tabs_without_a_lease_see_each_other_beside_a_horizon() {
+    let mut settled = Cart::default();
+    settled.raise_horizon(BEGIN.day());
+    let neighbour =
+        Gossip::State { from: shop::actor(9), pending: Box::default(), settled: Box::new(settled) };
+    let mut pages = [1, 2].map(|number| Page::numbered(number, true));
+    for page in &mut pages {
+        page.step(Input::Heard(neighbour.to_bytes()));
+        page.edit(add("a", 2));
+    }
+    let told = pages.each_mut().map(|page| page.told.pop().expect("told"));
+    pages[0].step(Input::Heard(told[1].clone()));
+    pages[1].step(Input::Heard(told[0].clone()));
+    assert_eq!(pages.map(|page| page.shown("a")), [4, 4]);
+}
+
+#[test]
+fn what_a_tab_told_before_it_took_a_new_actor_is_not_shown_twice() {
+    let mut shop = Shop::new(1);
+    let mut one = Page::numbered(1, true);
+    let mut two = Page::leased(&mut shop, 2, true);
+    one.step(Input::Heard(Gossip::Hello.to_bytes()));
+    one.edit(add("a", 2));
+    one.open();
+    for lease in [1, 3] {
+        shop.lease(lease);
+        one.step(Input::Leased(shop::cart_id(1), shop::actor(lease)));
+        one.told.drain(..).for_each(|told| two.step(Input::Heard(told)));
+        assert_eq!(two.shown("a"), 2);
+        let gone = Problem { status: 422, code: "actor_expired".to_owned(), detail: String::new() };
+        one.step(Input::Refusal(None, gone));
+    }
+    assert_eq!(one.session.device().actor(), shop::actor(3));
+}
+
+#[test]
+fn what_an_ended_session_showed_is_carried_over() {
+    let mut old = Page::new(true);
+    old.edit(add("a", 3));
+    let (line, details) = engraved("e", "Ada");
+    old.edit(Change::Add { key: line.clone(), details: Some(details), quantity: 1, at: Location::Cart });
+    old.edit(Change::Move { key: line.clone(), to: Location::Saved });
+    old.edit(Change::Coupon("SAVE10".try_into().expect("a code")));
+    let mut shop = Shop::new(1);
+    let mut page = Page::leased(&mut shop, 1, true);
+    page.edit(add("a", 1));
+    page.step(Input::Carry(old.stored.clone()));
+    page.open();
+    page.pump(&mut shop);
+    let cart = shop.cart();
+    assert_eq!((shop.shown("a"), cart.shown(&line, Location::Saved)), (4, 1));
+    assert_eq!(
+        (cart.coupons().count(), cart.details(&line).map(|text| &**text)),
+        (1, Some("{\"engraving\":\"Ada\"}"))
+    );
+    assert_eq!((page.session.device().pending(), page.refused.len()), (0, 0));
+}
+
+#[test]
 fn what_another_instance_stored_is_shown_and_sent_as_its_own() {
     let mut shop = Shop::new(1);
     let mut gone = Page::leased(&mut shop, 1, false);
@@ -277,6 +337,21 @@ fn an_undo_brings_back_what_was_removed() {
 }
 
 #[test]
+fn an_undo_that_is_refused_can_be_tried_again() {
+    let mut page = Page::new(true);
+    page.edit(add("a", 1));
+    page.edit(remove("a"));
+    let lines = Limits::default().lines_max;
+    page.step(Input::Edit((0..lines).map(|line| add(&format!("x{line}"), 1)).collect()));
+    page.step(Input::Undo);
+    assert_eq!(page.refused, ["too_many_lines"]);
+    page.edit(Change::Move { key: key("x0"), to: Location::Saved });
+    page.step(Input::Undo);
+    assert_eq!(page.refused.len(), 2, "saved lines count too");
+    assert!(page.session.view().ends_with("\"undo\":1}"));
+}
+
+#[test]
 fn an_edit_that_means_nothing_is_rejected_at_once_and_whole() {
     let mut page = Page::new(true);
     page.step(Input::Edit(vec![add("a", 1), remove("b")]));
@@ -306,6 +381,9 @@ fn the_view_says_what_is_known_and_no_more() {
     let view = read(&page);
     assert_eq!(view["totals"]["total"]["amount_minor"], 316);
     assert_eq!(view["lines"][0]["title"], "Bagel");
+    page.edit(add("z", 1));
+    page.step(Input::Product("z".to_owned(), Offer { title: String::new(), price: None }));
+    assert!(read(&page)["lines"][2]["title"].is_null(), "the service does not know it either");
     assert_eq!(view["lines"][1]["problem"], "not_for_sale");
     let dots: serde_json::Value = serde_json::from_str(&page.session.inspect()).expect("JSON");
     assert_eq!(dots["lines"][0]["dots"][0]["quantity"], 2);

@@ -1,11 +1,11 @@
 import init, { Replica } from "../gen/cart_client.js";
 import { DEADLINE_MS, Http, problem } from "./http.js";
-import { alone, hold, Store, type Account } from "./store.js";
+import { alone, hold, Store, type Account, type Release, type Row } from "./store.js";
 import { EvercartError, type Command, type Inspection, type Options, type Place, type Problem, type Status, type Variation, type View } from "./types.js";
 
-const PING_MS = 30_000, BACKOFF_MS = 500, BACKOFF_MAX_MS = 30_000;
-/** While there is no socket, a page that is looked at asks this often. */
-const POLL_MS = 30_000;
+/** How often a page that is looked at pings its socket, or, while there is none, asks. */
+const PING_MS = 30_000;
+const BACKOFF_MS = 500, BACKOFF_MAX_MS = 30_000;
 const enum Do { Show, Store, Send, Tell, Lease, Later, Rejected, Refused, Outside }
 const SOCKET = "evercart.v1";
 const REFUSAL = 2;
@@ -24,7 +24,7 @@ export class Cart {
   private replica!: Replica;
   private account: Account | undefined;
   private slot = "";
-  private release: () => void = () => {};
+  private release: Release = async () => {};
   private channel: BroadcastChannel | undefined;
   private http: Http;
   private socket: WebSocket | undefined;
@@ -55,7 +55,7 @@ export class Cart {
   private constructor(private options: Options, private store: Store) {
     const url = (options.url ?? location.origin).replace(/\/$/, "");
     this.http = new Http(url, options.region, () => this.isReachable());
-    this.http.onToken = (token, old) => { if (this.account?.token === old) this.keep({ ...this.account, token }); };
+    this.http.onToken = (token, old) => this.renewed(token, old);
     this.sockets = options.live ?? true;
   }
 
@@ -130,9 +130,11 @@ export class Cart {
     return this.made(this.replica.undo(this.now()));
   }
 
-  /** Waits until the service has acknowledged every edit. */
+  /** Waits until the service has acknowledged every edit; rejected when one is refused, or none can be sent until
+   * something is done about `status.lastError`. */
   settled(): Promise<void> {
     if (this.replica.pending() === 0) return Promise.resolve();
+    if (this.stopped) return Promise.reject(new EvercartError(this.error!));
     return new Promise((resolve, reject) => this.waiting.push({ resolve, reject }));
   }
 
@@ -143,31 +145,38 @@ export class Cart {
   async signIn({ token, merge = true }: { token: string; merge?: boolean }): Promise<View> {
     this.must();
     // Also one that is just being made: it is not to come over the user's later.
-    const guest = await this.known();
-    let cart: string | undefined;
-    if (merge && guest.token !== token) {
-      await this.settled();
-      const body = { cart_id: guest.cart, token: guest.token };
-      cart = (await this.current(token, () => this.http.json<{ cart_id: string }>("POST", "/v1/carts/current/merge", token, body))).cart_id;
+    await this.known();
+    let cart: string | undefined, carry = false;
+    if (merge && this.account!.token !== token) {
+      // A session that has ended sends nothing more; its cart may be known to the service all the same.
+      await this.settled().catch(error => { if (error.status !== 401) throw error; });
+      try {
+        const body = { cart_id: this.account!.cart, token: this.account!.token };
+        cart = (await this.current(token, () => this.http.json<{ cart_id: string }>("POST", "/v1/carts/current/merge", token, body))).cart_id;
+      } catch (error) {
+        const { code } = error as EvercartError, old = this.account!.cart;
+        // One that was signed out leaves nothing to others. Of one that is too old to be merged, what it shows is
+        // added by hand, unless the user's session has that very cart.
+        if (code !== "session_ended" && code !== "invalid_field") throw error;
+        if ((await this.list(token)).some(({ cart_id }) => cart_id === old)) cart = old;
+        else carry = code === "invalid_field";
+      }
     }
     cart ??= (await this.current(token, () => this.http.json<{ cart_id: string }>("GET", "/v1/carts/current", token))).cart_id;
-    return this.go({ token, cart });
+    return this.go({ token, cart }, { carry });
   }
 
   /** The session's carts, the newest first. */
-  async carts(): Promise<{ cart_id: string; current: boolean }[]> {
-    const { token } = await this.known();
-    return (await this.http.json<{ carts: { cart_id: string; current: boolean }[] }>("GET", "/v1/carts", token)).carts;
-  }
+  async carts(): Promise<{ cart_id: string; current: boolean }[]> { return this.list((await this.known()).token); }
 
   /** Shows another cart of the session. */
-  async switchTo(cart: string): Promise<View> { return this.go({ token: (await this.known()).token, cart }); }
+  async switchTo(cart: string): Promise<View> { return this.go({ ...await this.known(), cart }); }
 
   /** Makes a new cart and shows it. */
   async create(currency?: string): Promise<View> {
-    const { token } = await this.known();
-    const made = await this.http.json<{ cart_id: string }>("POST", "/v1/carts", token, currency ? { currency } : {});
-    return this.go({ token, cart: made.cart_id });
+    const account = await this.known();
+    const made = await this.http.json<{ cart_id: string }>("POST", "/v1/carts", account.token, currency ? { currency } : {});
+    return this.go({ ...account, cart: made.cart_id });
   }
 
   /** The token that opens the session elsewhere. */
@@ -185,8 +194,8 @@ export class Cart {
   /** Dots and digests of the replica here. */
   inspect(): Inspection { return JSON.parse(this.replica.inspect()); }
 
-  /** Ends it; what is stored stays. */
-  close(): void {
+  /** Ends it; what is stored stays. Waits until another may go on with that. */
+  async close(): Promise<void> {
     if (this.closed) return;
     this.unlink();
     this.closed = true;
@@ -198,7 +207,10 @@ export class Cart {
     document.removeEventListener("visibilitychange", this.wake);
     this.give(new EvercartError({ code: "closed", status: 0, detail: "the cart was closed" }));
     this.channel?.close();
-    void this.saved.then(() => { this.release(); this.store.close(); this.replica.free(); });
+    await this.saved;
+    this.store.close();
+    this.replica.free();
+    await this.release();
   }
 
   // ---- the replica and what follows from each step
@@ -211,11 +223,7 @@ export class Cart {
   private run(effects: Uint8Array): Problem | null {
     let rejected: Problem | null = null;
     const { era, way } = this;
-    for (let at = 0; at < effects.length;) {
-      const kind = effects[at++] as Do;
-      let length = 0, shift = 0, byte;
-      do { byte = effects[at++]!; length |= (byte & 127) << shift; shift += 7; } while (byte > 127);
-      const payload = effects.slice(at, at += length);
+    for (const [kind, payload] of each(effects)) {
       switch (kind) {
         case Do.Store: {
           const row = { cart: this.account?.cart ?? "", slot: this.slot, bytes: payload, pending: this.replica.pending(), token: this.account?.token ?? "" };
@@ -269,7 +277,8 @@ export class Cart {
       for (const watcher of [...this.watchers]) watcher(told);
     }
     if (told.pending === 0) this.give();
-    if (this.linked && told.pending === 0 && this.replica.wants_products()) void this.products();
+    const wanting = this.replica.wants_products() || !this.priced && this.seen.lines.length + this.seen.saved.length;
+    if (this.linked && told.pending === 0 && wanting) void this.products();
   }
   private shown = "";
 
@@ -280,15 +289,16 @@ export class Cart {
   // ---- which replica
 
   /** Shows the account's cart with a replica instance that no other tab has: its own of before, a free one, a new one. */
-  private async show(account: Account | undefined): Promise<void> {
+  private async show(account: Account | undefined, carry = false): Promise<void> {
     const cart = account?.cart ?? "";
     const rows = await this.store.rows();
     const key = `evercart-slot ${this.options.storage ?? ""}`;
     const mine = session(key);
     const own = rows.filter(row => row.cart === cart || row.cart === "").sort((a, b) => +(b.slot === mine) - +(a.slot === mine));
-    let stored: Uint8Array | undefined, slot = "", release = () => {};
+    let stored: Uint8Array | undefined, slot = "", release: Release = async () => {};
     for (const row of own) {
-      const free = navigator.locks ? await hold(row.slot) : null;
+      // Without locks only this very tab, before it was loaded again, is known to be gone.
+      const free = navigator.locks ? await hold(row.slot) : row.slot === mine ? release : null;
       if (!free) continue;
       // Since it was listed its tab may have gone on.
       [slot, release, stored] = [row.slot, free, (await this.store.row(row.cart, row.slot))?.bytes ?? row.bytes];
@@ -300,42 +310,49 @@ export class Cart {
     }
     const read = stored && Replica.read(stored);
     // From here on in one step: what is done until now is done, and stored, in the cart that was shown.
+    const left = carry ? { cart: this.account!.cart, slot: this.slot, bytes: this.replica.bytes() } : undefined;
     if (this.replica) {
       this.unlink();
-      this.give(new EvercartError({ code: "closed", status: 0, detail: "another cart is shown" }));
+      if (!left) this.give(new EvercartError({ code: "closed", status: 0, detail: "another cart is shown" }));
       void this.saved.then(this.release);
       this.replica.free();
     }
     this.era++;
     session(key, slot);
     [this.account, this.slot, this.release, this.stopped, this.error, this.attempts] = [account, slot, release, false, null, 0];
+    this.priced = false;
     this.sockets = this.options.live ?? true;
     if (stored && !read) this.error = { code: "storage_damaged", status: 0, detail: "what was stored here cannot be read; the cart is fetched anew" };
-    this.replica = read || new Replica(this.options.currency ?? "USD");
+    this.replica = read || new Replica(this.options.currency ?? "USD", slot, this.now());
     for (const row of rows) if (row.slot !== this.slot && row.cart === cart) this.replica.found(row.bytes, this.now());
     this.listen(cart);
+    if (left) {
+      this.error = this.run(this.replica.carry(left.bytes, this.now()));
+      // It is now in what was stored here.
+      if (!this.error) void this.saved.then(stored => { if (stored) void this.store.remove(left.cart, left.slot); });
+    }
     this.changed();
   }
 
   /** Another tab went over to another cart. */
   private async follow(account: Account): Promise<void> {
-    if (!this.closed && account?.token && account.cart !== this.account?.cart) await this.go(account, false);
+    if (!this.closed && account?.token && account.cart !== this.account?.cart) await this.go(account, { tell: false });
   }
 
-  private go(account: Account, tell = true): Promise<View> {
-    const gone = this.going.then(() => this.goOver(account, tell));
+  private go(account: Account, how: { tell?: boolean; carry?: boolean } = {}): Promise<View> {
+    const gone = this.going.then(() => this.goOver(account, how));
     this.going = gone.catch(() => {});
     return gone;
   }
   private going: Promise<unknown> = Promise.resolve();
 
   /** One after the other, since each holds a lock of its own. */
-  private async goOver(account: Account, tell: boolean): Promise<View> {
+  private async goOver(account: Account, { tell = true, carry = false }): Promise<View> {
     this.must();
-    // What could not be stored is here only.
-    if (!await this.saved) await this.settled();
+    // What could not be stored is here only; where nothing can be sent, there is no use in waiting.
+    if (!await this.saved && !carry) await this.settled().catch(error => { if (!this.stopped) throw error; });
     if (tell) this.channel?.postMessage(account);
-    await this.show(account);
+    await this.show(account, carry);
     if (tell) await this.store.setAccount(account);
     this.wake();
     return this.seen;
@@ -346,10 +363,17 @@ export class Cart {
     await this.store.setAccount(account);
   }
 
+  /** Takes a renewed token in place of the one before, unless another session is in use meanwhile. */
+  private renewed(token: string, old: string): void {
+    if (this.account?.token !== old) return;
+    this.account = { ...this.account, token };
+    void this.store.renew(old, token);
+  }
+
   /** The account: a new guest's if there is none. One tab makes it, the others find it. */
   private async known(): Promise<Account> {
     if (this.account?.cart) return this.account;
-    return alone(`evercart-account-${this.options.storage ?? ""}`, async () => {
+    return this.alone(async () => {
       if (this.account?.cart) return this.account;
       const stored = this.options.token ? undefined : await this.store.account();
       if (stored) return this.account = stored;
@@ -358,11 +382,32 @@ export class Cart {
         const { cart_id } = await this.current(token, () => this.http.json<{ cart_id: string }>("GET", "/v1/carts/current", token));
         await this.keep({ token, cart: cart_id });
       } else {
-        const made = await this.http.json<{ token: string; cart_id: string }>("POST", "/v1/sessions", null, {});
-        await this.keep({ token: made.token, cart: made.cart_id });
+        await this.keep(await this.guest());
       }
       return this.account!;
     });
+  }
+
+  /** Runs alone among the tabs that share the account. */
+  private alone<T>(work: () => Promise<T>): Promise<T> { return alone(`evercart-account-${this.options.storage ?? ""}`, work); }
+
+  private async guest(): Promise<Account> {
+    const { token, cart_id: cart } = await this.http.json<{ token: string; cart_id: string }>("POST", "/v1/sessions", null, {});
+    return { token, cart, guest: true };
+  }
+
+  /** A guest's session that has ended is followed by a new one, in whose cart is what was shown. One tab makes it. */
+  private restart(ended: Account): Promise<unknown> {
+    return this.alone(async () => {
+      if (this.account?.token !== ended.token) return;
+      const stored = await this.store.account();
+      if (stored && stored.token !== ended.token) await this.go(stored, { tell: false });
+      else await this.go(await this.guest(), { carry: true });
+    });
+  }
+
+  private async list(token: string): Promise<{ cart_id: string; current: boolean }[]> {
+    return (await this.http.json<{ carts: { cart_id: string; current: boolean }[] }>("GET", "/v1/carts", token)).carts;
   }
 
   /** Asks of the current cart; makes one where the session has none. */
@@ -401,18 +446,23 @@ export class Cart {
   private isReachable(): boolean { return this.reachable && !this.closed; }
 
   private wake = (): void => {
-    if (this.linked) { if (!this.socket && document.visibilityState === "visible") this.run(this.replica.pull(this.now())); return; }
+    if (this.linked) {
+      // Without a socket a page that is looked at asks anew, and tries whether there is one by now.
+      if (this.socket || document.visibilityState !== "visible") return;
+      if (!this.sockets) return void this.run(this.replica.pull(this.now()));
+      this.unlink();
+    }
     if (this.stopped || !this.isReachable()) return;
     clearTimeout(this.timer);
     void this.link();
   };
 
   private down = (): void => { this.unlink(); this.changed(); };
-  private hide = (event: PageTransitionEvent): void => { if (!event.persisted) this.close(); else this.unlink(); };
+  private hide = (event: PageTransitionEvent): void => { if (!event.persisted) void this.close(); else this.unlink(); };
 
   private tick = (): void => {
     if (document.visibilityState !== "visible" || !this.linked) return;
-    if (this.socket) { this.socket.send("ping"); this.expect(); } else this.run(this.replica.pull(this.now()));
+    if (this.socket) { this.socket.send("ping"); this.expect(); } else this.wake();
   };
 
   private async link(): Promise<void> {
@@ -425,10 +475,7 @@ export class Cart {
       const opened = this.sockets && await this.live(token, cart);
       if (era !== this.era || !this.isReachable()) return;
       this.linked = true;
-      if (!opened) {
-        // Whatever a socket was refused for, a request is told.
-        setTimeout(() => { if (this.linked && !this.socket && this.sockets) { this.unlink(); this.wake(); } }, POLL_MS);
-      }
+      // Whatever a socket was refused for, a request is told.
       this.run(this.replica.opened(opened, this.now()));
       void this.drain();
     } catch (error) { if (era === this.era) this.failed(error); } finally {
@@ -474,8 +521,7 @@ export class Cart {
   }
 
   private refusal(bytes: Uint8Array): Uint8Array {
-    let at = 1, seq = 0, scale = 1, byte;
-    do { byte = bytes[at++]!; seq += (byte & 127) * scale; scale *= 128; } while (byte > 127);
+    const [seq, at] = varint(bytes, 1);
     const { status, code, detail } = problem(0, text(bytes.subarray(at)));
     return this.replica.refusal(seq, status, code, detail, this.now());
   }
@@ -543,28 +589,36 @@ export class Cart {
     this.error = problem;
     if (problem.status < 400 || problem.status >= 500 || problem.status === 429) return;
     if (problem.code === "malformed_delta") this.error = { ...problem, code: "client_too_old", detail: `${problem.detail}; reload the page` };
+    this.stop();
+  }
+
+  /** Nothing is asked until something is done about the error. */
+  private stop(): void {
     this.stopped = true;
+    this.give(new EvercartError(this.error!));
     this.changed();
   }
 
   private async renew(): Promise<void> {
     const era = this.era;
     try {
-      const { token, cart } = await this.known();
+      const { token } = await this.known();
       const renewed = await this.http.json<{ token: string }>("POST", "/v1/sessions/renew", token, {});
       if (era !== this.era) return;
-      await this.keep({ token: renewed.token, cart });
+      this.renewed(renewed.token, token);
       this.wake();
     } catch (error) {
+      if (era !== this.era) return;
       const { code, status, detail } = error as EvercartError;
       if (!status || status >= 500 || status === 429) return this.later();
+      if (code === "session_expired" && this.account?.guest) return void this.restart(this.account).catch(error => this.failed(error));
       this.error = { code, status, detail };
-      this.stopped = true;
-      this.changed();
+      this.stop();
     }
   }
 
-  /** Names and prices: from the service's view, once for each state that has something new. */
+  /** Names and prices: from the service's view, once after the cart is opened, and for each state that has something
+   * new. */
   private async products(): Promise<void> {
     if (this.asking === this.seen.version) return;
     this.asking = this.seen.version;
@@ -575,46 +629,61 @@ export class Cart {
       if (era !== this.era || this.closed) return;
       for (const { sku, title, unit_price: price } of [...view.lines, ...view.saved])
         this.replica.product(sku, title ?? "", price?.amount_minor ?? 0, price?.currency ?? "", this.now());
+      this.priced = true;
       this.changed();
     } catch { this.asking = undefined; }
   }
+  private priced = false;
 
-  /** Sends what tabs that are gone had not sent, each under its own actor. */
+  /** Sends what tabs that are gone had not sent, each under its own actor, and drops what they need no more. */
   private async drain(): Promise<void> {
-    for (const { cart, slot } of (await this.store.rows()).filter(row => row.pending && row.cart && row.slot !== this.slot)) {
+    const account = this.account!;
+    for (const { cart, slot } of (await this.store.rows()).filter(row => row.slot !== this.slot)) {
       const release = await hold(slot);
       if (!release) continue;
-      const row = await this.store.row(cart, slot);
-      const gone = row?.pending ? Replica.read(row.bytes) : undefined;
       try {
-        if (!row || !gone) continue;
-        let effects = gone.opened(false, this.now());
-        let token = cart === this.account?.cart ? this.account.token : row.token;
-        for (let turn = 0; turn < 8; turn++) {
-          const [send] = payloads(effects, Do.Send);
-          if (!send && !payloads(effects, Do.Lease).length) break;
-          await this.store.put({ ...row, token, bytes: gone.bytes() });
-          try {
-            effects = send
-              ? gone.answer(new Uint8Array(await (await this.http.ask("POST", `/v1/carts/${cart}/sync`, token, send)).arrayBuffer()), this.now())
-              : gone.leased(cart, (await this.http.json<{ actor: string }>("POST", `/v1/carts/${cart}/actors`, token, {})).actor, this.now());
-          } catch (error) {
-            const { code, status, detail } = error as EvercartError;
-            // Then the same again.
-            if (code === "session_expired") token = (await this.http.json<{ token: string }>("POST", "/v1/sessions/renew", token, {})).token;
-            else if (send && status) effects = gone.refusal(0, status, code, detail, this.now());
-            else throw error;
-          }
-          const [refused] = payloads(effects, Do.Refused);
-          if (refused) this.error = said(text(refused));
-          await this.store.put({ ...row, token, bytes: gone.bytes(), pending: gone.pending() });
-        }
-        if (cart === this.account?.cart) this.run(this.replica.found(gone.bytes(), this.now()));
-      } catch { /* another time, or in another tab */ } finally {
-        gone?.free();
-        release();
-      }
+        const row = await this.store.row(cart, slot);
+        if (row?.pending) await this.finish(row, account);
+        // Of a cart of this session that is not shown now, it is shown from here without the service.
+        else if (row && (cart === account.cart || row.token !== account.token)) await this.store.remove(cart, slot);
+      } catch { /* another time, or in another tab */ } finally { void release(); }
     }
+  }
+
+  /** Sends what a tab that is gone had not sent; what it did before any cart was known is done in this one. */
+  private async finish(row: Row, account: Account): Promise<void> {
+    const gone = Replica.read(row.bytes);
+    if (!gone) return;
+    try {
+      const cart = row.cart || account.cart;
+      let effects = gone.opened(false, this.now());
+      let token = cart === account.cart ? account.token : row.token;
+      for (let turn = 0; turn < 8; turn++) {
+        const [send] = payloads(effects, Do.Send);
+        if (!send && !payloads(effects, Do.Lease).length) break;
+        await this.store.put({ cart, slot: row.slot, token, bytes: gone.bytes(), pending: row.pending });
+        try {
+          effects = send
+            ? gone.answer(new Uint8Array(await (await this.http.ask("POST", `/v1/carts/${cart}/sync`, token, send)).arrayBuffer()), this.now())
+            : gone.leased(cart, (await this.http.json<{ actor: string }>("POST", `/v1/carts/${cart}/actors`, token, {})).actor, this.now());
+        } catch (error) {
+          const { code, status, detail } = error as EvercartError;
+          // Then the same again.
+          if (code === "session_expired") token = (await this.http.json<{ token: string }>("POST", "/v1/sessions/renew", token, {})).token;
+          else if (send && status) effects = gone.refusal(0, status, code, detail, this.now());
+          else throw error;
+        }
+        const [refused] = payloads(effects, Do.Refused);
+        if (refused) this.error = said(text(refused));
+        await this.store.put({ cart, slot: row.slot, token, bytes: gone.bytes(), pending: gone.pending() });
+        if (cart !== this.account?.cart || this.closed) continue;
+        for (const told of payloads(effects, Do.Tell)) {
+          this.channel?.postMessage(told);
+          this.run(this.replica.heard(told, this.now()));
+        }
+        this.run(this.replica.found(gone.bytes(), this.now()));
+      }
+    } finally { gone.free(); }
   }
 }
 
@@ -625,17 +694,24 @@ function said(text: string): Problem {
   return { status: Number(status), code: code!, detail: detail.join("\n") };
 }
 
-/** The payloads of one kind of effect. */
-function payloads(effects: Uint8Array, wanted: Do): Uint8Array[] {
-  const found = [];
+/** The effects of a step: which, and what it says. */
+function* each(effects: Uint8Array): Generator<[Do, Uint8Array]> {
   for (let at = 0; at < effects.length;) {
-    const kind = effects[at++];
-    let length = 0, shift = 0, byte;
-    do { byte = effects[at++]!; length |= (byte & 127) << shift; shift += 7; } while (byte > 127);
-    if (kind === wanted) found.push(effects.slice(at, at + length));
-    at += length;
+    const [length, begin] = varint(effects, at + 1);
+    yield [effects[at] as Do, effects.slice(begin, begin + length)];
+    at = begin + length;
   }
-  return found;
+}
+
+function payloads(effects: Uint8Array, wanted: Do): Uint8Array[] {
+  return [...each(effects)].filter(([kind]) => kind === wanted).map(([, payload]) => payload);
+}
+
+/** The number at a place, and where what follows it begins. */
+function varint(bytes: Uint8Array, at: number): [number, number] {
+  let value = 0, scale = 1, byte;
+  do { byte = bytes[at++]!; value += (byte & 127) * scale; scale *= 128; } while (byte > 127);
+  return [value, at];
 }
 
 type Note = [name: string, quantity: number, at: Place | undefined, variant?: string | undefined, details?: string | undefined];

@@ -10,15 +10,17 @@ export class EverCart extends HTMLElement {
   cart: Cart | undefined;
   private root = this.attachShadow({ mode: "open" });
   private ends: (() => void)[] = [];
+  /** Changes as it comes to a page and goes. */
+  private stay = 0;
 
   async connectedCallback(): Promise<void> {
-    const options: Options = {};
+    const options: Options = {}, stay = ++this.stay;
     for (const name of ["url", "storage", "region", "token", "currency", "wasm"] as const) {
       const value = this.getAttribute(name);
       if (value) options[name] = value;
     }
     const cart = await connect(options);
-    if (!this.isConnected) return cart.close();
+    if (stay !== this.stay) return cart.close();
     this.cart = cart;
     this.ends = [cart.subscribe(() => this.draw()), cart.subscribeStatus(() => this.draw())];
     this.draw();
@@ -26,8 +28,9 @@ export class EverCart extends HTMLElement {
   }
 
   disconnectedCallback(): void {
+    this.stay++;
     this.ends.forEach(end => end());
-    this.cart?.close();
+    void this.cart?.close();
     this.cart = undefined;
   }
 

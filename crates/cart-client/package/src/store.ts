@@ -4,8 +4,8 @@
 /** A stored replica instance. */
 export interface Row { cart: string; slot: string; bytes: Uint8Array; pending: number; token: string }
 
-/** Whose cart is shown. */
-export interface Account { token: string; cart: string }
+/** Whose cart is shown; a guest's token is the client's own, and followed by another. */
+export interface Account { token: string; cart: string; guest?: true }
 
 const ROWS = "replicas", KEPT = "kept", CURRENT = "account";
 
@@ -39,6 +39,16 @@ export class Store {
   account(): Promise<Account | undefined> { return this.read<Account>(KEPT, s => s.get(CURRENT)); }
   setAccount(account: Account): Promise<boolean> { return this.write(tx => tx.objectStore(KEPT).put(account, CURRENT)); }
 
+  /** Replaces the account's token if it is still `old`. */
+  renew(old: string, token: string): Promise<boolean> {
+    return this.write(tx => {
+      const kept = tx.objectStore(KEPT), asked: IDBRequest<Account | undefined> = kept.get(CURRENT);
+      asked.onsuccess = () => { if (asked.result?.token === old) kept.put({ ...asked.result, token }, CURRENT); };
+    }, false);
+  }
+
+  remove(cart: string, slot: string): Promise<boolean> { return this.write(tx => tx.objectStore(ROWS).delete([cart, slot])); }
+
   /** Stores a row, in place of that of the same instance when it knew no cart. Whether it is on disk. */
   put(row: Row): Promise<boolean> {
     return this.write(tx => {
@@ -60,7 +70,8 @@ export class Store {
     });
   }
 
-  private write(work: (tx: IDBTransaction) => void): Promise<boolean> {
+  /** `whole`: all of it is asked for at once. */
+  private write(work: (tx: IDBTransaction) => void, whole = true): Promise<boolean> {
     return new Promise(resolve => {
       const failed = (error: unknown) => {
         this.fault = (error as DOMException | null)?.name === "QuotaExceededError" ? "full" : "denied";
@@ -72,20 +83,24 @@ export class Store {
         tx.onabort = () => failed(tx.error);
         work(tx);
         // Not when all has been answered: a page that goes has no later.
-        tx.commit?.();
+        if (whole) tx.commit?.();
       } catch (error) { failed(error); }
     });
   }
 }
 
-/** Holds the lock of an instance; null if another tab has it. The function gives it back. */
-export function hold(slot: string): Promise<(() => void) | null> {
-  if (!navigator.locks) return Promise.resolve(() => {});
+/** Gives a lock back; it is free when that is done. */
+export type Release = () => Promise<void>;
+
+/** Holds the lock of an instance; null if another tab has it, or may have: without locks that cannot be known. */
+export async function hold(slot: string): Promise<Release | null> {
+  if (!navigator.locks) return null;
   return new Promise(resolve => {
-    navigator.locks.request(`evercart-actor-${slot}`, { ifAvailable: true }, lock => {
+    const held = navigator.locks.request(`evercart-actor-${slot}`, { ifAvailable: true }, lock => {
       if (!lock) return resolve(null);
-      return new Promise<void>(release => resolve(release));
-    }).catch(() => resolve(() => {}));
+      return new Promise<void>(free => resolve(() => { free(); return held as Promise<void>; }));
+    });
+    held.catch(() => resolve(null));
   });
 }
 

@@ -8,7 +8,7 @@ export interface Line {
   sku: string;
   variant: string | null;
   customization: Record<string, unknown> | null;
-  /** Null until the page has learned of the product. */
+  /** Null until the page has learned of the product, and where the catalog does not have it. */
   title: string | null;
   quantity: number;
   /** Null until it is known, or with `problem` where it is not for sale. */
@@ -42,8 +42,8 @@ export interface View {
 
 /** Why something was refused or failed. */
 export interface Problem {
-  /** A stable word: those of the service, and `storage_full`, `storage_denied`, `storage_damaged`, `offline`,
-   * `client_too_old` (reload the page), `closed`. */
+  /** A stable word: those of the service, and `storage_damaged`, `offline`, `client_too_old` (reload the page),
+   * `closed`. */
   code: string;
   status: number;
   detail: string;

@@ -38,7 +38,12 @@ pub struct Page {
 impl Page {
     /// A page that knows nothing yet.
     pub fn new(live: bool) -> Self {
-        Self::of(Session::new("USD"), live)
+        Self::numbered(0, live)
+    }
+
+    /// The same as one of several.
+    pub fn numbered(number: u64, live: bool) -> Self {
+        Self::of(Session::new("USD", number, BEGIN), live)
     }
 
     /// The page that reads what this one stored.
