@@ -22,7 +22,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -86,9 +85,9 @@ def fill(state):
         sql.write("\n".join(statements(rows)))
         sql.flush()
         progress(1, "making the databases")
-        with ThreadPoolExecutor(max_workers=2) as pool:
-            for _ in pool.map(lambda name: wrangler("migrations", "apply", name, "--persist-to", str(state)), databases()):
-                pass  # Fails here if one has failed.
+        # One after another: two runtimes that start in one folder lock each other out.
+        for name in databases():
+            wrangler("migrations", "apply", name, "--persist-to", str(state))
         progress(2, f"importing {len(rows):,} products")
         wrangler("execute", DATABASE, "--persist-to", str(state), "--file", sql.name)
     progress(3, "reading it back")

@@ -125,9 +125,9 @@ impl Replica {
         self.step(Input::Found(stored), now)
     }
 
-    /// All that another instance shows, whose bytes these are, is added here.
-    pub fn carry(&mut self, stored: Vec<u8>, now: f64) -> Vec<u8> {
-        self.step(Input::Carry(stored), now)
+    /// All that another cart's instance shows is added here.
+    pub fn carry(&mut self, from: &Replica, now: f64) -> Vec<u8> {
+        self.step(Input::Edit(from.session.all_shown()), now)
     }
 
     /// A product's name and price: `currency` is empty where it has none.

@@ -55,8 +55,6 @@ pub enum Input {
     Heard(Vec<u8>),
     /// What another instance had stored, which is not open now.
     Found(Vec<u8>),
-    /// What an instance had stored whose own session has ended: all that it shows is added here.
-    Carry(Vec<u8>),
     /// A product's name and price.
     Product(String, Offer),
 }
@@ -258,10 +256,6 @@ impl Session {
                 }
                 vec![Effect::Show]
             }
-            Input::Carry(bytes) => match Self::from_bytes(&bytes) {
-                Ok(other) => self.edit(other.all_shown(), now),
-                Err(_) => Vec::new(),
-            },
             Input::Product(sku, offer) => {
                 let known = self.offers.insert(sku, offer.clone());
                 if known.as_ref() == Some(&offer) { Vec::new() } else { vec![Effect::Show] }
@@ -336,7 +330,7 @@ impl Session {
     }
 
     /// The changes that make in another cart what is shown in this one: its lines, saved ones too, and coupons.
-    fn all_shown(&self) -> Vec<Change> {
+    pub fn all_shown(&self) -> Vec<Change> {
         let mut changes = self.all_at(Location::Cart);
         changes.extend(self.all_at(Location::Saved));
         changes.extend(self.device.cart().coupons().cloned().map(Change::Coupon));

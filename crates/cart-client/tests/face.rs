@@ -11,6 +11,7 @@ const CART: &str = "c_weur_040g2081040g2081040g2081";
 const SHOW: u8 = 0;
 const STORE: u8 = 1;
 const SEND: u8 = 2;
+const TELL: u8 = 3;
 const LEASE: u8 = 4;
 const REJECTED: u8 = 6;
 
@@ -57,7 +58,6 @@ fn what_is_none_is_refused_and_nothing_panics() {
         page.message(bytes.clone(), NOW);
         page.heard(bytes.clone(), NOW);
         page.found(bytes.clone(), NOW);
-        page.carry(bytes.clone(), NOW);
         page.answer(bytes, NOW);
     }
     assert!(page.leased("no cart", "no actor", NOW).is_empty());

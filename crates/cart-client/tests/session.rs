@@ -256,14 +256,18 @@ fn what_an_ended_session_showed_is_carried_over() {
     old.edit(Change::Add { key: line.clone(), details: Some(details), quantity: 1, at: Location::Cart });
     old.edit(Change::Move { key: line.clone(), to: Location::Saved });
     old.edit(Change::Coupon("SAVE10".try_into().expect("a code")));
+    let mut beside = Page::numbered(2, true);
+    beside.step(Input::Heard(Gossip::Hello.to_bytes()));
+    beside.edit(add("b", 2));
+    old.step(Input::Heard(beside.told.pop().expect("told")));
     let mut shop = Shop::new(1);
     let mut page = Page::leased(&mut shop, 1, true);
     page.edit(add("a", 1));
-    page.step(Input::Carry(old.stored.clone()));
+    page.step(Input::Edit(old.session.all_shown()));
     page.open();
     page.pump(&mut shop);
     let cart = shop.cart();
-    assert_eq!((shop.shown("a"), cart.shown(&line, Location::Saved)), (4, 1));
+    assert_eq!((shop.shown("a"), shop.shown("b"), cart.shown(&line, Location::Saved)), (4, 2, 1));
     assert_eq!(
         (cart.coupons().count(), cart.details(&line).map(|text| &**text)),
         (1, Some("{\"engraving\":\"Ada\"}"))

@@ -155,10 +155,11 @@ export class Cart {
         cart = (await this.current(token, () => this.http.json<{ cart_id: string }>("POST", "/v1/carts/current/merge", token, body))).cart_id;
       } catch (error) {
         const { code } = error as EvercartError, old = this.account!.cart;
+        if (!["merge_cycle", "session_ended", "invalid_field"].includes(code)) throw error;
         // One that was signed out leaves nothing to others. Of one that is too old to be merged, what it shows is
         // added by hand, unless the user's session has that very cart.
-        if (code !== "session_ended" && code !== "invalid_field") throw error;
         if ((await this.list(token)).some(({ cart_id }) => cart_id === old)) cart = old;
+        else if (code === "merge_cycle") throw error;
         else carry = code === "invalid_field";
       }
     }
@@ -310,12 +311,12 @@ export class Cart {
     }
     const read = stored && Replica.read(stored);
     // From here on in one step: what is done until now is done, and stored, in the cart that was shown.
-    const left = carry ? { cart: this.account!.cart, slot: this.slot, bytes: this.replica.bytes() } : undefined;
+    const left = carry ? { cart: this.account!.cart, slot: this.slot, replica: this.replica } : undefined;
     if (this.replica) {
       this.unlink();
       if (!left) this.give(new EvercartError({ code: "closed", status: 0, detail: "another cart is shown" }));
       void this.saved.then(this.release);
-      this.replica.free();
+      if (!left) this.replica.free();
     }
     this.era++;
     session(key, slot);
@@ -327,7 +328,8 @@ export class Cart {
     for (const row of rows) if (row.slot !== this.slot && row.cart === cart) this.replica.found(row.bytes, this.now());
     this.listen(cart);
     if (left) {
-      this.error = this.run(this.replica.carry(left.bytes, this.now()));
+      this.error = this.run(this.replica.carry(left.replica, this.now()));
+      left.replica.free();
       // It is now in what was stored here.
       if (!this.error) void this.saved.then(stored => { if (stored) void this.store.remove(left.cart, left.slot); });
     }
