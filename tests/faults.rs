@@ -1,7 +1,7 @@
 //! Regions of one process, cut off from each other by the developer's switch: each goes on for its own shoppers,
 //! none hears of another, and once healed all are equal. Where this is no development there is no switch.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use harness::{Answer, Options, Runtime, Shop, equal, quantity};
 use reqwest::Method;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use harness::{Answer, Faults, Regions, RegionsOptions, Runtime, Session, Shop, equal, quantity};
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
 const NAMES: [&str; 3] = ["apac", "enam", "weur"];
 const SKUS: [&str; 3] = ["1095275", "1082185", "1029743"];

@@ -591,8 +591,19 @@ fn a_replica_that_has_left_does_not_go_while_a_shopper_asks() {
     let (receipt, _) = home.take(frame, now);
     let (effects, _) = away.service(Input::Receipts { receipts: vec![receipt] }, now);
     assert!(!effects.contains(&Effect::Forget), "the shopper would find an empty cart");
-    let (effects, _) = away.service(Input::Retire, later.plus(IDLE_MS));
-    assert!(effects.contains(&Effect::Forget));
+    // Much later it asks again before it goes: what a home once acknowledged may have been lost with that.
+    let (effects, reply) = away.service(Input::Retire, later.plus(IDLE_MS));
+    assert_eq!((effects.contains(&Effect::Forget), reply), (false, ReplyKind::Answer(false)));
+    let mut lost = Site::new(Region::Weur, 3, false);
+    for (home, goes) in [(&mut lost, false), (&mut home, true)] {
+        let (now, frames) = away.ring();
+        let (receipt, _) = home.take(frames[0].1.clone(), now);
+        let (effects, _) = away.service(Input::Receipts { receipts: vec![receipt] }, now);
+        assert_eq!(effects.contains(&Effect::Forget), goes);
+        if !goes {
+            away.service(Input::Retire, now);
+        }
+    }
 }
 
 #[test]

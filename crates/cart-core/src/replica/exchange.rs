@@ -373,13 +373,18 @@ impl Replica {
             Holder::Replica(_) => *holder == home,
             Holder::Store(_) => self.cart.home.is_some() || self.book.hold.is_some(),
         };
-        for holder in self.holders().into_iter().filter(asks) {
+        for holder in self.holders().into_iter().filter(asks).collect::<Vec<_>>() {
             let heard = self.book.links.get(&holder).map_or(Millis(0), |link| link.heard);
             if heard.plus(ASK_MS) <= now {
-                let pace = Pace { due: now.plus(COALESCE_MS), tries: 0, told: None, asks: Some([0; 16]) };
-                self.pace.entry(holder).or_insert(pace);
+                self.ask_holder(holder, now);
             }
         }
+    }
+
+    /// A holder is told and asked, also where it has acknowledged all.
+    pub(super) fn ask_holder(&mut self, holder: Holder, now: Millis) {
+        let pace = Pace { due: now.plus(COALESCE_MS), tries: 0, told: None, asks: Some([0; 16]) };
+        self.pace.entry(holder).or_insert(pace);
     }
 
     pub(super) fn missed(&mut self, to: Holder, now: Millis) {

@@ -116,14 +116,21 @@ impl Replica {
         if !idle || owes {
             return Ok(ReplyKind::Answer(false));
         }
-        if !self.is_home() && self.is_active(self.book.region) {
+        if self.is_home() {
+            return Ok(ReplyKind::Answer(self.forget(effects)));
+        }
+        if self.is_active(self.book.region) {
             let epoch = self.cart.replicas.get(&self.book.region).map_or(0, |presence| presence.epoch);
             let updated = self.book.updated;
             self.be(Presence { epoch, left: true }, now);
             // Leaving is no use of the cart.
             self.book.updated = updated;
+        } else {
+            // It left, and stayed for what came meanwhile. A home that has been lost since does not hold that any
+            // more, whatever it acknowledged.
+            self.ask_holder(Holder::Replica(self.home().region), now);
         }
-        Ok(ReplyKind::Answer(self.forget(effects)))
+        Ok(ReplyKind::Answer(false))
     }
 
     /// Goes if it has left and the home knows.
