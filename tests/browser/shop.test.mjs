@@ -269,6 +269,44 @@ test("storage that is denied is said", async () => {
   await close(context);
 });
 
+test("storage that is full is said, and that it has room again", async () => {
+  const context = await device(), page = await visit(context);
+  await settled(page);
+  await run(page, `(() => { const put = IDBObjectStore.prototype.put; window.room = () => { IDBObjectStore.prototype.put = put; };
+    IDBObjectStore.prototype.put = () => { throw new DOMException("full", "QuotaExceededError"); }; })()`);
+  await card(page).getByRole("button", { name: /^Add/ }).click();
+  await until(page, "document.querySelector('.pill').textContent === 'Not kept here'");
+  await page.locator(".pill").click();
+  await page.waitForSelector(".panel:popover-open >> text=Has no room for a copy");
+  await page.keyboard.press("Escape");
+  await run(page, "room()");
+  await card(page).getByRole("button", { name: /^One more/ }).click();
+  await until(page, "document.querySelector('.pill').textContent === 'Saved'");
+  await close(context);
+});
+
+test("what the service refuses is said, and the rest is kept", async () => {
+  const one = await device(), two = await device(), a = await visit(one), b = await visit(two, "/cart");
+  await settled(a); await settled(b);
+  await run(b, `evercart.signIn({ token: ${JSON.stringify(await run(a, "evercart.token()"))} })`);
+  await settled(b);
+  await run(b, "evercart.setOnline(false)");
+  await a.evaluate(async sku => {
+    const line = number => ({ op: "add", sku, customization: { engraved: String(number) } });
+    for (let batch = 0; batch < 5; batch++) await evercart.commands(Array.from({ length: 100 }, (_, at) => line(100 * batch + at)));
+  }, BAGEL);
+  await settled(a);
+  await run(b, `evercart.add("${BANANA}", 1)`);
+  await run(b, "evercart.setNote('ring twice')");
+  await run(b, "evercart.setOnline(true)");
+  await until(b, "document.querySelector('.pill').textContent === 'Needs a look'");
+  await b.locator(".pill").click();
+  await b.waitForSelector(".panel:popover-open >> text=The service refused a change");
+  await has(b, BANANA, 0);
+  await until(b, "evercart.view.note === 'ring twice' && evercart.view.lines.length === 500");
+  await close(one, two);
+});
+
 test("a link signs another device in, merges, and is gone from the address; both are live", async () => {
   const one = await device(), two = await device({ viewport: PHONE });
   const a = await visit(one, "/sign-in"), b = await visit(two);

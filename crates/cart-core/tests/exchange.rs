@@ -607,6 +607,31 @@ fn a_replica_that_has_left_does_not_go_while_a_shopper_asks() {
 }
 
 #[test]
+fn a_second_receipt_of_the_same_is_no_answer_to_a_question() {
+    let mut home = Site::new(Region::Weur, 1, true);
+    home.service(Input::Fresh, BEGIN);
+    home.add("a", "X", BEGIN);
+    let store = Holder::Store(Region::Weur);
+    let (now, frames) = home.ring();
+    let (_, bytes) = frames.into_iter().find(|(to, _)| *to == store).expect("it is told");
+    let told = Frame::from_bytes(&bytes).expect("a frame");
+    // The store has more than it was told: it is to be asked for that.
+    let receipt = Receipt {
+        from: store,
+        incarnation: 7,
+        echo: told.incarnation,
+        acknowledged: told.sequence,
+        digest: [9; 16],
+    };
+    for _ in 0..2 {
+        home.receipt(receipt.to_bytes(), now);
+    }
+    let (_, frames) = home.ring();
+    let (_, bytes) = frames.into_iter().find(|(to, _)| *to == store).expect("it is asked");
+    assert!(Frame::from_bytes(&bytes).expect("a frame").pull);
+}
+
+#[test]
 fn a_home_that_hears_of_the_seal_late_hands_over_what_it_took_in_before() {
     let (mut lost, mut home) = pair();
     lost.service(Input::Seal { into: cart_id(2) }, BEGIN);

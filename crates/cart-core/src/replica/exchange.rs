@@ -341,7 +341,8 @@ impl Replica {
                 continue;
             }
             link.behind = None;
-            let asked = pace.and_then(|pace| pace.asks) == Some(receipt.digest);
+            // Asked, and not only about to be: a second receipt of what it was told before is no answer.
+            let asked = pace.is_some_and(|pace| pace.told.is_some() && pace.asks == Some(receipt.digest));
             if matches!(receipt.from, Holder::Store(_)) && receipt.digest != own && !asked {
                 let asks = Some(receipt.digest);
                 self.pace
