@@ -269,6 +269,22 @@ test("storage that is denied is said", async () => {
   await close(context);
 });
 
+test("storage that is full is said, and that it has room again", async () => {
+  const context = await device(), page = await visit(context);
+  await settled(page);
+  await run(page, `(() => { const put = IDBObjectStore.prototype.put; window.room = () => { IDBObjectStore.prototype.put = put; };
+    IDBObjectStore.prototype.put = () => { throw new DOMException("full", "QuotaExceededError"); }; })()`);
+  await card(page).getByRole("button", { name: /^Add/ }).click();
+  await until(page, "document.querySelector('.pill').textContent === 'Not kept here'");
+  await page.locator(".pill").click();
+  await page.waitForSelector(".panel:popover-open >> text=Has no room for a copy");
+  await page.keyboard.press("Escape");
+  await run(page, "room()");
+  await card(page).getByRole("button", { name: /^One more/ }).click();
+  await until(page, "document.querySelector('.pill').textContent === 'Saved'");
+  await close(context);
+});
+
 test("what the service refuses is said, and the rest is kept", async () => {
   const one = await device(), two = await device(), a = await visit(one), b = await visit(two, "/cart");
   await settled(a); await settled(b);

@@ -1,5 +1,5 @@
 //! The session's face for JavaScript. Each step gives its effects as bytes, one after another: a byte that says
-//! which, the length as a varint, and what it says. `package/src/cart.ts` reads them.
+//! which, the length as a varint, and what it says. `package/src/effects.ts` reads them.
 
 use cart_core::change::Change;
 use cart_core::customization::Customization;

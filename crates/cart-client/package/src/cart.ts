@@ -1,4 +1,6 @@
 import init, { Replica } from "../gen/cart_client.js";
+import { notes } from "./commands.js";
+import { Do, each, payloads, said, text, varint } from "./effects.js";
 import { DEADLINE_MS, Http, problem } from "./http.js";
 import { alone, hold, Store, type Account, type Release, type Row } from "./store.js";
 import { EvercartError, type Command, type Inspection, type Options, type Place, type Problem, type Status, type Variation, type View } from "./types.js";
@@ -6,7 +8,6 @@ import { EvercartError, type Command, type Inspection, type Options, type Place,
 /** How often a page that is looked at pings its socket, or, while there is none, asks. */
 const PING_MS = 30_000;
 const BACKOFF_MS = 500, BACKOFF_MAX_MS = 30_000;
-const enum Do { Show, Store, Send, Tell, Lease, Later, Rejected, Refused, Outside }
 const SOCKET = "evercart.v1";
 const REFUSAL = 2;
 
@@ -687,62 +688,6 @@ export class Cart {
       }
     } finally { gone.free(); }
   }
-}
-
-function text(bytes: Uint8Array): string { return new TextDecoder().decode(bytes); }
-
-function said(text: string): Problem {
-  const [status, code, ...detail] = text.split("\n");
-  return { status: Number(status), code: code!, detail: detail.join("\n") };
-}
-
-/** The effects of a step: which, and what it says. */
-function* each(effects: Uint8Array): Generator<[Do, Uint8Array]> {
-  for (let at = 0; at < effects.length;) {
-    const [length, begin] = varint(effects, at + 1);
-    yield [effects[at] as Do, effects.slice(begin, begin + length)];
-    at = begin + length;
-  }
-}
-
-function payloads(effects: Uint8Array, wanted: Do): Uint8Array[] {
-  return [...each(effects)].filter(([kind]) => kind === wanted).map(([, payload]) => payload);
-}
-
-/** The number at a place, and where what follows it begins. */
-function varint(bytes: Uint8Array, at: number): [number, number] {
-  let value = 0, scale = 1, byte;
-  do { byte = bytes[at++]!; value += (byte & 127) * scale; scale *= 128; } while (byte > 127);
-  return [value, at];
-}
-
-type Note = [name: string, quantity: number, at: Place | undefined, variant?: string | undefined, details?: string | undefined];
-
-/** A command as the replica takes it: a note for each change. */
-function notes(command: Command): Note[] {
-  switch (command.op) {
-    case "add": {
-      const custom = command.customization && Object.keys(command.customization).length ? canonical(command.customization) : undefined;
-      return [[command.sku, command.quantity ?? 1, "cart", command.variant ?? undefined, custom]];
-    }
-    case "clear": return [["", 0, "cart"]];
-    case "move": return [[command.line_id, 0, command.location]];
-    case "remove": return [[command.line_id, 0, command.in]];
-    case "apply_coupon": case "remove_coupon": return [[command.code, 0, "cart"]];
-    case "update": {
-      const { op: _, ...fields } = command;
-      return Object.entries(fields).map(([name, value]) => [name, 0, "cart", undefined, value ?? undefined] as Note);
-    }
-    default: return [[command.line_id, command.quantity, command.in]];
-  }
-}
-
-/** RFC 8785: JavaScript's own numbers and strings, names in the order of their UTF-16. */
-function canonical(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonical).join()}]`;
-  if (value && typeof value === "object")
-    return `{${Object.entries(value).filter(([, v]) => v !== undefined).sort(([a], [b]) => (a < b ? -1 : 1)).map(([k, v]) => `${JSON.stringify(k)}:${canonical(v)}`).join()}}`;
-  return JSON.stringify(value) ?? "null";
 }
 
 /** What this tab remembers, where it may. */

@@ -50,12 +50,15 @@ export class Store {
   remove(cart: string, slot: string): Promise<boolean> { return this.write(tx => tx.objectStore(ROWS).delete([cart, slot])); }
 
   /** Stores a row, in place of that of the same instance when it knew no cart. Whether it is on disk. */
-  put(row: Row): Promise<boolean> {
-    return this.write(tx => {
+  async put(row: Row): Promise<boolean> {
+    const stored = await this.write(tx => {
       const rows = tx.objectStore(ROWS);
       rows.put(row);
       if (row.cart) rows.delete(["", row.slot]);
     });
+    // Only this says that there is room again: to delete takes none.
+    if (stored) this.fault = null;
+    return stored;
   }
 
   close(): void { if (this.db) { this.db.onclose = null; this.db.close(); this.db = null; } }
@@ -79,7 +82,7 @@ export class Store {
       };
       try {
         const tx = this.db!.transaction([ROWS, KEPT], "readwrite", { durability: "strict" });
-        tx.oncomplete = () => { this.fault = null; resolve(true); };
+        tx.oncomplete = () => resolve(true);
         tx.onabort = () => failed(tx.error);
         work(tx);
         // Not when all has been answered: a page that goes has no later.
