@@ -1,5 +1,5 @@
-//! Sessions against a replica as its object holds it: offline, refused, shared, damaged, side by side.
-#![cfg(not(target_arch = "wasm32"))]
+//! Sessions against a replica as its object holds it: offline, refused, shared, damaged, side by side. Natively, and
+//! as Wasm in a browser.
 
 #[path = "../../cart-core/tests/shop/mod.rs"]
 mod shop;
@@ -18,6 +18,11 @@ use cart_core::time::Millis;
 use cart_core::view::Offer;
 use page::{Page, news};
 use shop::{BEGIN, Shop, add, engraved, key, order, remove};
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+#[cfg(target_arch = "wasm32")]
+wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);
 
 fn set(sku: &str, quantity: u32) -> Change {
     Change::Set { key: key(sku), quantity, at: Location::Cart }
@@ -38,6 +43,29 @@ fn edits_before_the_service_was_ever_reached_arrive() {
         assert_eq!((shop.shown("a"), page.session.device().pending()), (5, 0));
         assert_eq!(page.session.device().cart(), shop.cart());
     }
+}
+
+/// What pages of earlier builds have stored is read by every later one, with what it had not sent.
+#[test]
+fn golden_bytes_at_rest_are_read_and_sent() {
+    let mut shop = Shop::new(1);
+    let mut page = Page::leased(&mut shop, 1, false);
+    page.edit(add("a", 2));
+    let (line, details) = engraved("e", "Ada");
+    page.edit(Change::Add { key: line, details: Some(details), quantity: 1, at: Location::Cart });
+    let price = Some(Money { amount_minor: 158, currency: "USD".to_owned() });
+    page.step(Input::Product("a".to_owned(), Offer { title: "Bagel".to_owned(), price }));
+    let golden = include_str!("golden/session-1.hex").trim_end();
+    let stored: String = page.session.to_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(stored, golden, "bytes of another layout are of another format, and this one is still read");
+    let bytes =
+        (0..golden.len()).step_by(2).map(|at| u8::from_str_radix(&golden[at..at + 2], 16).expect("hex"));
+    let mut page = page.stored_as(bytes.collect());
+    assert_eq!((page.shown("a"), page.session.device().pending()), (2, 2));
+    assert!(page.session.view().contains("Bagel"));
+    page.open();
+    page.pump(&mut shop);
+    assert_eq!((shop.shown("a"), page.session.device().pending()), (2, 0));
 }
 
 #[test]

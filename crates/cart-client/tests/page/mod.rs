@@ -48,8 +48,13 @@ impl Page {
 
     /// The page that reads what this one stored.
     pub fn restored(&self) -> Self {
-        let session = Session::from_bytes(&self.stored).expect("its own bytes");
-        Self { now: self.now, stored: self.stored.clone(), ..Self::of(session, self.live) }
+        self.stored_as(self.stored.clone())
+    }
+
+    /// The page that reads this.
+    pub fn stored_as(&self, stored: Vec<u8>) -> Self {
+        let session = Session::from_bytes(&stored).expect("a session");
+        Self { now: self.now, stored, ..Self::of(session, self.live) }
     }
 
     fn of(session: Session, live: bool) -> Self {
