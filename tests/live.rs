@@ -28,6 +28,11 @@ use unsigned_varint::{decode, encode};
 const SKUS: [&str; 2] = ["1095275", "1082185"];
 /// How long a test waits for a message.
 const MESSAGE_MAX: Duration = Duration::from_secs(30);
+/// An object that nobody calls sleeps sooner.
+const SLEEP: Duration = Duration::from_secs(13);
+/// Messages that a socket may send at once, and after how many milliseconds a further one.
+const BURST_MAX: u128 = 60;
+const MESSAGE_MS: u128 = 50;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_edit_over_http_reaches_two_sockets_and_joins_to_the_same_state() {
@@ -87,11 +92,14 @@ async fn a_delta_of_another_region_shows_up() {
     here.add(&session, SKUS[0], 1).await.expect(200);
     let mut live = Live::of(&here, &session).await;
     live.sync().await.expect("is taken in");
+    let mut events = Events::of(&here, &session, None).await;
+    assert_eq!(quantity(&events.next().await.1), 1);
     let edited = there.add(&session.moved_to("enam"), SKUS[1], 3).await.expect(200);
     while live.device.cart().lines().count() < 2 {
         live.news().await;
     }
-    assert_eq!(edited.json()["totals"]["quantity"], 4);
+    assert_eq!(quantity(&edited.json()), 4);
+    while quantity(&events.next().await.1) < 4 {}
     // A socket goes where the edits go: to the region of the token, though another process is asked.
     let mut far = Live::of(&there, &session).await;
     far.sync().await.expect("is taken in");
@@ -189,18 +197,58 @@ async fn who_cannot_be_read_or_is_noisy_is_cut_off_alone() {
         live.socket.send(message.clone()).await.expect("is sent");
         assert_eq!(live.closed().await, 4009, "{message:?}");
     }
-    let mut noisy = Live::of(&shop, &session).await;
-    let began = Instant::now();
-    for _ in 0..400 {
-        let request = noisy.device.request().to_bytes();
-        if noisy.send(request).await.is_err() {
-            break;
+    let noisy = async {
+        let mut noisy = Live::of(&shop, &session).await;
+        let began = Instant::now();
+        noisy.flood().await;
+        let (code, answers) = noisy.closed_after().await;
+        (code, answers, began.elapsed().as_millis())
+    };
+    let go_on = async {
+        let mut slowest = Duration::ZERO;
+        for _ in 0..10 {
+            let began = Instant::now();
+            neighbour.edit(SKUS[0]);
+            neighbour.sync().await.expect("the neighbour goes on");
+            slowest = slowest.max(began.elapsed());
         }
+        slowest.as_millis()
+    };
+    let ((code, answers, took), slowest) = tokio::join!(noisy, go_on);
+    assert_eq!(code, 4029);
+    assert!(answers <= BURST_MAX + took / MESSAGE_MS, "{answers} messages were taken in within {took} ms");
+    println!(
+        "a noisy client is cut off after {answers} messages and {took} ms; its neighbour waited {slowest} ms at most"
+    );
+    assert_eq!(quantity(&shop.view(&session).await), 10);
+}
+
+/// The object is gone under them, pings are answered in its sleep, and it knows its sockets when it wakes.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_sleeps_under_its_sockets() {
+    let vars = vec![without_stores()];
+    let runtime = Runtime::start(Options { vars, ..Options::default() }).await;
+    let shop = runtime.shop();
+    let session = shop.open().await;
+    shop.add(&session, SKUS[0], 1).await.expect(200);
+    let mut live = Live::of(&shop, &session).await;
+    live.sync().await.expect("is taken in");
+    let mut events = Events::of(&shop, &session, None).await;
+    assert_eq!(quantity(&events.next().await.1), 1);
+    let began = Instant::now();
+    while began.elapsed() < SLEEP {
+        live.socket.send(Message::text("ping")).await.expect("is sent");
+        assert_eq!(live.next().await, Ok(Message::text("pong")));
+        tokio::time::sleep(Duration::from_secs(1)).await;
     }
-    assert_eq!(noisy.closed().await, 4029);
-    println!("a noisy client is cut off after {} ms", began.elapsed().as_millis());
-    neighbour.edit(SKUS[0]);
-    neighbour.sync().await.expect("the neighbour goes on");
+    let woken = Answer::of(shop.call(&session, Method::GET, "/v1/carts/current")).await.expect(200);
+    assert_eq!(woken.rows_since_wake(), (1, 0), "it has slept: this call has woken it and read its one row");
+    live.edit(SKUS[1]);
+    live.sync().await.expect("it knows the socket");
+    assert_eq!(quantity(&events.next().await.1), 2);
+    let edited = shop.add(&session, SKUS[0], 1).await.expect(200);
+    assert_eq!(live.news().await.1, edited.sequence());
+    assert_eq!(quantity(&events.next().await.1), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -269,8 +317,10 @@ async fn events_show_the_view_now_and_after_each_change() {
     let second = shop.add(&session, SKUS[1], 1).await.expect(200).json();
     let (id, view) = events.next().await;
     assert_eq!((Value::from(id.clone()), view), (second["version"].clone(), shop.view(&session).await));
-    // Who has seen that gets the next one first.
+    // Who has seen that gets the next one first; who has seen less, that.
     let mut again = Events::of(&shop, &session, Some(&id)).await;
+    let old = first["version"].as_str().expect("a version");
+    assert_eq!(Events::of(&shop, &session, Some(old)).await.next().await.0, id);
     let third = shop.add(&session, SKUS[1], 1).await.expect(200).json();
     for events in [&mut events, &mut again] {
         assert_eq!(Value::from(events.next().await.0), third["version"]);
@@ -351,12 +401,7 @@ async fn a_flood_of_sockets_converges() {
             lives.push(Live::of(&shop, &session).await);
         }
         if nth == 0 {
-            for _ in 0..400 {
-                let request = lives[0].device.request().to_bytes();
-                if lives[0].send(request).await.is_err() {
-                    break;
-                }
-            }
+            lives[0].flood().await;
             assert_eq!(lives.remove(0).closed().await, 4029, "the noisy one is cut off");
         }
         for live in &mut lives {
@@ -445,6 +490,16 @@ impl Live {
         self.socket.send(Message::binary(message)).await
     }
 
+    /// Sends far more at once than anyone may.
+    async fn flood(&mut self) {
+        for _ in 0..400 {
+            let request = self.device.request().to_bytes();
+            if self.send(request).await.is_err() {
+                break;
+            }
+        }
+    }
+
     /// Waits for news and joins it: between which sequence numbers it is.
     async fn news(&mut self) -> (u64, u64) {
         let message = self.next().await.expect("a message").into_data();
@@ -468,12 +523,18 @@ impl Live {
 
     /// The code with which the server closes, after whatever else it says.
     async fn closed(&mut self) -> u16 {
+        self.closed_after().await.0
+    }
+
+    /// The code with which the server closes, and how many messages come before.
+    async fn closed_after(&mut self) -> (u16, u128) {
+        let mut before = 0;
         loop {
             match self.next().await {
                 Ok(Message::Close(frame)) => {
-                    return frame.map_or(CloseCode::Status, |frame| frame.code).into();
+                    return (frame.map_or(CloseCode::Status, |frame| frame.code).into(), before);
                 }
-                Ok(_) => {}
+                Ok(_) => before += 1,
                 Err(error) => panic!("no code: {error}"),
             }
         }

@@ -152,6 +152,18 @@ async fn pages_are_beside_the_api() {
         assert!(page.header("content-type").starts_with("text/html"), "{path}");
         assert!(page.header("content-security-policy").contains("default-src 'none'"), "{path}");
         assert_eq!(page.header("set-cookie"), "", "{path}");
+        // What a page loads may be kept for ever, since its name has the hash of its content; the page may not.
+        assert!(!page.header("cache-control").contains("immutable"), "{path}");
+        let text = page.text();
+        let assets = text.split('"').filter(|part| part.starts_with("/assets/"));
+        let kinds = assets.clone().filter_map(|asset| asset.rsplit('.').next()).collect::<BTreeSet<_>>();
+        assert_eq!(kinds, BTreeSet::from(["css", "js", "wasm"]), "{path}");
+        for asset in assets {
+            let hash = asset.split(['-', '.']).rev().nth(1).unwrap_or_default();
+            assert!(hash.len() == 8 && hash.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{asset}");
+            let kept = Answer::of(shop.request(Method::GET, asset)).await.expect(200);
+            assert_eq!(kept.header("cache-control"), "public, max-age=31536000, immutable", "{asset}");
+        }
     }
     let worker = Answer::of(shop.request(Method::GET, "/sw.js")).await.expect(200);
     assert_eq!(worker.header("cache-control"), "no-cache");

@@ -1,4 +1,5 @@
 // What all tests in Chromium begin with.
+import { createHmac } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { chromium } from "playwright-core";
@@ -21,4 +22,15 @@ export async function serve(folder) {
   }).listen(0);
   await new Promise(ready => server.once("listening", ready));
   return Object.assign(server, { url: `http://localhost:${server.address().port}/` });
+}
+
+/** The same token as if it had been issued so many milliseconds earlier: signed with the secret of development. */
+export async function older(token, ms) {
+  const secret = /^TOKEN_SECRET=(.*)$/m.exec(await readFile(new URL("../../.dev.vars", import.meta.url), "utf8"))[1];
+  const session = JSON.parse(Buffer.from(token, "base64url").subarray(16));
+  const payload = Buffer.from(JSON.stringify({ ...session, o: session.o - ms, i: session.i - ms }));
+  const purpose = Buffer.from("session"), length = Buffer.alloc(8);
+  length.writeBigUInt64BE(BigInt(purpose.length));
+  const tag = createHmac("sha256", secret).update(Buffer.concat([length, purpose, payload])).digest().subarray(0, 16);
+  return Buffer.concat([tag, payload]).toString("base64url");
 }

@@ -126,6 +126,29 @@ test("S36: a doubled tab takes an actor of its own, and tabs see each other", as
   await context.close();
 });
 
+test("S36: of two tabs restored from one session one goes on, the other is new, and nothing is doubled", async () => {
+  const context = await device(), page = await tab(context);
+  await settled(page);
+  await run(page, "cart.setOnline(false)");
+  await run(page, `cart.add("${BAGEL}", 3)`);
+  const actor = await run(page, "cart.inspect().actor"), token = await run(page, "cart.token()");
+  const kept = await run(page, "JSON.stringify({ ...sessionStorage })");
+  await crash(page);
+  const restored = await Promise.all([0, 1].map(async () => {
+    const again = await blank(context);
+    await again.evaluate(kept => Object.assign(sessionStorage, JSON.parse(kept)), kept);
+    return again;
+  }));
+  await Promise.all(restored.map(again => open(again, {})));
+  for (const again of restored) { await run(again, `cart.add("${OTHER}", 1)`); await settled(again); }
+  await eventually(() => equal(...restored));
+  const actors = await Promise.all(restored.map(again => run(again, "cart.inspect().actor")));
+  assert.equal(actors.filter(one => one === actor).length, 1, "one goes on");
+  const view = await served(token);
+  assert.deepEqual(Object.fromEntries(view.lines.map(line => [line.sku, line.quantity])), { [BAGEL]: 3, [OTHER]: 2 });
+  await context.close();
+});
+
 test("what a closed tab had not sent goes out by the one that stays", async () => {
   const context = await device(), page = await tab(context), other = await tab(context);
   await settled(page); await settled(other);
@@ -174,19 +197,35 @@ test("storage that is denied is said, and the service acknowledges instead", asy
 });
 
 test("storage that is full is said, and nothing is lost", async () => {
-  const context = await device(), page = await tab(context);
-  await settled(page);
+  const context = await device(), page = await blank(context);
+  const browser = await context.newCDPSession(page), origin = new URL(page.url()).origin;
+  await browser.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 1 });
+  await open(page, {});
   await run(page, "cart.setOnline(false)");
-  await run(page, `(() => { const put = IDBObjectStore.prototype.put; window.room = () => { IDBObjectStore.prototype.put = put; };
-    IDBObjectStore.prototype.put = () => { throw new DOMException("full", "QuotaExceededError"); }; })()`);
   await run(page, `void cart.add("${BAGEL}", 1).then(() => (window.kept = true))`);
   await until(page, "cart.status.storage === 'full'");
-  assert.equal(await shown(page), 1);
+  assert.deepEqual([await shown(page), await run(page, "window.kept ?? false")], [1, false], "shown, but not acknowledged");
   await run(page, "cart.setOnline(true)");
   await until(page, "window.kept");
-  await run(page, "room()");
+  await browser.send("Storage.overrideQuotaForOrigin", { origin });
   await run(page, `cart.add("${BAGEL}", 1)`);
-  assert.equal(await run(page, "cart.status.storage"), "ok");
+  await until(page, "cart.status.storage === 'ok'");
+  await context.close();
+});
+
+test("site data that is cleared under an open page is said at once, and what was not sent goes out", async () => {
+  const context = await device(), page = await tab(context);
+  await settled(page);
+  const token = await run(page, "cart.token()");
+  await run(page, "cart.setOnline(false)");
+  await run(page, `cart.add("${BAGEL}", 2)`);
+  const browser = await context.newCDPSession(page);
+  await browser.send("Storage.clearDataForOrigin", { origin: new URL(page.url()).origin, storageTypes: "indexeddb" });
+  await until(page, "cart.status.storage === 'denied'");
+  assert.equal(await shown(page), 2);
+  await run(page, "cart.setOnline(true)");
+  await settled(page);
+  assert.equal((await served(token)).lines[0].quantity, 2);
   await context.close();
 });
 

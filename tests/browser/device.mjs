@@ -1,11 +1,9 @@
 // Devices for the tests: a browser context each, with the package in a page of its own, against the Worker at URL.
 import assert from "node:assert/strict";
-import { createHmac } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { after, before } from "node:test";
-import { URL_, chrome, serve } from "./chrome.mjs";
+import { URL_, chrome, older, serve } from "./chrome.mjs";
 
-export { URL_ };
+export { URL_, older };
 export const BAGEL = "1095275", OTHER = "1082185";
 const DIST = new URL("../../crates/cart-client/package/dist", import.meta.url).pathname;
 let server, browser;
@@ -68,15 +66,4 @@ export async function age(page, ms, storage = "evercart") {
     asked.result.close();
   }, [token, storage]);
   return token;
-}
-
-/** The same token as if it had been issued so many milliseconds earlier: signed with the secret of development. */
-export async function older(token, ms) {
-  const secret = /^TOKEN_SECRET=(.*)$/m.exec(await readFile(new URL("../../.dev.vars", import.meta.url), "utf8"))[1];
-  const session = JSON.parse(Buffer.from(token, "base64url").subarray(16));
-  const payload = Buffer.from(JSON.stringify({ ...session, o: session.o - ms, i: session.i - ms }));
-  const purpose = Buffer.from("session"), length = Buffer.alloc(8);
-  length.writeBigUInt64BE(BigInt(purpose.length));
-  const tag = createHmac("sha256", secret).update(Buffer.concat([length, purpose, payload])).digest().subarray(0, 16);
-  return Buffer.concat([tag, payload]).toString("base64url");
 }

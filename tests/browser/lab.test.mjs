@@ -239,6 +239,9 @@ for (const [size, viewport] of [["phone", PHONE], ["desktop", DESKTOP]]) for (co
     await press(page, "A", /^Add Bagels/);
     await toggle(page, "B");
     await check("by hand");
+    await page.evaluate(() => { document.documentElement.dir = "rtl"; });
+    await check("from right to left");
+    await page.evaluate(() => { document.documentElement.dir = ""; });
     await play(page, "S3", "step");
     for (let beats = 0; beats < 4; beats++) await next(page);
     await page.waitForSelector("#player[data-state=waiting]");

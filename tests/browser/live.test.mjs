@@ -44,7 +44,8 @@ test("a live cart that nobody edits costs no request and no message", async () =
   await live(page);
   await until(page, "cart.view.lines[0].unit_price");
   const sent = count(page), sequence = await run(page, "cart.inspect().sequence");
-  await new Promise(next => setTimeout(next, 8_000));
+  // Longer than an object stays awake.
+  await new Promise(next => setTimeout(next, 13_000));
   assert.deepEqual([sent.messages, sent.requests], [0, []]);
   assert.equal(await run(page, "cart.inspect().sequence"), sequence);
   await context.close();
@@ -221,7 +222,7 @@ test("a service without sockets is asked by single requests", async () => {
   await context.close();
 });
 
-test("a newer service: its messages of other kinds are skipped, its other format asks for a reload", async () => {
+test("a newer service: its messages of other kinds are skipped", async () => {
   const context = await device(), page = await blank(context);
   let down;
   await page.routeWebSocket(/\/live/, socket => { down = socket; socket.connectToServer(); });
@@ -230,19 +231,60 @@ test("a newer service: its messages of other kinds are skipped, its other format
   down.send(Buffer.from([77, 1, 2, 3]));
   await run(page, `cart.add("${BAGEL}", 2)`);
   await live(page);
-  await page.routeWebSocket(/\/live/, socket => socket.close({ code: 1011 }));
-  await page.route(/\/sync$/, route => route.fulfill({
-    status: 415, contentType: "application/problem+json", headers: { "Access-Control-Allow-Origin": "*" },
-    body: JSON.stringify({ type: "about:blank", title: "Unknown format", status: 400, code: "malformed_delta", detail: "format 1 is no longer spoken" }),
-  }));
-  await run(page, "cart.setOnline(false); cart.setOnline(true)");
+  assert.equal((await served(await run(page, "cart.token()"))).lines[0].quantity, 2);
+  await context.close();
+});
+
+test("a service of another version: what its sockets do not read goes by requests, and what those do not is kept", async () => {
+  const context = await device(), page = await blank(context), closed = new Set();
+  // What the page says is of a version that the service does not know; the service itself answers that.
+  const version = (bytes, at) => Buffer.concat([bytes.subarray(0, at), Buffer.from([9]), bytes.subarray(at + 1)]);
+  await page.routeWebSocket(/\/live/, down => {
+    const up = down.connectToServer();
+    down.onMessage(message => up.send(typeof message === "string" ? message : version(message, 0)));
+    up.onClose((code, reason) => { closed.add(code); return down.close({ code, reason }); });
+  });
+  await open(page, {});
+  await run(page, `cart.add("${BAGEL}", 2)`);
+  await settled(page);
+  assert.deepEqual([[...closed], await run(page, "cart.status.live")], [[4009], false]);
+  assert.equal((await served(await run(page, "cart.token()"))).lines[0].quantity, 2);
+  // Behind the actor and two numbers of a byte each is the format of the context.
+  const later = route => route.continue({ postData: version(route.request().postDataBuffer(), 10) });
+  await page.route(/\/sync$/, later);
   await run(page, `cart.add("${BAGEL}", 1)`);
   await until(page, "cart.status.lastError?.code === 'client_too_old'");
-  assert.equal(await shown(page), 3, "shown and kept");
-  await page.unroute(/\/sync$/);
+  assert.match(await run(page, "cart.status.lastError.detail"), /reads format 1; reload the page$/);
+  assert.deepEqual([await shown(page), await run(page, "cart.status.pending")], [3, 1], "shown and kept");
   await page.close();
   const again = await tab(context);
   await live(again);
   assert.equal((await served(await run(again, "cart.token()"))).lines[0].quantity, 3);
+  await context.close();
+});
+
+test("who does not answer is given up in time, and asked again", async () => {
+  const one = await device(), two = await device(), a = await blank(one), b = await blank(two);
+  let asked = 0, opened = 0;
+  await a.route(url => url.href.startsWith(URL_), () => { asked++; });
+  await b.routeWebSocket(/\/live/, down => { if (opened++) down.connectToServer(); });
+  for (const page of [a, b]) { await open(page, {}); await run(page, `cart.add("${BAGEL}", 2)`); }
+  await until(b, "cart.status.live");
+  assert.equal(await run(b, "cart.status.pending"), 1, "open, and silent");
+  await live(b);
+  assert.ok(opened > 1);
+  await eventually(async () => asked > 1);
+  assert.equal(await shown(a), 2);
+  await one.close(); await two.close();
+});
+
+test("a service that is gone is asked more and more rarely", async () => {
+  const context = await device(), page = await blank(context);
+  await page.route(url => url.href.startsWith(URL_), route => route.abort());
+  await run(page, `(() => { const set = setTimeout; window.waits = []; Math.random = () => 1;
+    window.setTimeout = (work, ms, ...more) => { waits.push(ms); return set(work, 0, ...more); }; })()`);
+  await open(page, {});
+  await until(page, "waits.length >= 9");
+  assert.deepEqual(await run(page, "waits.slice(0, 9)"), [500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
   await context.close();
 });

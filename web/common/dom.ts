@@ -77,6 +77,11 @@ export function money({ amount_minor, currency }: Money): string {
 
 export const number = (value: number): string => value.toLocaleString();
 
+const DIGITS = [...new Intl.NumberFormat(undefined, { useGrouping: false }).format(9_876_543_210)].reverse();
+
+/** A whole number as the reader types it, in their own digits too; NaN if it is none. */
+export const asNumber = (text: string): number => Number([...text.trim()].map(one => DIGITS.includes(one) ? DIGITS.indexOf(one) : one).join("") || NaN);
+
 let ids = 0;
 /** A new id, to tie labels to what they name. */
 export const id = (name: string): string => `${name}-${++ids}`;

@@ -1,7 +1,7 @@
 // A quantity with a button for less and one for more, and a field to type into. Taps that follow one another
 // closely become one edit, shown at once. Taps are made as sums, so that those of other devices add to them; a
 // typed number is meant as it is.
-import { announce, element, number, set } from "../common/dom.js";
+import { announce, asNumber, element, number, set } from "../common/dom.js";
 import { reason, waiting } from "./cart.js";
 import { icon } from "./icons.js";
 
@@ -74,7 +74,7 @@ export class Stepper {
     clearTimeout(this.timer);
     waiting.delete(this.make);
     const { taps, typed, quantity } = this;
-    const wanted = typed ? Number(this.field.value.trim() || NaN) : quantity + taps;
+    const wanted = typed ? asNumber(this.field.value) : quantity + taps;
     [this.taps, this.typed] = [0, false];
     if (typed && (!Number.isInteger(wanted) || wanted < 0)) {
       this.refusal.textContent = `Type a number from 1 to ${number(QUANTITY_MAX)}.`;

@@ -57,6 +57,7 @@ export class Cart {
     const url = (options.url ?? location.origin).replace(/\/$/, "");
     this.http = new Http(url, options.region, () => this.isReachable());
     this.http.onToken = (token, old) => this.renewed(token, old);
+    this.store.onLoss = () => this.changed();
     this.sockets = options.live ?? true;
   }
 

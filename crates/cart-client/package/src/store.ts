@@ -12,6 +12,8 @@ const ROWS = "replicas", KEPT = "kept", CURRENT = "account";
 export class Store {
   /** Why nothing is stored, if so. */
   fault: "full" | "denied" | null = null;
+  /** Nothing is stored from now on. */
+  onLoss: () => void = () => {};
   private constructor(private db: IDBDatabase | null) { if (!db) this.fault = "denied"; }
 
   static open(name: string): Promise<Store> {
@@ -26,7 +28,7 @@ export class Store {
         asked.onsuccess = () => {
           const store = new Store(asked.result);
           // Site data was cleared, or a later version opens it: what comes is not stored.
-          asked.result.onclose = asked.result.onversionchange = () => { store.db?.close(); store.db = null; store.fault = "denied"; };
+          asked.result.onclose = asked.result.onversionchange = () => { store.db?.close(); store.db = null; store.fault = "denied"; store.onLoss(); };
           resolve(store);
         };
         asked.onerror = asked.onblocked = none;
