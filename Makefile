@@ -52,6 +52,9 @@ move-slot: ## move slots to another database of a region (REGION=weur TO=STORE_W
 client: ## build the npm package of the client into build/client/, and say how large it is
 	@tools/setup && tools/client
 
-.PHONY: screenshots
+.PHONY: sizes screenshots
+sizes: ## how much a page loads, beside Automerge, Loro and Yjs: docs/client-size.md
+	@tools/setup && tools/sizes
+
 screenshots: ## photograph the pages into docs/screenshots/ (URL=)
 	@tools/setup && URL="$(URL)" tools/screenshots

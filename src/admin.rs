@@ -196,6 +196,8 @@ impl Admin<'_> {
             };
             let databases: Vec<Value> = place.stores.iter().map(|name| name.as_str().into()).collect();
             let freshness = report.as_ref().and_then(|report| report.freshness);
+            // Of one that does not answer nobody knows.
+            let lag_ms = report.as_ref().filter(|report| report.available).map(|report| report.lag_ms(now));
             let waiting = report.as_ref().and_then(|report| report.waiting);
             let backlog = waiting.map(|waiting| {
                 object(vec![
@@ -212,7 +214,7 @@ impl Admin<'_> {
                 ("answered_in_ms", report.as_ref().map(|_| took_ms).into()),
                 ("breaker", circuit.into()),
                 ("databases", databases.into()),
-                ("lag_ms", report.as_ref().map(|report| report.lag_ms(now)).into()),
+                ("lag_ms", lag_ms.into()),
                 ("lag_versions", freshness.map(|freshness| freshness.late_versions).into()),
                 ("taken_at", freshness.map(|freshness| rfc3339(freshness.taken)).into()),
                 ("backlog", backlog.into()),

@@ -3,7 +3,6 @@
 
 use std::cell::Cell;
 
-use cart_core::breaker::Circuit;
 use cart_core::id::{CartId, IdempotencyKey, Region, SessionId};
 use cart_core::replica::Caller;
 use cart_core::session::{Session, TokenFault};
@@ -115,12 +114,11 @@ impl Visitor {
     /// Opens a new session with a new cart, in the region that is to serve it.
     pub fn open(&mut self, config: &Config) -> Result<&Session, Problem> {
         let failed = |error: worker::Error| Problem::object(&error);
-        let healthy = |region| transport::circuit(region) == Circuit::Closed;
         let region = if self.named || config.here.is_some() {
             self.near
         } else {
             let luck = sys::random_u64().map_err(failed)?;
-            config.regions.assign(&self.order, healthy, luck).unwrap_or(self.near)
+            config.regions.assign(&self.order, transport::is_healthy, luck).unwrap_or(self.near)
         };
         self.session = Some(Session {
             id: SessionId::mint(sys::random().map_err(failed)?),
@@ -258,7 +256,19 @@ fn named_region(request: &Request, config: &Config) -> Result<Option<Region>, Pr
     })
 }
 
+/// About where the people of a continent live, in degrees north and east, by the platform's names.
+const CONTINENTS: [(&str, f64, f64); 7] = [
+    ("AF", 6.0, 15.0),
+    ("AN", -80.0, 0.0),
+    ("AS", 28.0, 95.0),
+    ("EU", 50.0, 12.0),
+    ("NA", 38.0, -95.0),
+    ("OC", -30.0, 148.0),
+    ("SA", -15.0, -55.0),
+];
+
 /// The regions by their distance from where the platform says that the request comes from, in development the caller.
+/// Of some addresses it knows the continent only.
 fn nearest(request: &Request, config: &Config) -> Vec<Region> {
     let cf = js_sys::Reflect::get(request.inner(), &"cf".into()).unwrap_or_default();
     let number = |text: &str| Some(js_sys::parse_float(text)).filter(|it| it.is_finite());
@@ -271,9 +281,16 @@ fn nearest(request: &Request, config: &Config) -> Vec<Region> {
         Some((latitude, longitude)) => (number(latitude), number(longitude)),
         None => (degrees("latitude"), degrees("longitude")),
     };
+    let continent = || {
+        let name = js_sys::Reflect::get(&cf, &"continent".into()).ok()?.as_string()?;
+        CONTINENTS.into_iter().find(|(known, ..)| *known == name)
+    };
     match (latitude, longitude) {
         (Some(latitude), Some(longitude)) => config.regions.nearest(latitude, longitude),
-        _ => config.regions.places.iter().map(|place| place.region).collect(),
+        _ => match continent() {
+            Some((_, latitude, longitude)) => config.regions.nearest(latitude, longitude),
+            None => config.regions.places.iter().map(|place| place.region).collect(),
+        },
     }
 }
 

@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use base64ct::{Base64Unpadded, Encoding as _};
-use cart_core::breaker::{Breaker, Circuit, RetryBudget};
+use cart_core::breaker::{Breaker, Circuit, Load, RetryBudget};
 use cart_core::frame::Holder;
 use cart_core::id::Region;
 use cart_core::packed::{pack, unpack};
@@ -67,6 +67,11 @@ thread_local! {
 }
 
 thread_local! {
+    /// Of the calls to the replicas of a region, in the order of [`Region::ALL`].
+    static LOADS: RefCell<[Load; Region::ALL.len()]> = RefCell::default();
+}
+
+thread_local! {
     /// Of the calls to objects of this process.
     static BUDGET: RefCell<RetryBudget> = RefCell::default();
 }
@@ -74,6 +79,17 @@ thread_local! {
 /// How the calls of this isolate to the replicas of a region fare.
 pub fn circuit(region: Region) -> Circuit {
     breaker(Holder::Replica(region), |breaker| breaker.circuit(now()))
+}
+
+/// Whether a region may get sessions that another could serve as well: its replicas answer, and soon.
+pub fn is_healthy(region: Region) -> bool {
+    circuit(region) == Circuit::Closed && !load(Holder::Replica(region), |load| load.is_high(now()))
+}
+
+/// Takes what is known of the load of a region's replicas. That of stores is in their queues.
+fn load<T: Default>(to: Holder, take: impl FnOnce(&mut Load) -> T) -> T {
+    let Holder::Replica(region) = to else { return T::default() };
+    LOADS.with_borrow_mut(|all| all.get_mut(region as usize).map(take).unwrap_or_default())
 }
 
 fn breaker<T>(to: Holder, take: impl FnOnce(&mut Breaker) -> T) -> T
@@ -99,7 +115,9 @@ async fn through<T>(
     if faults::parted(config, from, to.region()) || !breaker(to, |breaker| breaker.admits(now())) {
         return Err(Problem::unreachable(to.region()));
     }
+    let span = load(to, |load| load.called(now()));
     let outcome = within(deadline_ms, call).await;
+    load(to, |load| load.answered(span, now()));
     match &outcome {
         Some(Ok(_)) => breaker(to, Breaker::succeeded),
         // It answers, and its readers are to be served.

@@ -71,14 +71,18 @@ async fn strangers_are_refused(regions: &Regions) {
         // What the service signs for others is no tag.
         Some(world.session.token.clone()),
     ];
-    for tag in tags {
-        let request = world.weur.shop.request(Method::POST, "/peer").body(body.clone());
-        let request = match &tag {
-            Some(tag) => request.header("Evercart-Peer", tag),
-            None => request,
-        };
-        let problem = Answer::of(request).await.problem();
-        assert_eq!(problem, (401, "peer_refused".to_owned()), "{tag:?}");
+    for (path, method) in
+        [("/peer", Method::POST), ("/peer/store", Method::POST), ("/peer/live", Method::GET)]
+    {
+        for tag in &tags {
+            let request = world.weur.shop.request(method.clone(), path).body(body.clone());
+            let request = match tag {
+                Some(tag) => request.header("Evercart-Peer", tag),
+                None => request,
+            };
+            let problem = Answer::of(request).await.problem();
+            assert_eq!(problem, (401, "peer_refused".to_owned()), "{path} {tag:?}");
+        }
     }
     let too_large = vec![0; CALL_BYTES_MAX + 1];
     world.weur.peer("/peer", too_large).await.refused(413, "frame_too_large");

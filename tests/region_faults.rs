@@ -14,7 +14,7 @@ use cart_core::id::{Actor, CartId, Region};
 use cart_core::line::{LineKey, Location};
 use cart_core::sync::{Device, Learned, SyncResponse};
 use cart_core::time::Millis;
-use harness::{Answer, Faults, Regions, RegionsOptions, Session, Shop};
+use harness::{Answer, Faults, Regions, RegionsOptions, Session, Shop, by_engraving, stored};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
@@ -387,12 +387,13 @@ fn edits(shoppers: &[Shopper]) -> usize {
     shoppers.iter().map(|shopper| shopper.took.len()).sum()
 }
 
-/// Each edit of each shopper is in all regions, once.
+/// Each edit of each shopper of enam is in all regions and stores, once.
 async fn all_there(regions: &Regions, shoppers: &[Shopper]) {
     for shopper in shoppers {
-        let there = by_engraving(&equal(regions, &shopper.session).await);
+        let view = equal(regions, &shopper.session).await;
         let made = (0..shopper.took.len()).map(|nth| (nth.to_string(), 1));
-        assert_eq!(there, made.collect::<BTreeMap<_, _>>());
+        assert_eq!(by_engraving(&view), made.collect::<BTreeMap<_, _>>());
+        stored(regions, "enam", &view).await;
     }
 }
 
@@ -401,13 +402,6 @@ async fn add(shop: &Shop, session: &Session, edit: &str) -> Answer {
     let body = json!({"sku": SKU, "customization": {"engraving": edit}});
     let call = shop.call(session, Method::POST, "/v1/carts/current/lines");
     Answer::of(call.header("Idempotency-Key", edit.replace(' ', "-")).json(&body)).await
-}
-
-/// How many each edit has added; the empty name is of lines without.
-fn by_engraving(view: &Value) -> BTreeMap<String, u64> {
-    let lines = view["lines"].as_array().unwrap_or_else(|| panic!("lines in {view}"));
-    let edit = |line: &Value| line["customization"]["engraving"].as_str().unwrap_or_default().to_owned();
-    lines.iter().map(|line| (edit(line), line["quantity"].as_u64().expect("a quantity"))).collect()
 }
 
 /// What all regions show, once it is the same and complete.

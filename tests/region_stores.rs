@@ -6,15 +6,14 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use cart_core::id::{CartId, Region};
-use harness::{Answer, Operator, Regions, RegionsOptions, Session, Shop, quantity, stores_of};
+use harness::{
+    Answer, Faults, Operator, Regions, RegionsOptions, STORED_MAX, Session, Shop, equal, quantity, stored,
+};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 const NAMES: [&str; 3] = ["apac", "enam", "weur"];
 const SKUS: [&str; 3] = ["1095275", "1082185", "1029743"];
-/// How long regions and stores may take to become equal once they can: letters are tried again after as long
-/// as they have waited.
-const EQUAL_MAX: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn stores_hold_what_objects_hold_and_bring_it_back() {
@@ -92,13 +91,57 @@ async fn a_store_that_is_down_holds_nobody_up() {
     }
     let seen = world.operator("enam").regions().await;
     let weur = seen.iter().find(|region| region["region"] == "weur").expect("it is named");
-    assert!(!answers(weur), "{weur}");
+    assert!(!answers(weur) && weur["lag_ms"].is_null(), "{weur}");
     println!("while its databases are down: {weur}");
+    let listed = world.operator("weur").get("/carts?home=weur&tolerance_ms=600000").await.expect(200).json();
+    assert_eq!(listed["sources"][0]["store"], "enam", "lists come from the other store: {listed}");
     drop(outage);
     world.equal(&cart, &NAMES).await;
     let seen = world.operator("enam").regions().await;
     assert!(seen.iter().all(answers), "{seen:?}");
     assert!(seen.iter().all(|region| region["dead_letters"] == 0), "{seen:?}");
+}
+
+/// Who tolerates less than a store is late by reads from the next one.
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_come_from_the_nearest_store_that_is_fresh_enough() {
+    const LATE_MS: u64 = 2_700;
+    const TOLERATED_MS: u64 = 2_500;
+    let world = World::start().await;
+    let mut cart = Cart::open(&world, "weur").await;
+    let id = cart.id().to_owned();
+    cart.add(&world, "weur").await;
+    world.equal(&cart, &["weur"]).await;
+    let operator = world.operator("enam");
+    let source = async |tolerance_ms: u64| {
+        let path = format!("/carts?home=weur&tolerance_ms={tolerance_ms}");
+        let listed = operator.get(&path).await.expect(200).json();
+        assert_eq!(listed["carts"][0]["cart_id"], id, "{listed}");
+        listed["sources"][0].clone()
+    };
+    assert_eq!(source(600_000).await["store"], "enam", "the nearest");
+
+    // What weur tells enam arrives late.
+    let link = world.regions.link("weur", "enam");
+    link.set(Faults { delay_ms: LATE_MS..=LATE_MS, ..Faults::default() });
+    let began = Instant::now();
+    let strict = loop {
+        cart.add(&world, "weur").await;
+        tokio::time::sleep(Duration::from_millis(2 * LATE_MS)).await;
+        let strict = source(TOLERATED_MS).await;
+        if strict["store"] == "weur" && strict["within_tolerance"] == true {
+            break strict;
+        }
+        assert!(began.elapsed() < STORED_MAX, "{strict}");
+    };
+    assert!(strict["lag_ms"].as_u64().is_some_and(|lag_ms| lag_ms <= TOLERATED_MS), "{strict}");
+    let seen = operator.regions().await;
+    let enam = seen.iter().find(|region| region["region"] == "enam").expect("it is named");
+    assert!(enam["lag_ms"].as_u64().is_some_and(|lag_ms| lag_ms >= LATE_MS), "{enam}");
+    assert!(enam["lag_versions"].as_u64().is_some_and(|versions| versions >= 1), "{enam}");
+    assert_eq!(source(600_000).await["store"], "enam", "who tolerates more reads near by");
+    world.regions.heal();
+    world.equal(&cart, &NAMES).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -127,9 +170,17 @@ async fn a_home_is_handed_over_and_taken_over() {
     assert_eq!(row["home"], home("enam", 1));
 
     // The home is lost. Its shoppers go on, whoever asks it is told, and another region takes over.
+    let waiting = world.shop("apac").open().await;
     world.regions.kill("enam");
     cart.add(&world, "apac").await;
-    operator.move_home(&id, "apac", None).await.refused(503, "replica_unavailable");
+    let later =
+        |answer: &Answer| answer.header("retry-after").parse::<u32>().is_ok_and(|seconds| seconds > 0);
+    let refused = operator.move_home(&id, "apac", None).await.refused(503, "replica_unavailable");
+    assert!(later(&refused), "what only the home can do says when to ask again");
+    let merge = world.shop("apac").call(&waiting, Method::POST, "/v1/carts/current/merge");
+    let body = json!({"cart_id": cart.session.cart_id, "token": cart.session.token});
+    let refused = Answer::of(merge.json(&body)).await.refused(503, "replica_unavailable");
+    assert!(later(&refused), "the same for a merge of the cart");
     operator.move_home(&id, "apac", Some(0)).await.refused(409, "home_moved");
     for _ in 0..2 {
         let moved = operator.move_home(&id, "apac", Some(1)).await.expect(200).json();
@@ -168,7 +219,7 @@ async fn a_home_is_handed_over_and_taken_over() {
     let began = Instant::now();
     for name in ["enam", "apac"] {
         while quantity(&world.shop(name).view(&cart.session).await) != cart.quantity + 5 {
-            assert!(began.elapsed() < EQUAL_MAX, "{name} lacks what the guest added");
+            assert!(began.elapsed() < STORED_MAX, "{name} lacks what the guest added");
             tokio::time::sleep(Duration::from_millis(250)).await;
         }
     }
@@ -195,29 +246,15 @@ impl World {
     /// Waits until a cart is the same in those regions, with all that was acknowledged, and in both stores of
     /// its home.
     async fn equal(&self, cart: &Cart, names: &[&str]) {
-        let id = CartId::try_from(cart.id().to_owned()).expect("an id");
+        let places: Vec<_> = names.iter().map(|name| self.shop(name)).collect();
+        let places: Vec<_> = places.iter().collect();
         let began = Instant::now();
         loop {
-            let mut seen: Vec<(String, Value)> = Vec::new();
-            for name in names {
-                let view = self.shop(name).view(&cart.session).await;
-                let shown = if view["partial"] == false { view["version"].clone() } else { Value::Null };
-                seen.push((format!("{name}, {} pieces", quantity(&view)), shown));
+            let view = equal(&places, &cart.session, STORED_MAX).await.remove(0);
+            if quantity(&view) == cart.quantity {
+                return stored(&self.regions, cart.home, &view).await;
             }
-            for name in stores_of(cart.home) {
-                let region = Region::parse(name).expect("a region");
-                let row = self.operator(name).row(region, &id).await;
-                seen.push((
-                    format!("the store of {name}"),
-                    row.map_or(Value::Null, |row| row["version"].clone()),
-                ));
-            }
-            let view = self.shop(names[0]).view(&cart.session).await;
-            let same = seen.iter().all(|(_, version)| *version == view["version"]);
-            if same && quantity(&view) == cart.quantity {
-                return;
-            }
-            assert!(began.elapsed() < EQUAL_MAX, "{} of {}: {seen:#?}", cart.id(), cart.quantity);
+            assert!(began.elapsed() < STORED_MAX, "{} of {}: {view:#?}", cart.id(), cart.quantity);
             tokio::time::sleep(Duration::from_millis(250)).await;
         }
     }
@@ -253,10 +290,11 @@ fn answers(region: &Value) -> bool {
     region["health"] == "ok" || region["health"] == "slow"
 }
 
-/// How long the databases are down.
+/// How long the databases are down: `EVERCART_OUTAGE_S` seconds.
 fn down_for() -> Duration {
+    let asked = std::env::var("EVERCART_OUTAGE_S").ok().and_then(|seconds| seconds.parse().ok());
     let ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
-    Duration::from_secs(if ci { 40 } else { 12 })
+    Duration::from_secs(asked.unwrap_or(if ci { 40 } else { 12 }))
 }
 
 /// While it lasts the databases of a runtime's stores have none of their tables.

@@ -1,10 +1,15 @@
 //! One cart in several regions on the real runtime: in one process as `wrangler dev` serves them, and in
-//! three with faults between. Every edit adds one under a key of its own, so that what must be there in the
-//! end is counted by who sent it, edit by edit.
+//! three with faults between. Edits have names, so that what must be there in the end is known by who sent it,
+//! edit by edit.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use harness::{Answer, Faults, Regions, RegionsOptions, Runtime, Session, Shop, equal, quantity};
+use futures_util::future::join_all;
+use harness::{
+    Answer, Counts, Faults, Regions, RegionsOptions, Runtime, Session, Shop, by_engraving, equal, quantity,
+    stored,
+};
 use reqwest::Method;
 use serde_json::json;
 
@@ -12,6 +17,8 @@ const NAMES: [&str; 3] = ["apac", "enam", "weur"];
 const SKUS: [&str; 3] = ["1095275", "1082185", "1029743"];
 /// How long regions may take to become equal once they can.
 const EQUAL_MAX: Duration = Duration::from_secs(10);
+/// How many names the edits of a region have: a cart has lines for all of them.
+const NAMES_MAX: u8 = 40;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_edit_made_in_one_region_is_shown_in_all() {
@@ -111,53 +118,64 @@ async fn three_processes_go_on_through_partition_loss_and_the_loss_of_a_region()
     let mut regions = Regions::start(&NAMES, options).await;
     let places = NAMES.map(|name| regions.shop(name).in_region(name));
     let [apac, enam, weur] = &places;
-    let all = [apac, enam, weur];
-    let session = weur.open().await;
-    let mut acknowledged = 0;
-    for place in all {
-        acknowledged += add_some(place, &session, 3).await;
+    // One at home in weur, one in apac.
+    let mut carts = [Account::open("weur", weur).await, Account::open("apac", apac).await];
+    for nth in 0..6 {
+        for cart in &mut carts {
+            cart.adds(enam, &format!("old {nth}")).await;
+        }
     }
-    assert_eq!(quantity(&equal(&all, &session, EQUAL_MAX).await[0]), acknowledged);
+    edit_everywhere(&places, &mut carts, 3).await;
+    all_there(&places, &carts, "at first").await;
 
-    // Partition: both sides go on, and are equal once it is healed.
+    // Partition: both sides go on, and take off what both have seen. They are equal once it is healed.
     regions.isolate("apac");
     let began = Instant::now();
     while began.elapsed() < Duration::from_secs(partition_s()) {
-        for place in all {
-            acknowledged += add_some(place, &session, 1).await;
+        edit_everywhere(&places, &mut carts, 1).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    for cart in &mut carts {
+        cart.takes_off(apac, "old 0").await;
+        cart.takes_off(weur, "old 1").await;
+        for place in [apac, enam] {
+            cart.takes_off(place, "old 2").await;
         }
     }
-    let here = apac.view(&session).await;
+    let here = apac.view(&carts[0].session).await;
     assert_eq!(here["partial"], true, "it says that it may be behind what it has shown elsewhere");
     regions.heal();
-    assert_eq!(quantity(&equal(&all, &session, EQUAL_MAX).await[0]), acknowledged, "after the partition");
+    all_there(&places, &carts, "after the partition").await;
 
     // A region that cannot ask is told all the same.
     for to in ["weur", "enam"] {
         regions.link("apac", to).change(|faults| faults.cut = true);
     }
-    acknowledged += add_some(weur, &session, 3).await + add_some(enam, &session, 3).await;
-    eventually(async || quantity(&apac.view(&session).await) == acknowledged).await;
-    assert_eq!(apac.view(&session).await["partial"], true);
+    edit_everywhere(&[enam.clone(), weur.clone()], &mut carts, 3).await;
+    for cart in &carts {
+        eventually(async || by_engraving(&apac.view(&cart.session).await) == cart.lines).await;
+    }
+    assert_eq!(apac.view(&carts[0].session).await["partial"], true);
     regions.heal();
 
     // A bad network.
     regions.set(&Faults { lose_request: 25, lose_answer: 25, repeat: 25, reorder: 25, ..Faults::default() });
-    for _ in 0..20 {
-        for place in all {
-            acknowledged += add_some(place, &session, 1).await;
+    for nth in 3..6 {
+        edit_everywhere(&places, &mut carts, 7).await;
+        for cart in &mut carts {
+            cart.takes_off(&places[nth % 3], &format!("old {nth}")).await;
         }
     }
     regions.heal();
-    assert_eq!(quantity(&equal(&all, &session, EQUAL_MAX).await[0]), acknowledged, "after the losses");
+    all_there(&places, &carts, "after the losses").await;
 
     // A region stands still, then is killed: shoppers of others, and its own by the others, go on.
     regions.stop("enam");
     let by_affinity = regions.shop("apac");
     let own = enam_session(&regions, &by_affinity).await;
-    acknowledged += add_some(weur, &session, 3).await;
+    edit_everywhere(std::slice::from_ref(weur), &mut carts, 3).await;
     regions.kill("enam");
-    acknowledged += add_some(apac, &session, 3).await;
+    edit_everywhere(std::slice::from_ref(apac), &mut carts, 3).await;
     regions.restart("enam").await;
     // What its shopper was shown elsewhere meanwhile, it does not hide: it has it, or says that it may not.
     regions.isolate("enam");
@@ -166,19 +184,85 @@ async fn three_processes_go_on_through_partition_loss_and_the_loss_of_a_region()
     regions.heal();
     eventually(async || back.view(&own).await["partial"] == false).await;
     assert_eq!(quantity(&back.view(&own).await), 2);
-    assert_eq!(quantity(&equal(&all, &session, EQUAL_MAX).await[0]), acknowledged, "after the kill");
+    all_there(&places, &carts, "after the kill").await;
 
-    // A region loses its disk, and has all again from the others.
-    regions.wipe("apac").await;
-    acknowledged += add_some(apac, &session, 2).await;
-    assert_eq!(quantity(&equal(&all, &session, EQUAL_MAX).await[0]), acknowledged, "after the wipe");
-    // The home as well.
-    regions.wipe("weur").await;
-    acknowledged += add_some(enam, &session, 2).await;
-    assert_eq!(quantity(&equal(&all, &session, EQUAL_MAX).await[0]), acknowledged, "after the home's wipe");
+    // A region loses its disk, and has all again from the others. Of either cart it is the home of, too.
+    for name in ["apac", "weur"] {
+        regions.wipe(name).await;
+        edit_everywhere(&places, &mut carts, 2).await;
+        all_there(&places, &carts, &format!("after the wipe of {name}")).await;
+    }
+    for cart in &carts {
+        stored(&regions, cart.home, &weur.view(&cart.session).await).await;
+    }
+    let mut counts = Counts::default();
     for (from, to, link) in regions.links() {
         println!("{from} to {to}: {:?}", link.counts());
+        counts = counts.plus(link.counts());
     }
+    let fired = [counts.cut, counts.requests_lost, counts.answers_lost, counts.repeated, counts.reordered];
+    assert!(fired.iter().all(|times| *times > 0), "{counts:?}");
+}
+
+/// What has been acknowledged of a cart, edit by edit: how many pieces each name must have.
+struct Account {
+    home: &'static str,
+    session: Session,
+    lines: BTreeMap<String, u64>,
+}
+
+impl Account {
+    async fn open(home: &'static str, place: &Shop) -> Self {
+        Self { home, session: place.open().await, lines: BTreeMap::new() }
+    }
+
+    async fn adds(&mut self, place: &Shop, name: &str) {
+        add(place, &self.session, name).await;
+        *self.lines.entry(name.to_owned()).or_default() += 1;
+    }
+
+    /// Takes off a line that is there, or that the other side has taken off already.
+    async fn takes_off(&mut self, place: &Shop, name: &str) {
+        let view = place.view(&self.session).await;
+        let lines = view["lines"].as_array().expect("lines");
+        let line = lines.iter().find(|line| line["customization"]["engraving"] == name);
+        let id = line.and_then(|line| line["line_id"].as_str()).unwrap_or_else(|| panic!("{name} in {view}"));
+        let path = format!("/v1/carts/current/lines/{id}");
+        Answer::of(place.call(&self.session, Method::DELETE, &path).json(&json!({}))).await.expect(200);
+        self.lines.remove(name);
+    }
+}
+
+/// Adds so many times to each cart in all those places at once.
+async fn edit_everywhere(places: &[Shop], carts: &mut [Account], times: usize) {
+    let of_place = async |place: &Shop, cart: &Account| {
+        let mut names = Vec::new();
+        for _ in 0..times {
+            let name = format!("{} of {}", fastrand::u8(..NAMES_MAX), place.url);
+            add(place, &cart.session, &name).await;
+            names.push(name);
+        }
+        names
+    };
+    for cart in carts {
+        let made = join_all(places.iter().map(|place| of_place(place, cart))).await;
+        for name in made.into_iter().flatten() {
+            *cart.lines.entry(name).or_default() += 1;
+        }
+    }
+}
+
+/// Each edit of each cart is in all regions, once, soon.
+async fn all_there(places: &[Shop], carts: &[Account], when: &str) {
+    let began = Instant::now();
+    let places: Vec<_> = places.iter().collect();
+    for cart in carts {
+        let within = EQUAL_MAX.saturating_sub(began.elapsed());
+        for view in equal(&places, &cart.session, within).await {
+            assert_eq!(by_engraving(&view), cart.lines, "{when}");
+        }
+    }
+    println!("equal {when} within {} ms", began.elapsed().as_millis());
 }
 
 /// A session that a stopped region serves: its edits are made in another, within the same request. With the
@@ -201,25 +285,18 @@ fn partition_s() -> u64 {
     if std::env::var("CI").is_ok_and(|ci| ci == "true") { 30 } else { 5 }
 }
 
-/// Adds one at a time, each again under its key until it is acknowledged. Returns how many.
-async fn add_some(shop: &Shop, session: &Session, count: u64) -> u64 {
-    for _ in 0..count {
-        let key = format!("key-{:016x}", fastrand::u64(..));
-        let body = json!({"sku": SKUS[fastrand::usize(..SKUS.len())]});
-        let add = async || {
-            let call = shop.call(session, Method::POST, "/v1/carts/current/lines");
-            Answer::try_of(call.header("Idempotency-Key", &key).json(&body)).await
-        };
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            match add().await {
-                Ok(answer) if answer.status == 200 => break,
-                outcome => assert!(tries < 10, "not acknowledged: {outcome:?}"),
-            }
-        }
+/// Adds a piece of that name, and once more under the same key if that is not acknowledged.
+async fn add(place: &Shop, session: &Session, name: &str) {
+    let key = format!("key-{:016x}", fastrand::u64(..));
+    let body = json!({"sku": SKUS[0], "customization": {"engraving": name}});
+    let call = || {
+        let call = place.call(session, Method::POST, "/v1/carts/current/lines");
+        Answer::try_of(call.header("Idempotency-Key", &key).json(&body))
+    };
+    if call().await.is_ok_and(|answer| answer.status == 200) {
+        return;
     }
-    count
+    call().await.expect("an answer").expect(200);
 }
 
 async fn eventually(is: impl AsyncFn() -> bool) {

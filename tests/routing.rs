@@ -2,8 +2,9 @@
 //! token, whatever restarts; another when its shopper has travelled, and never with less than was shown before.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
-use harness::{Answer, Options, Regions, RegionsOptions, Runtime, Session, Shop};
+use harness::{Answer, Faults, Options, Regions, RegionsOptions, Runtime, Session, Shop};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -15,6 +16,8 @@ const PLACES: [(&str, f64, f64); 3] = [("enam", 39.0, -77.5), ("weur", 50.1, 8.7
 const SESSIONS: usize = 10_000;
 const POINTS_MAX: f64 = 2.0;
 const AT_ONCE: usize = 32;
+/// How long calls wait where it is slow.
+const LOADED_MAX: Duration = Duration::from_secs(2);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_shares_the_nearest_region_serves() {
@@ -23,6 +26,50 @@ async fn without_shares_the_nearest_region_serves() {
     for (place, region) in places.iter().zip(open_from(&runtime.shop(), &places).await) {
         assert_eq!(region, nearest(*place, &[]), "from {place:?}");
     }
+}
+
+/// What `request.cf` says: coordinates, or of some addresses the continent alone, or nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_platform_says_where_a_shopper_is() {
+    let settings = || vars(&[("REGION", "auto")]);
+    let mut runtime = Runtime::prepare(Options { vars: settings(), ..Options::default() });
+    for (cf, region) in [
+        (json!({"country": "JP", "continent": "AS", "latitude": "34.7", "longitude": "135.5"}), "apac"),
+        (json!({"country": "FR", "continent": "EU"}), "weur"),
+        (json!({"country": "T1"}), "enam"),
+    ] {
+        runtime.come_from(cf.clone());
+        runtime.restart().await;
+        assert!(runtime.shop().open().await.cart_id.contains(region), "{cf}");
+    }
+}
+
+/// Who could be served elsewhere as well does not wait where many do.
+#[tokio::test(flavor = "multi_thread")]
+async fn new_sessions_go_past_a_region_under_load() {
+    const CALLS: usize = 200;
+    let vars_of = [("enam".to_owned(), vars(&[("REGION", "auto")]))].into();
+    let regions =
+        Regions::start(&["enam", "weur"], RegionsOptions { vars_of, ..RegionsOptions::default() }).await;
+    let edge = regions.shop("enam");
+    let (_, latitude, longitude) = PLACES[1];
+    let places = [(latitude, longitude); 5];
+    let session = regions.shop("weur").open().await;
+    assert_eq!(open_from(&edge, &places).await, ["weur"; 5]);
+    let link = regions.link("enam", "weur");
+    link.set(Faults { delay_ms: 1_000..=1_000, ..Faults::default() });
+    let mut calls = JoinSet::new();
+    for _ in 0..CALLS {
+        let (edge, session) = (edge.clone(), session.clone());
+        calls.spawn(async move { edge.add(&session, SKU, 1).await.expect(200) });
+    }
+    let began = Instant::now();
+    while open_from(&edge, &places).await != ["enam"; 5] {
+        assert!(began.elapsed() < LOADED_MAX, "they wait with the others");
+    }
+    calls.join_all().await;
+    regions.heal();
+    assert_eq!(open_from(&edge, &places).await, ["weur"; 5]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

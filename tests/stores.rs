@@ -16,6 +16,8 @@ use harness::{ARRIVES_MAX, Answer, Operator, Options, Runtime, now};
 use reqwest::Method;
 use serde_json::Value;
 
+/// What was handed in has come out of the queue after as long.
+const REPEATS_MAX: Duration = Duration::from_secs(4);
 /// How long one that nobody takes may take to be put aside, where stores are tried for seconds.
 const DIES_MAX: Duration = Duration::from_secs(60);
 
@@ -26,6 +28,7 @@ async fn a_frame_delivered_one_to_five_times_in_any_order_gives_the_same_row() {
     let owner = session(&mut dice);
     let frames = Maker::new(&owner).edits(8);
     let expected = frames.last().map(digest_of).expect("frames");
+    let mut all = Vec::new();
     for store in [Region::Weur, Region::Enam] {
         let carts: Vec<_> = (0..5).map(|_| cart(Region::Weur, &mut dice)).collect();
         for cart in &carts {
@@ -41,7 +44,13 @@ async fn a_frame_delivered_one_to_five_times_in_any_order_gives_the_same_row() {
         for cart in &carts {
             let row = operator.arrived(store, cart, &expected).await;
             assert_eq!(row["resident"], store == Region::Weur, "only at home");
+            all.push((store, cart.clone()));
         }
+    }
+    // Nor do repeats that come later change it.
+    tokio::time::sleep(REPEATS_MAX).await;
+    for (store, cart) in &all {
+        assert_eq!(operator.row(*store, cart).await.expect("a row")["digest"], expected);
     }
 }
 
@@ -283,6 +292,8 @@ async fn carts_are_listed_by_owner_and_by_time() {
         operator.deliver(Region::Apac, cart, &mine.frame()).await;
     }
     operator.deliver(Region::Apac, &foreign, &theirs.frame()).await;
+    operator.deliver(Region::Weur, &foreign, &theirs.frame()).await;
+    operator.arrived_any(Region::Weur, &foreign).await;
     for cart in carts.iter().chain([&foreign]) {
         operator.arrived_any(Region::Apac, cart).await;
     }
@@ -321,6 +332,9 @@ async fn carts_are_listed_by_owner_and_by_time() {
     let abandoned =
         operator.get(&format!("{ask}&updated_before=2020-01-01T00:00:00Z")).await.expect(200).json();
     assert_eq!(abandoned["carts"].as_array().map(Vec::len), Some(0));
+    let abandoned =
+        operator.get(&format!("{ask}&updated_before=2999-01-01T00:00:00Z")).await.expect(200).json();
+    assert_eq!(abandoned["carts"], first["carts"]);
     let later = operator.get("/carts?home=apac&updated_since=2999-01-01T00:00:00Z").await.expect(200).json();
     assert_eq!(later["carts"].as_array().map(Vec::len), Some(0));
     // No store has taken anything within no time at all, and the answer says so.

@@ -1,5 +1,6 @@
 //! A client of the HTTP contract: thin, so that tests say what goes over the wire.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use cart_core::id::{Actor, CartId, Region};
@@ -256,4 +257,11 @@ pub async fn equal(places: &[&Shop], session: &Session, within: Duration) -> Vec
         assert!(began.elapsed() < within, "not equal: {views:#?}");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
+}
+
+/// How many pieces a view shows of each engraving; the empty name is of lines without.
+pub fn by_engraving(view: &Value) -> BTreeMap<String, u64> {
+    let lines = view["lines"].as_array().unwrap_or_else(|| panic!("lines in {view}"));
+    let name = |line: &Value| line["customization"]["engraving"].as_str().unwrap_or_default().to_owned();
+    lines.iter().map(|line| (name(line), line["quantity"].as_u64().expect("a quantity"))).collect()
 }

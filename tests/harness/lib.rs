@@ -11,9 +11,9 @@ mod proxy;
 mod regions;
 mod runtime;
 
-pub use client::{Answer, Session, Shop, equal, quantity};
+pub use client::{Answer, Session, Shop, by_engraving, equal, quantity};
 pub use faults::{Counts, Faults, Rewrite};
-pub use operator::{ARRIVES_MAX, Operator, now, stores_of};
+pub use operator::{ARRIVES_MAX, Operator, STORED_MAX, now, stored, stores_of};
 pub use proxy::Link;
 pub use regions::{Regions, RegionsOptions};
 pub use runtime::{Options, Runtime, root, without_stores};

@@ -11,10 +11,14 @@ use evercart::letter::{Errand, Letter};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
-use crate::{Answer, Runtime, Shop, root};
+use crate::{Answer, Regions, Runtime, Shop, root};
 
 /// How long a message may take to be a row: a second in the queue, and then some.
 pub const ARRIVES_MAX: Duration = Duration::from_secs(20);
+
+/// How long stores may take to have what regions have, once they can be reached: letters are tried again after as
+/// long as they have waited.
+pub const STORED_MAX: Duration = Duration::from_secs(60);
 
 /// The regions whose stores hold the carts of a home: itself and the nearest other one.
 pub fn stores_of(home: &str) -> [&'static str; 2] {
@@ -163,6 +167,19 @@ impl Operator {
             }
             before = Some(now);
             tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    }
+}
+
+/// Waits until the stores of a cart's home have what a view shows.
+pub async fn stored(regions: &Regions, home: &str, view: &Value) {
+    let id = view["cart_id"].as_str().and_then(|id| CartId::try_from(id.to_owned()).ok()).expect("an id");
+    for name in stores_of(home) {
+        let (operator, began) = (Operator::of(regions.runtime(name)), Instant::now());
+        let region = Region::parse(name).expect("a region");
+        while operator.row(region, &id).await.is_none_or(|row| row["version"] != view["version"]) {
+            assert!(began.elapsed() < STORED_MAX, "the store of {name} has not what {id} is: {view}");
+            tokio::time::sleep(Duration::from_millis(250)).await;
         }
     }
 }

@@ -43,6 +43,8 @@ pub struct Options {
     pub state: Option<PathBuf>,
     /// Whether its disk can be filled: see [`Runtime::fill_disk`].
     pub bounded_disk: bool,
+    /// What the platform says of where requests come from (`request.cf`).
+    pub cf: Option<serde_json::Value>,
 }
 
 /// A running Worker with its state.
@@ -132,6 +134,11 @@ impl Runtime {
         self.options.vars.push((name.to_owned(), value.to_owned()));
     }
 
+    /// What the platform says of where requests come from, from the next start on.
+    pub fn come_from(&mut self, cf: serde_json::Value) {
+        self.options.cf = Some(cf);
+    }
+
     /// What the runtime has printed.
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
@@ -212,6 +219,11 @@ impl Runtime {
             .process_group(0);
         if self.options.bounded_disk {
             command.env("LD_PRELOAD", full_disk(self.scratch.path())).env("EVERCART_FULL_DISK", self.full());
+        }
+        if let Some(cf) = &self.options.cf {
+            let file = self.scratch.path().join("cf.json");
+            std::fs::write(&file, cf.to_string()).expect("a file");
+            command.env("CLOUDFLARE_CF_FETCH_PATH", file).env("CLOUDFLARE_CF_FETCH_ENABLED", "true");
         }
         for (name, value) in &self.options.vars {
             command.args(["--var", &format!("{name}:{value}")]);

@@ -1,7 +1,8 @@
 //! A circuit breaker (Nygard, Release It!, "Circuit Breaker"): closed while calls succeed, open after some
 //! failures in a row within a window, then half-open: one call is let through, and what becomes of it decides.
 //! And a retry budget (Beyer et al., Site Reliability Engineering, "Handling Overload"): however much fails, what is
-//! tried again stays a tenth of what is called, so that retries do not keep down what is about to recover.
+//! tried again stays a tenth of what is called, so that retries do not keep down what is about to recover. And the
+//! load: how many calls wait, by which a caller sees that a dependency is busy before it fails.
 
 use crate::time::Millis;
 
@@ -120,6 +121,54 @@ impl RetryBudget {
     }
 }
 
+/// How many calls of one caller may wait at once before what they go to counts as loaded.
+pub const WAITING_MAX: u32 = 128;
+/// After as long a call is not counted any more, in milliseconds: its caller may be gone without a word.
+pub const WAITING_MS: u64 = 4_000;
+
+/// How many calls to one dependency wait for their answer, as one caller sees it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Load {
+    /// The present span of [`WAITING_MS`], from 1970 on.
+    span: u64,
+    /// The calls made in it, and those made in the one before.
+    waiting: [u32; 2],
+}
+
+impl Load {
+    /// A call is made. Returns what [`Self::answered`] wants to be told.
+    pub fn called(&mut self, now: Millis) -> u64 {
+        self.at(now);
+        self.waiting[0] += 1;
+        self.span
+    }
+
+    /// A call of that span has its answer.
+    pub fn answered(&mut self, span: u64, now: Millis) {
+        self.at(now);
+        let of_span = self.span.checked_sub(span).and_then(|back| self.waiting.get_mut(back as usize));
+        if let Some(waiting) = of_span {
+            *waiting = waiting.saturating_sub(1);
+        }
+    }
+
+    /// Whether so many wait that others had better go elsewhere.
+    pub fn is_high(&mut self, now: Millis) -> bool {
+        self.at(now);
+        self.waiting.iter().sum::<u32>() >= WAITING_MAX
+    }
+
+    fn at(&mut self, now: Millis) {
+        let span = now.0 / WAITING_MS;
+        self.waiting = match span.saturating_sub(self.span) {
+            0 => return,
+            1 => [0, self.waiting[0]],
+            _ => [0, 0],
+        };
+        self.span = span;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,6 +183,22 @@ mod tests {
         assert_eq!(retried(&mut budget, 10_000), RETRIES_MAX + 10_000 / CALLS_A_RETRY - 1);
         (0..100_000).for_each(|_| budget.called());
         assert_eq!((0..1_000).filter(|_| budget.spend()).count() as u32, RETRIES_MAX, "no more is saved");
+    }
+
+    #[test]
+    fn it_is_loaded_while_many_calls_wait_and_forgets_those_that_nobody_answers() {
+        let at = |ms: u64| Millis(WAITING_MS * 1_000 + ms);
+        let mut load = Load::default();
+        let spans: Vec<u64> = (0..WAITING_MAX).map(|_| load.called(at(0))).collect();
+        assert!(load.is_high(at(0)) && load.is_high(at(2 * WAITING_MS - 1)));
+        load.answered(spans[0], at(WAITING_MS));
+        assert!(!load.is_high(at(WAITING_MS)));
+        load.called(at(WAITING_MS));
+        assert!(load.is_high(at(WAITING_MS)));
+        assert!(!load.is_high(at(2 * WAITING_MS)), "the first were never heard of");
+        load.answered(spans[1], at(2 * WAITING_MS));
+        (1..WAITING_MAX).for_each(|_| drop(load.called(at(2 * WAITING_MS))));
+        assert!(load.is_high(at(2 * WAITING_MS)), "late answers count for nothing");
     }
 
     /// Every state by every event.
