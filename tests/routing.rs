@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use harness::{Answer, Faults, Options, Regions, RegionsOptions, Runtime, Session, Shop};
+use harness::{Answer, Faults, Operator, Options, Regions, RegionsOptions, Runtime, Session, Shop};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -16,8 +16,8 @@ const PLACES: [(&str, f64, f64); 3] = [("enam", 39.0, -77.5), ("weur", 50.1, 8.7
 const SESSIONS: usize = 10_000;
 const POINTS_MAX: f64 = 2.0;
 const AT_ONCE: usize = 32;
-/// How long calls wait where it is slow.
-const LOADED_MAX: Duration = Duration::from_secs(2);
+/// How long a region may take to be asked again.
+const RECOVERED_MAX: Duration = Duration::from_secs(30);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_shares_the_nearest_region_serves() {
@@ -47,29 +47,41 @@ async fn the_platform_says_where_a_shopper_is() {
 /// Who could be served elsewhere as well does not wait where many do.
 #[tokio::test(flavor = "multi_thread")]
 async fn new_sessions_go_past_a_region_under_load() {
-    const CALLS: usize = 200;
+    const CALLS: usize = 150;
     let vars_of = [("enam".to_owned(), vars(&[("REGION", "auto")]))].into();
     let regions =
         Regions::start(&["enam", "weur"], RegionsOptions { vars_of, ..RegionsOptions::default() }).await;
-    let edge = regions.shop("enam");
+    let (edge, operator) = (regions.shop("enam"), Operator::of(regions.runtime("enam")));
     let (_, latitude, longitude) = PLACES[1];
     let places = [(latitude, longitude); 5];
     let session = regions.shop("weur").open().await;
-    assert_eq!(open_from(&edge, &places).await, ["weur"; 5]);
-    let link = regions.link("enam", "weur");
-    link.set(Faults { delay_ms: 1_000..=1_000, ..Faults::default() });
-    let mut calls = JoinSet::new();
-    for _ in 0..CALLS {
-        let (edge, session) = (edge.clone(), session.clone());
-        calls.spawn(async move { edge.add(&session, SKU, 1).await.expect(200) });
+    // On a busy machine some calls hang, and the breaker opens: then it was not the load.
+    for _ in 0..5 {
+        let began = Instant::now();
+        while open_from(&edge, &places).await != ["weur"; 5] {
+            assert!(began.elapsed() < RECOVERED_MAX, "nobody comes to weur any more");
+            edge.add(&session, SKU, 1).await.expect(200);
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+        regions.link("enam", "weur").set(Faults { delay_ms: 600..=600, ..Faults::default() });
+        let mut calls = JoinSet::new();
+        for _ in 0..CALLS {
+            let (edge, session) = (edge.clone(), session.clone());
+            calls.spawn(async move { edge.add(&session, SKU, 1).await.expect(200) });
+        }
+        let mut passed = false;
+        while !passed && !calls.is_empty() {
+            passed = open_from(&edge, &places).await == ["enam"; 5];
+            while calls.try_join_next().is_some() {}
+        }
+        let seen = operator.regions().await;
+        calls.join_all().await;
+        regions.heal();
+        if passed && seen.iter().any(|region| region["region"] == "weur" && region["breaker"] == "closed") {
+            return;
+        }
     }
-    let began = Instant::now();
-    while open_from(&edge, &places).await != ["enam"; 5] {
-        assert!(began.elapsed() < LOADED_MAX, "they wait with the others");
-    }
-    calls.join_all().await;
-    regions.heal();
-    assert_eq!(open_from(&edge, &places).await, ["weur"; 5]);
+    panic!("new sessions wait with the others");
 }
 
 #[tokio::test(flavor = "multi_thread")]
