@@ -14,7 +14,7 @@ use cart_core::id::{Actor, CartId, Region};
 use cart_core::line::{LineKey, Location};
 use cart_core::sync::{Device, Learned, SyncResponse};
 use cart_core::time::Millis;
-use harness::{Answer, Faults, Regions, RegionsOptions, Session, Shop, by_engraving, stored};
+use harness::{Answer, Faults, Regions, RegionsOptions, STORED_MAX, Session, Shop, by_engraving, stored};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
@@ -393,7 +393,7 @@ async fn all_there(regions: &Regions, shoppers: &[Shopper]) {
         let view = equal(regions, &shopper.session).await;
         let made = (0..shopper.took.len()).map(|nth| (nth.to_string(), 1));
         assert_eq!(by_engraving(&view), made.collect::<BTreeMap<_, _>>());
-        stored(regions, "enam", &view).await;
+        stored(regions, "enam", &view, STORED_MAX).await;
     }
 }
 

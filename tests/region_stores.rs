@@ -96,7 +96,11 @@ async fn a_store_that_is_down_holds_nobody_up() {
     let listed = world.operator("weur").get("/carts?home=weur&tolerance_ms=600000").await.expect(200).json();
     assert_eq!(listed["sources"][0]["store"], "enam", "lists come from the other store: {listed}");
     drop(outage);
-    world.equal(&cart, &NAMES).await;
+    // What has waited for long is tried again after as long, or five minutes.
+    let waited = down_for().min(Duration::from_secs(300));
+    let began = Instant::now();
+    world.equal_within(&cart, &NAMES, waited + STORED_MAX).await;
+    println!("{} edits later the stores have all, {:?} after they are back", cart.quantity, began.elapsed());
     let seen = world.operator("enam").regions().await;
     assert!(seen.iter().all(answers), "{seen:?}");
     assert!(seen.iter().all(|region| region["dead_letters"] == 0), "{seen:?}");
@@ -246,15 +250,19 @@ impl World {
     /// Waits until a cart is the same in those regions, with all that was acknowledged, and in both stores of
     /// its home.
     async fn equal(&self, cart: &Cart, names: &[&str]) {
+        self.equal_within(cart, names, STORED_MAX).await;
+    }
+
+    async fn equal_within(&self, cart: &Cart, names: &[&str], within: Duration) {
         let places: Vec<_> = names.iter().map(|name| self.shop(name)).collect();
         let places: Vec<_> = places.iter().collect();
         let began = Instant::now();
         loop {
-            let view = equal(&places, &cart.session, STORED_MAX).await.remove(0);
+            let view = equal(&places, &cart.session, within).await.remove(0);
             if quantity(&view) == cart.quantity {
-                return stored(&self.regions, cart.home, &view).await;
+                return stored(&self.regions, cart.home, &view, within).await;
             }
-            assert!(began.elapsed() < STORED_MAX, "{} of {}: {view:#?}", cart.id(), cart.quantity);
+            assert!(began.elapsed() < within, "{} of {}: {view:#?}", cart.id(), cart.quantity);
             tokio::time::sleep(Duration::from_millis(250)).await;
         }
     }

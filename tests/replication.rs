@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use harness::{
-    Answer, Counts, Faults, Regions, RegionsOptions, Runtime, Session, Shop, by_engraving, equal, quantity,
-    stored,
+    Answer, Counts, Faults, Regions, RegionsOptions, Runtime, STORED_MAX, Session, Shop, by_engraving, equal,
+    quantity, stored,
 };
 use reqwest::Method;
 use serde_json::json;
@@ -193,7 +193,7 @@ async fn three_processes_go_on_through_partition_loss_and_the_loss_of_a_region()
         all_there(&places, &carts, &format!("after the wipe of {name}")).await;
     }
     for cart in &carts {
-        stored(&regions, cart.home, &weur.view(&cart.session).await).await;
+        stored(&regions, cart.home, &weur.view(&cart.session).await, STORED_MAX).await;
     }
     let mut counts = Counts::default();
     for (from, to, link) in regions.links() {

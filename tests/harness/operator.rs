@@ -171,14 +171,15 @@ impl Operator {
     }
 }
 
-/// Waits until the stores of a cart's home have what a view shows.
-pub async fn stored(regions: &Regions, home: &str, view: &Value) {
+/// Waits until the stores of a cart's home have what a view shows; they are given `within` for that.
+pub async fn stored(regions: &Regions, home: &str, view: &Value, within: Duration) {
     let id = view["cart_id"].as_str().and_then(|id| CartId::try_from(id.to_owned()).ok()).expect("an id");
+    let began = Instant::now();
     for name in stores_of(home) {
-        let (operator, began) = (Operator::of(regions.runtime(name)), Instant::now());
+        let operator = Operator::of(regions.runtime(name));
         let region = Region::parse(name).expect("a region");
         while operator.row(region, &id).await.is_none_or(|row| row["version"] != view["version"]) {
-            assert!(began.elapsed() < STORED_MAX, "the store of {name} has not what {id} is: {view}");
+            assert!(began.elapsed() < within, "the store of {name} has not what {id} is: {view}");
             tokio::time::sleep(Duration::from_millis(250)).await;
         }
     }
