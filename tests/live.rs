@@ -526,15 +526,15 @@ impl Live {
         self.closed_after().await.0
     }
 
-    /// The code with which the server closes, and how many messages come before.
+    /// The code with which the server closes, and how many syncs it answers before.
     async fn closed_after(&mut self) -> (u16, u128) {
-        let mut before = 0;
+        let mut answers = 0;
         loop {
             match self.next().await {
                 Ok(Message::Close(frame)) => {
-                    return (frame.map_or(CloseCode::Status, |frame| frame.code).into(), before);
+                    return (frame.map_or(CloseCode::Status, |frame| frame.code).into(), answers);
                 }
-                Ok(_) => before += 1,
+                Ok(message) => answers += u128::from(message.into_data().first() == Some(&1)),
                 Err(error) => panic!("no code: {error}"),
             }
         }
