@@ -277,20 +277,18 @@ fn nearest(request: &Request, config: &Config) -> Vec<Region> {
         value.as_f64().or_else(|| number(&value.as_string()?))
     };
     let place = request.headers().get("Evercart-Place").ok().flatten().filter(|_| config.development);
-    let (latitude, longitude) = match place.as_deref().and_then(|place| place.split_once(',')) {
-        Some((latitude, longitude)) => (number(latitude), number(longitude)),
-        None => (degrees("latitude"), degrees("longitude")),
+    let coordinates = match place.as_deref().and_then(|place| place.split_once(',')) {
+        Some((latitude, longitude)) => number(latitude).zip(number(longitude)),
+        None => degrees("latitude").zip(degrees("longitude")),
     };
     let continent = || {
         let name = js_sys::Reflect::get(&cf, &"continent".into()).ok()?.as_string()?;
-        CONTINENTS.into_iter().find(|(known, ..)| *known == name)
+        let (_, latitude, longitude) = CONTINENTS.into_iter().find(|(known, ..)| *known == name)?;
+        Some((latitude, longitude))
     };
-    match (latitude, longitude) {
-        (Some(latitude), Some(longitude)) => config.regions.nearest(latitude, longitude),
-        _ => match continent() {
-            Some((_, latitude, longitude)) => config.regions.nearest(latitude, longitude),
-            None => config.regions.places.iter().map(|place| place.region).collect(),
-        },
+    match coordinates.or_else(continent) {
+        Some((latitude, longitude)) => config.regions.nearest(latitude, longitude),
+        None => config.regions.places.iter().map(|place| place.region).collect(),
     }
 }
 

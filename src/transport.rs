@@ -77,7 +77,7 @@ thread_local! {
 }
 
 /// How the calls of this isolate to the replicas of a region fare.
-pub fn circuit(region: Region) -> Circuit {
+fn circuit(region: Region) -> Circuit {
     breaker(Holder::Replica(region), |breaker| breaker.circuit(now()))
 }
 

@@ -24,6 +24,24 @@ export async function serve(folder) {
   return Object.assign(server, { url: `http://localhost:${server.address().port}/` });
 }
 
+/** Changes what a page's client has stored: `kept` has the account, `rows` the replicas. */
+export const restore = (page, change, storage = "evercart") => page.evaluate(`(async () => {
+  const asked = indexedDB.open(${JSON.stringify(storage)});
+  await new Promise(done => { asked.onsuccess = done; });
+  const tx = asked.result.transaction(["kept", "replicas"], "readwrite"), kept = tx.objectStore("kept"), rows = tx.objectStore("replicas");
+  ${change}
+  await new Promise(done => { tx.oncomplete = done; });
+  asked.result.close();
+})()`);
+/** Damages every replica. */
+export const DAMAGE = "rows.getAll().onsuccess = ({ target }) => { for (const row of target.result) { row.bytes[20] ^= 255; rows.put(row); } };";
+/** Gives the account another token. */
+export const with_token = token => `kept.get("account").onsuccess = ({ target }) => { kept.put({ ...target.result, token: ${JSON.stringify(token)} }, "account"); };`;
+/** Bytes of a version that the service does not know, as the byte at a place says: that of a socket's message is the
+ * first, that of a sync, behind an actor and two numbers of a byte each, the eleventh. */
+export const of_later = (bytes, at) => Buffer.concat([bytes.subarray(0, at), Buffer.from([9]), bytes.subarray(at + 1)]);
+export const IN_SYNC = 10;
+
 /** The same token as if it had been issued so many milliseconds earlier: signed with the secret of development. */
 export async function older(token, ms) {
   const secret = /^TOKEN_SECRET=(.*)$/m.exec(await readFile(new URL("../../.dev.vars", import.meta.url), "utf8"))[1];

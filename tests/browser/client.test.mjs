@@ -2,6 +2,7 @@
 // tabs, refusals, storage denied, sign-in. `tools/test_browser` starts both. Each device is a browser context.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { DAMAGE, restore } from "./chrome.mjs";
 import { BAGEL, OTHER, URL_, blank, crash, device, equal, eventually, open, run, served, settled, shown, tab, until } from "./device.mjs";
 
 test("an add is shown at once, stored, and priced", async () => {
@@ -245,13 +246,8 @@ test("cleared site data begins anew, and damaged data is fetched anew", async ()
   const context = await device(), page = await tab(context);
   await run(page, `cart.add("${BAGEL}", 2)`);
   await settled(page);
-  await run(page, `(async () => {
-    cart.close();
-    const db = await new Promise(done => { const open = indexedDB.open("evercart"); open.onsuccess = () => done(open.result); });
-    const tx = db.transaction("replicas", "readwrite"), rows = tx.objectStore("replicas");
-    await new Promise(done => { rows.getAll().onsuccess = ({ target }) => { for (const row of target.result) { row.bytes[20] ^= 255; rows.put(row); } tx.oncomplete = done; }; });
-    db.close();
-  })()`);
+  await run(page, "cart.close()");
+  await restore(page, DAMAGE);
   await page.reload();
   await open(page, {});
   assert.equal(await run(page, "cart.status.lastError.code"), "storage_damaged");

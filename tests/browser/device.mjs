@@ -1,7 +1,7 @@
 // Devices for the tests: a browser context each, with the package in a page of its own, against the Worker at URL.
 import assert from "node:assert/strict";
 import { after, before } from "node:test";
-import { URL_, chrome, older, serve } from "./chrome.mjs";
+import { URL_, chrome, older, restore, serve, with_token } from "./chrome.mjs";
 
 export { URL_, older };
 export const BAGEL = "1095275", OTHER = "1082185";
@@ -57,13 +57,6 @@ export async function crash(page) {
 /** Makes the stored token older by so many milliseconds, and returns it. */
 export async function age(page, ms, storage = "evercart") {
   const token = await older(await run(page, "cart.token()"), ms);
-  await page.evaluate(async ([token, storage]) => {
-    const asked = indexedDB.open(storage);
-    await new Promise(done => { asked.onsuccess = done; });
-    const tx = asked.result.transaction("kept", "readwrite"), kept = tx.objectStore("kept");
-    kept.get("account").onsuccess = ({ target }) => kept.put({ ...target.result, token }, "account");
-    await new Promise(done => { tx.oncomplete = done; });
-    asked.result.close();
-  }, [token, storage]);
+  await restore(page, with_token(token), storage);
   return token;
 }

@@ -2,6 +2,7 @@
 // a device costs that does nothing or comes back, tokens that end, refusals, older and newer services.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { IN_SYNC, of_later } from "./chrome.mjs";
 import { BAGEL, OTHER, URL_, age, blank, device, equal, eventually, older, open, run, served, settled, shown, tab, until } from "./device.mjs";
 
 const MINUTE = 60_000;
@@ -238,10 +239,9 @@ test("a newer service: its messages of other kinds are skipped", async () => {
 test("a service of another version: what its sockets do not read goes by requests, and what those do not is kept", async () => {
   const context = await device(), page = await blank(context), closed = new Set();
   // What the page says is of a version that the service does not know; the service itself answers that.
-  const version = (bytes, at) => Buffer.concat([bytes.subarray(0, at), Buffer.from([9]), bytes.subarray(at + 1)]);
   await page.routeWebSocket(/\/live/, down => {
     const up = down.connectToServer();
-    down.onMessage(message => up.send(typeof message === "string" ? message : version(message, 0)));
+    down.onMessage(message => up.send(typeof message === "string" ? message : of_later(message, 0)));
     up.onClose((code, reason) => { closed.add(code); return down.close({ code, reason }); });
   });
   await open(page, {});
@@ -249,9 +249,7 @@ test("a service of another version: what its sockets do not read goes by request
   await settled(page);
   assert.deepEqual([[...closed], await run(page, "cart.status.live")], [[4009], false]);
   assert.equal((await served(await run(page, "cart.token()"))).lines[0].quantity, 2);
-  // Behind the actor and two numbers of a byte each is the format of the context.
-  const later = route => route.continue({ postData: version(route.request().postDataBuffer(), 10) });
-  await page.route(/\/sync$/, later);
+  await page.route(/\/sync$/, route => route.continue({ postData: of_later(route.request().postDataBuffer(), IN_SYNC) }));
   await run(page, `cart.add("${BAGEL}", 1)`);
   await until(page, "cart.status.lastError?.code === 'client_too_old'");
   assert.match(await run(page, "cart.status.lastError.detail"), /reads format 1; reload the page$/);

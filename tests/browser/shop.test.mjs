@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
-import { URL_, chrome, older } from "./chrome.mjs";
+import { DAMAGE, IN_SYNC, URL_, chrome, of_later, older, restore, with_token } from "./chrome.mjs";
 
 const AXE = await readFile(new URL("../../node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
 const BAGEL = "1095275", BANANA = "1082185", NOT_FOR_SALE = "26081";
@@ -54,14 +54,17 @@ async function said(page, short, long) {
 /** From now on nothing can be stored, until `room()` is called. */
 const fill_storage = page => run(page, `(() => { const put = IDBObjectStore.prototype.put; window.room = () => { IDBObjectStore.prototype.put = put; };
   IDBObjectStore.prototype.put = () => { throw new DOMException("full", "QuotaExceededError"); }; })()`);
-/** From now on the service has no sockets and refuses every sync. */
-async function refuse(page, status, code) {
+/** From now on the service has no sockets for a page, and its requests of a kind are dealt with so. */
+async function divert(page, path, deal) {
   await settled(page);
-  const body = JSON.stringify({ type: "about:blank", title: code, status, code, detail: "by a test" });
   await page.routeWebSocket(/live/, socket => socket.close({ code: 1011 }));
-  await page.route("**/sync", route => route.fulfill({ status, contentType: "application/problem+json", body }));
+  await page.route(path, deal);
   await run(page, "evercart.setOnline(false); evercart.setOnline(true)");
 }
+/** From now on every sync is refused. */
+const refuse = (page, status, code) => divert(page, "**/sync", route => route.fulfill({
+  status, contentType: "application/problem+json", body: JSON.stringify({ type: "about:blank", title: code, status, code, detail: "by a test" }),
+}));
 /** How many edits this device has made in all. */
 const edits = page => run(page, "(({ actor, seen }) => seen.find(one => one.actor === actor)?.counter ?? 0)(evercart.inspect())");
 /** Taps that follow one another within a moment, however busy the machine is. */
@@ -330,14 +333,7 @@ test("what has failed is said in plain words, what is shown stays, and it goes o
   /** What is stored of the account and of the replicas, changed while no page is open. */
   const stored = async change => {
     await run(page, "evercart.close()");
-    await page.evaluate(`(async () => {
-      const asked = indexedDB.open("evercart");
-      await new Promise(done => { asked.onsuccess = done; });
-      const tx = asked.result.transaction(["kept", "replicas"], "readwrite"), kept = tx.objectStore("kept"), rows = tx.objectStore("replicas");
-      ${change}
-      await new Promise(done => { tx.oncomplete = done; });
-      asked.result.close();
-    })()`);
+    await restore(page, change);
     await page.reload();
     await until(page, "window.evercart !== undefined");
   };
@@ -354,26 +350,21 @@ test("what has failed is said in plain words, what is shown stays, and it goes o
   await saved(2);
 
   // The service is gone, though there is a network.
-  await page.routeWebSocket(/live/, socket => socket.close({ code: 1011 }));
-  await page.route("**/v1/**", route => route.abort());
-  await run(page, "evercart.setOnline(false); evercart.setOnline(true)");
+  await divert(page, "**/v1/**", route => route.abort());
   await run(page, `evercart.add("${BAGEL}", 1)`);
   await said(page, "Offline, 1 to send", "1 change is not with the service yet");
   await page.unrouteAll();
   await page.getByRole("button", { name: "Try now" }).click();
   await saved(3);
 
-  await page.routeWebSocket(/live/, socket => socket.close({ code: 1011 }));
-  const later = bytes => Buffer.concat([bytes.subarray(0, 10), Buffer.from([9]), bytes.subarray(11)]);
-  await page.route("**/sync", route => route.continue({ postData: later(route.request().postDataBuffer()) }));
-  await run(page, "evercart.setOnline(false); evercart.setOnline(true)");
+  await divert(page, "**/sync", route => route.continue({ postData: of_later(route.request().postDataBuffer(), IN_SYNC) }));
   await run(page, `evercart.add("${BAGEL}", 1)`);
   await said(page, "Needs a look", "The shop has changed since this page was opened.");
   await page.unrouteAll();
   await page.getByRole("button", { name: "Reload the page" }).click();
   await saved(4);
 
-  await stored(`rows.getAll().onsuccess = ({ target }) => { for (const row of target.result) { row.bytes[20] ^= 255; rows.put(row); } };`);
+  await stored(DAMAGE);
   await said(page, "Needs a look", "What was kept on this device could not be read.");
   await has(page, BAGEL, 4);
 
@@ -383,7 +374,7 @@ test("what has failed is said in plain words, what is shown stays, and it goes o
   await run(page, "evercart.setOnline(false)");
   await run(page, `evercart.add("${BAGEL}", 1)`);
   const ended = await older(user.token, 31 * 86_400_000);
-  await stored(`kept.get("account").onsuccess = ({ target }) => { kept.put({ ...target.result, token: "${ended}" }, "account"); };`);
+  await stored(with_token(ended));
   await said(page, "Needs a look", "This device is signed out.");
   assert.equal(await quantity_of(page), 5, "kept");
   const again = await (await fetch(`${URL_}/v1/sessions`, { method: "POST" })).json();
