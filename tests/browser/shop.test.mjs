@@ -349,13 +349,14 @@ test("what has failed is said in plain words, what is shown stays, and it goes o
   await until(page, "window.evercart !== undefined");
   await saved(2);
 
-  // The service is gone, though there is a network.
-  await divert(page, "**/v1/**", route => route.abort());
+  // The service is gone, though there is a network, until the shopper tries.
+  await run(page, "addEventListener('click', () => { window.tried = true; })");
+  await divert(page, "**/v1/**", async route => await run(page, "window.tried") ? route.continue() : route.abort());
   await run(page, `evercart.add("${BAGEL}", 1)`);
   await said(page, "Offline, 1 to send", "1 change is not with the service yet");
-  await page.unrouteAll();
   await page.getByRole("button", { name: "Try now" }).click();
   await saved(3);
+  await page.unrouteAll();
 
   await divert(page, "**/sync", route => route.continue({ postData: of_later(route.request().postDataBuffer(), IN_SYNC) }));
   await run(page, `evercart.add("${BAGEL}", 1)`);

@@ -7,7 +7,10 @@ import { cart } from "./cart.js";
 type Mood = "good" | "busy" | "off" | "bad";
 
 const word = element("span"), rest = element("span", { class: "rest" });
-const panel = element("div", { class: "panel", id: "status-panel", popover: "auto", role: "dialog", "aria-label": "Connection and storage" });
+/** What is known, drawn anew with each change; what can be pressed stays, so that no change takes a press away. */
+const facts = element("div"), act = element("button", { type: "button", click: () => reloads() ? location.reload() : cart.refresh() });
+const panel = element("div", { class: "panel", id: "status-panel", popover: "auto", role: "dialog", "aria-label": "Connection and storage" },
+  facts, element("div", { class: "actions" }, act, element("a", { class: "button quiet", href: "/sign-in" }, "Other devices")));
 const pill = element("button", { type: "button", class: "pill", popovertarget: "status-panel" }, element("span", { class: "dot", "aria-hidden": "true" }), word, rest);
 export const statusPill = element("div", { class: "status" }, pill, panel);
 
@@ -48,7 +51,7 @@ function say({ online, lastError }: Status): void {
 
 function draw(status: Status): void {
   const { online, live, pending, storage, region, lastError } = status;
-  const facts: [string, string][] = [
+  const known: [string, string][] = [
     ["Connection", online ? live ? "Connected. What you do on other devices shows up here at once."
       : "Connected. What you do on other devices shows up here every half minute."
       : off ? "None. You can go on: everything works, and is sent when there is a connection." : "Being made …"],
@@ -57,18 +60,15 @@ function draw(status: Status): void {
       : storage === "full" ? "Has no room for a copy. Changes count once the service has them: stay connected, or make room and reload the page."
       : "May not keep a copy, perhaps because this is a private window. Changes count once the service has them: keep the page open until they are sent."],
   ];
-  if (region) facts.push(["Served from", region.toUpperCase()]);
-  const focused = panel.contains(document.activeElement);
-  panel.replaceChildren(
+  if (region) known.push(["Served from", region.toUpperCase()]);
+  facts.replaceChildren(
     ...lastError ? [element("div", { class: "notice bad" }, ...advice(lastError).map(text => element("p", {}, text)))] : [],
-    element("dl", {}, ...facts.flatMap(([name, text]) => [element("dt", {}, name), element("dd", {}, text)])),
-    element("div", { class: "actions" },
-      lastError?.code === "client_too_old" || storage !== "ok"
-        ? element("button", { type: "button", click: () => location.reload() }, "Reload the page")
-        : element("button", { type: "button", click: () => cart.refresh() }, online ? "Ask again" : "Try now"),
-      element("a", { class: "button quiet", href: "/sign-in" }, "Other devices")));
-  if (focused) panel.querySelector("button")?.focus();
+    element("dl", {}, ...known.flatMap(([name, text]) => [element("dt", {}, name), element("dd", {}, text)])));
+  write(act, reloads() ? "Reload the page" : online ? "Ask again" : "Try now");
 }
+
+/** Whether only another page helps. */
+const reloads = (): boolean => cart.status.lastError?.code === "client_too_old" || cart.status.storage !== "ok";
 
 /** What happened, and what to do. */
 function advice({ code, status, detail }: Problem): string[] {
