@@ -108,8 +108,10 @@ pub enum Reject {
     /// Carts are being merged into this one, which therefore cannot be merged elsewhere now or take more.
     #[error("other carts are being merged into one of these two; try again in some seconds")]
     MergeBusy,
-    /// The home has moved here, and not both its stores know of that yet.
-    #[error("the cart's home has just moved, and its stores are being told; try again in some seconds")]
+    /// The home has moved here, or was made anew, and does not hold the same as both its stores yet.
+    #[error(
+        "the cart's home has just moved or come back, and is being compared with its stores; try again in some seconds"
+    )]
     HomeSettles,
     /// The guest's cart was already merged into another cart.
     #[error("this guest cart was already merged into another cart; its items are there")]

@@ -65,10 +65,15 @@ impl Site {
         self.step(&self.session.shopper(), Input::Edit(edit), now);
     }
 
-    /// The frames that the alarm sends, by receiver.
+    /// The frames that the alarm sends, by receiver. What it hands over to a user's cart arrives there.
     fn ring(&mut self) -> (Millis, Vec<(Holder, Vec<u8>)>) {
         let at = self.alarm.take().expect("an alarm");
         let (effects, _) = self.service(Input::Tick, at);
+        for effect in &effects {
+            if let Effect::Forward { delta, .. } = effect {
+                self.service(Input::Forwarded { delta: delta.clone() }, at);
+            }
+        }
         let frame = |effect| match effect {
             Effect::Send { to, frame } => Some((to, frame)),
             _ => None,
@@ -682,6 +687,7 @@ fn what_left_a_sealed_cart_leaves_the_users_however_old_it_is() {
 #[test]
 fn a_new_home_acts_once_both_its_stores_know() {
     let mut home = Site::new(Region::Weur, 1, true);
+    home.service(Input::Fresh, BEGIN);
     home.service(Input::TakeOver { term: 0 }, BEGIN);
     assert!(home.replica.acts_as_home(), "it was the home before");
     let mut next = Site::new(Region::Enam, 2, true);
@@ -709,6 +715,53 @@ fn a_new_home_acts_once_both_its_stores_know() {
         }
     }
     assert!(acts.iter().all(|(both, acts)| both == acts) && next.replica.acts_as_home(), "{acts:?}");
+}
+
+/// A guest's cart is sealed under one day only: by another, what it hands over has other names, and counts twice.
+#[test]
+fn a_home_made_anew_acts_once_it_holds_what_its_stores_do() {
+    let mut lost = Site::new(Region::Weur, 1, true);
+    lost.service(Input::Fresh, BEGIN);
+    lost.add("a", "X", BEGIN);
+    let mut rows = BTreeMap::new();
+    lost.settle(&mut rows);
+    let told =
+        |rows: &BTreeMap<Holder, Stored>, region| rows[&Holder::Store(region)].frame(region).to_bytes();
+    let before = told(&rows, Region::Enam);
+    let seal = || Input::Seal { into: cart_id(2) };
+    lost.service(seal(), BEGIN);
+    let sealed = lost.replica.book().ties.seal.clone().expect("a seal");
+    lost.settle(&mut rows);
+
+    // The store that answers is the one that does not know of the seal yet; from a peer it hears no more.
+    let later = BEGIN.plus(DAY);
+    let mut home = Site::new(Region::Weur, 2, true);
+    home.take(before, later);
+    assert!(home.replica.book().joined && !home.replica.acts_as_home());
+    for input in [seal(), Input::HandOver { to: Region::Apac }] {
+        let refused = home.replica.step(&Caller::Service, input, later);
+        assert!(matches!(refused.as_slice(), [Effect::Reply(Err(Reject::HomeSettles))]), "{refused:?}");
+    }
+    home.add("b", "X", later);
+    home.settle(&mut rows);
+    assert!(home.replica.acts_as_home());
+    home.service(seal(), later);
+    assert_eq!(home.replica.book().ties.seal, Some(sealed));
+
+    // Back from both stores, which hold the same, it acts at once.
+    let mut home = Site::new(Region::Weur, 3, true);
+    [Region::Weur, Region::Enam].map(|region| home.take(told(&rows, region), later));
+    assert!(home.replica.acts_as_home());
+}
+
+/// It was made while no store answered.
+#[test]
+fn a_home_that_heard_nothing_acts_once_no_store_knows_more() {
+    let mut home = Site::new(Region::Weur, 1, true);
+    home.add("a", "X", BEGIN);
+    assert!(!home.replica.book().joined && !home.replica.acts_as_home());
+    home.settle(&mut BTreeMap::new());
+    assert!(home.replica.book().joined && home.replica.acts_as_home());
 }
 
 /// The home before held it for the devices of a guest's cart.

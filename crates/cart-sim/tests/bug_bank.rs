@@ -1,6 +1,7 @@
 //! The bug bank: `bugs/` holds faults of the core as patches, some invented, some once real. The traces must
 //! find each of them within a minute, or they would not find the next one either; and they must find
 //! nothing in the core as it is. Those of `bugs/regions` are for the worlds of regions to find.
+//! Of a history that breaks a promise only what it takes is shown: it must still break it.
 //! Runs with `-- --ignored`; `EVERCART_BUGS=05,17` picks some of both, `bugs/regions` all of those.
 //!
 //! Works on two copies of the two crates under `target/tmp`, a bug in each at a time, each with a target folder
@@ -23,6 +24,8 @@ const TRACES_MAX: u64 = 50_000;
 const WORLDS_MAX: u64 = 1_000_000;
 /// How many worlds the core as it is must stand.
 const WORLDS: u64 = 20_000;
+/// Of more bugs than these, so many events at least must have been left out.
+const WORLDS_SHRUNK: usize = 20;
 /// The status with which the command says that it has found a violation.
 const VIOLATION: i32 = 3;
 /// That in which some kind of fault fired too rarely, as may be where time was short.
@@ -54,6 +57,7 @@ fn every_seeded_bug_is_caught() {
         .flat_map(|finder| patches(finder).into_iter().map(move |bug| (bug, finder)))
         .collect();
     let (next, missed) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let left_out = AtomicUsize::new(0);
     // A build is for a good part of one thread.
     let banks = [0, 1].map(Bank::lay);
     thread::scope(|scope| {
@@ -63,7 +67,10 @@ fn every_seeded_bug_is_caught() {
                 while let Some((patch, finder)) = bugs.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let name = patch.file_stem().unwrap_or_default().to_string_lossy().into_owned();
                     match bank.try_bug(patch, *finder) {
-                        Ok(caught) => println!("{name:<46} {caught}"),
+                        Ok(caught) => {
+                            println!("{name:<46} {}", caught.text);
+                            left_out.fetch_add(caught.left_out, Ordering::Relaxed);
+                        }
                         Err(problem) => {
                             println!("{name:<46} {problem}");
                             missed.lock().expect("no lane has panicked").push(name);
@@ -82,6 +89,34 @@ fn every_seeded_bug_is_caught() {
     }
     println!("{} bugs in {:.0?}", bugs.len(), began.elapsed());
     assert!(missed.is_empty(), "not caught: {}", missed.join(", "));
+    if bugs.len() > WORLDS_SHRUNK {
+        assert!(left_out.into_inner() > WORLDS_SHRUNK, "histories are not shrunk");
+    }
+}
+
+/// A bug that was found.
+struct Caught {
+    /// By what, in a line.
+    text: String,
+    /// How many events of the history it does not take.
+    left_out: usize,
+}
+
+/// What a world's history was shortened by, in words and as a number: what is left of it must break a promise too.
+fn shrunk(text: &str, finder: Finder) -> Result<(String, usize), String> {
+    if matches!(finder, Finder::Traces) {
+        return Ok((String::new(), 0));
+    }
+    let counts = text.lines().find_map(|line| {
+        let (all, left_out) = line.strip_prefix("of ")?.split_once(" events before it ")?;
+        Some((all.parse::<usize>().ok()?, left_out.strip_suffix(" are left out")?.parse::<usize>().ok()?))
+    });
+    match counts {
+        Some((all, left_out)) if !text.contains(": no violation") => {
+            Ok((format!(", takes {} of {all} events", all - left_out), left_out))
+        }
+        _ => Err(format!("WHAT IS LEFT OF ITS HISTORY BREAKS NOTHING: {text}")),
+    }
 }
 
 /// The patches, in the order of their numbers.
@@ -121,7 +156,7 @@ impl Bank {
         bank
     }
 
-    fn try_bug(&self, patch: &Path, finder: Finder) -> Result<String, String> {
+    fn try_bug(&self, patch: &Path, finder: Finder) -> Result<Caught, String> {
         let text = fs::read_to_string(patch).map_err(|error| error.to_string())?;
         let began = Instant::now();
         let result = self.apply(patch).and_then(|()| self.build());
@@ -138,7 +173,11 @@ impl Bank {
         let (status, text) = result?;
         let last = text.lines().last().unwrap_or_default();
         match status {
-            Some(VIOLATION) => Ok(format!("{last} (built in {:.0} s)", built.as_secs_f64())),
+            Some(VIOLATION) => {
+                let (needed, left_out) = shrunk(&text, finder)?;
+                let text = format!("{last} (built in {:.0} s{needed})", built.as_secs_f64());
+                Ok(Caught { text, left_out })
+            }
             Some(0) => Err(format!("NOT CAUGHT: {last}")),
             _ => Err(format!("ended with {status:?}: {text}")),
         }

@@ -57,7 +57,7 @@ pub struct Book {
     pub tied: u64,
     /// What is known of each other holder of the cart.
     pub links: BTreeMap<Holder, Link>,
-    /// The sequence number at which the home came here, until both its stores know.
+    /// The sequence number at which the home came here, or came back, until both its stores have held the same since.
     pub homed: Option<u64>,
     /// What this guest's cart has to hand over, once it was merged and while this replica is its home.
     pub forwarding: Option<Forwarding>,

@@ -221,9 +221,7 @@ impl Replica {
         let whole = frame.base == 0;
         let equal = frame.digest == self.digest();
         if !self.book.joined && (whole || equal) && frame.joined {
-            self.book.joined = true;
-            // Replicas that only the lost storage knew of may still have edits of the days since.
-            self.hold_horizon(now);
+            self.note_joined(now);
         }
         let knows = whole || frame.to == self.book.incarnation;
         let (own, sequence) = (self.digest(), self.book.sequence);
@@ -349,6 +347,7 @@ impl Replica {
                     .insert(receipt.from, Pace { due: now.plus(COALESCE_MS), tries: 0, told: None, asks });
             }
         }
+        self.note_agreed(now);
         // Other receipts are of what was asked for a shopper, who must not find the storage gone.
         if awaited {
             self.forget_if_left(effects);

@@ -1,6 +1,6 @@
 //! Where a cart lives: its home, a term in the state; hand-over and take-over of it; leaving when idle.
 //! A term is granted once: by the present home, or, when that is lost, by the operator. Who gets it acts as the home
-//! once both its stores know.
+//! once both its stores know, and a home that lost its storage once it knows what both its stores do.
 
 use super::{Effect, Hold, LEASE_MS, Replica, ReplyKind};
 use crate::cart::{Cart, Home, Presence};
@@ -25,15 +25,35 @@ impl Replica {
     }
 
     /// Whether this replica does what only the home may. One to which the home has moved waits until both its
-    /// stores have acknowledged that: who is made anew from a store knows of it then.
+    /// stores have held the same since: who is made anew from a store knows of it then. One that was made anew itself
+    /// waits for the same: a store that did not answer may know of a seal, or of another home.
     pub fn acts_as_home(&self) -> bool {
-        self.is_home() && self.book.homed.is_none_or(|since| self.stores_know(since))
+        self.is_home() && self.book.joined && self.book.homed.is_none_or(|since| self.stores_agree(since))
     }
 
-    fn stores_know(&self, since: u64) -> bool {
+    /// Whether each store of the home has held the same as this replica at a sequence number or later.
+    fn stores_agree(&self, since: u64) -> bool {
         let stores = self.regions.stores_of(self.book.region).into_iter().map(Holder::Store);
-        let acknowledged = |store| self.book.links.get(&store).map_or(0, |link| link.acknowledged);
-        stores.map(acknowledged).all(|acknowledged| acknowledged >= since)
+        let agreed = |store| self.book.links.get(&store).map_or(0, |link| link.agreed);
+        stores.map(agreed).all(|agreed| agreed >= since)
+    }
+
+    /// A replica without storage has heard from another holder what was there before it. Replicas that only the lost
+    /// storage knew of may still have edits of the days since.
+    pub(super) fn note_joined(&mut self, now: Millis) {
+        self.book.joined = true;
+        self.hold_horizon(now);
+        if self.is_home() {
+            self.book.homed = Some(self.book.sequence);
+        }
+    }
+
+    /// A home that no store could answer at first has heard what was there before it once each holds the same.
+    pub(super) fn note_agreed(&mut self, now: Millis) {
+        if !self.book.joined && self.is_home() && self.stores_agree(self.book.homed.unwrap_or(1)) {
+            self.book.joined = true;
+            self.hold_horizon(now);
+        }
     }
 
     /// Notes that the home has come here since it was `before`, or that both stores know.

@@ -37,7 +37,8 @@ pub struct Shop {
 impl Shop {
     /// The cart and session of this number, in western Europe.
     pub fn new(name: u8) -> Self {
-        let replica = Replica::new(cart_id(name), Region::Weur, u64::from(name), BEGIN);
+        let mut replica = Replica::new(cart_id(name), Region::Weur, u64::from(name), BEGIN);
+        replica.step(&Caller::Service, Input::Fresh, BEGIN);
         let row = Row { cart: Cart::default().to_bytes(), book: book_of(&replica), ledger: vec![] };
         let session = SessionId::mint([name; 15]);
         Self { replica, session, row, pages: vec![], states: vec![], minted: 0 }

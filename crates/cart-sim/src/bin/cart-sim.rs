@@ -3,7 +3,7 @@
 //! ```text
 //! cart-sim run --traces N [--seed S] [--seconds T]   from seed S on; ends with status 3 at a violation
 //! cart-sim replay SEED                               one trace, with its history
-//! cart-sim regions --worlds N [--seed S] [--seconds T] [--threads K] [--size small|middle|large] [--go-on]
+//! cart-sim regions --worlds N [--seed S] [--seconds T] [--threads K] [--size small|middle|large|long] [--go-on]
 //!                                                    the same of worlds of regions, all of one size or not
 //! cart-sim regions hash --seeds N                    one number for the worlds of seeds 0 to N - 1
 //! cart-sim regions replay SEED                       one world, with its history; a violation is shrunk
@@ -44,7 +44,7 @@ mod native {
 
     const USAGE: &str = "usage: cart-sim run --traces N [--seed S] [--seconds T] | replay SEED | hash --seeds N \
                          | regions replay SEED | regions hash --seeds N | regions --worlds N [--seed S] \
-                         [--seconds T] [--threads K] [--size small|middle|large] [--go-on] \
+                         [--seconds T] [--threads K] [--size small|middle|large|long] [--go-on] \
                          | soak --worlds N --commit C --day D [--to FILE.md]";
     /// The status of a run that found a violation; others mean other failures.
     const VIOLATION: u8 = 3;
@@ -138,7 +138,7 @@ mod native {
 
     fn size_of(name: &str) -> Result<Size, &'static str> {
         let size = Size::ALL.iter().find(|size| format!("{size:?}").eq_ignore_ascii_case(name));
-        size.copied().ok_or("a world is small, middle or large")
+        size.copied().ok_or("a world is small, middle, large or long")
     }
 
     fn hash(hash: Result<u64, Violation>) -> ExitCode {
@@ -244,7 +244,7 @@ mod native {
         let whole = regional::replay(seed, size, &BTreeSet::new());
         let Err(violation) = &whole.1 else { return told(seed, whole) };
         let without = regional::shrink(violation, size);
-        println!("of {} events {} are left out", violation.event, without.len());
+        println!("of {} events before it {} are left out", violation.event, without.len());
         told(seed, regional::replay(seed, size, &without))
     }
 

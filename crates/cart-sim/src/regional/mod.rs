@@ -90,7 +90,8 @@ pub fn replay(
     (world.history.unwrap_or_default(), result)
 }
 
-/// Which events of a world can be left out, one after another, so that the rest still breaks the promise.
+/// Which events of a world, before the one that broke a promise, can be left out, one after another, so that the rest
+/// still breaks it.
 pub fn shrink(violation: &Violation, size: Option<Size>) -> BTreeSet<usize> {
     let breaks = |without: &BTreeSet<usize>| {
         let mut world = World::new(violation.seed, size, false);
@@ -101,8 +102,7 @@ pub fn shrink(violation: &Violation, size: Option<Size>) -> BTreeSet<usize> {
     // Leaving one out may make others needless that were needed before it: until nothing more goes.
     loop {
         let before = without.len();
-        for event in (0..=violation.event).rev().filter(|event| !without.contains(event)).collect::<Vec<_>>()
-        {
+        for event in (0..violation.event).rev().filter(|event| !without.contains(event)).collect::<Vec<_>>() {
             without.insert(event);
             if !breaks(&without) {
                 without.remove(&event);
@@ -121,6 +121,7 @@ fn command(size: Option<Size>) -> &'static str {
         Some(Size::Small) => "regions --size small replay",
         Some(Size::Middle) => "regions --size middle replay",
         Some(Size::Large) => "regions --size large replay",
+        Some(Size::Long) => "regions --size long replay",
     }
 }
 

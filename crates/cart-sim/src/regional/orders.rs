@@ -28,7 +28,8 @@ pub struct Order {
 impl World {
     /// A home that acts is one of which both its stores know, unless they have lost it.
     pub fn check_granted(&mut self, at: usize, home: Home) {
-        if self.faults.count(Kind::StoreLost) + self.faults.count(Kind::RegionLost) > 0 {
+        let losses = [Kind::StoreLost, Kind::StoreBack, Kind::RegionLost];
+        if losses.into_iter().any(|kind| self.faults.count(kind) > 0) {
             return;
         }
         let known = |region: &Region| {
@@ -48,7 +49,7 @@ impl World {
         let (random, id) = (self.dice.bits(), OrderId(u128::from(self.dice.bits())));
         let scope = self.carts[cart].scope();
         let replica = self.load(at);
-        if !replica.acts_as_home() || !replica.book().joined || replica.cart().is_erased() {
+        if !replica.acts_as_home() || replica.cart().is_erased() {
             return;
         }
         let home = replica.home();

@@ -158,10 +158,10 @@ impl Report {
     /// In a line: how many, how fast.
     pub fn summary(&self) -> String {
         let (Sums { events, came, edits, frames, .. }, seconds) = (self.sums(), self.took.as_secs_f64());
-        let [small, middle, large] = self.sizes.map(|sums| sums.worlds);
+        let [small, middle, large, long] = self.sizes.map(|sums| sums.worlds);
         format!(
-            "{} worlds of regions ({small} small, {middle} middle, {large} large) in {seconds:.1} s, {:.0} a \
-             second; {events} events, {came} messages and alarms, {edits} edits acknowledged, {frames} frames",
+            "{} worlds of regions ({small} small, {middle} middle, {large} large, {long} long) in {seconds:.1} s, \
+             {:.0} a second; {events} events, {came} messages and alarms, {edits} edits acknowledged, {frames} frames",
             self.worlds,
             self.worlds as f64 / seconds
         )

@@ -62,6 +62,9 @@ impl World {
             self.sites[at].asked = Some(self.now);
         }
         if own == home && known == Some(false) {
+            if self.sites[at].cart == 0 {
+                self.seals_forgotten.extend(&self.seals);
+            }
             self.step(at, &Caller::Service, Input::Fresh, None);
         }
     }

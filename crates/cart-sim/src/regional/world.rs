@@ -71,13 +71,16 @@ pub enum Size {
     Middle,
     /// Up to five regions, all that there is.
     Large,
+    /// The same for long: some hundred edits and faults.
+    Long,
 }
 
 impl Size {
     /// Every size.
-    pub const ALL: &[Self] = &[Self::Small, Self::Middle, Self::Large];
+    pub const ALL: &[Self] = &[Self::Small, Self::Middle, Self::Large, Self::Long];
     /// How many of a thousand worlds have each.
-    const SHARES: [(Self, u32); 3] = [(Self::Small, 900), (Self::Middle, 80), (Self::Large, 20)];
+    const SHARES: [(Self, u32); 4] =
+        [(Self::Small, 900), (Self::Middle, 80), (Self::Large, 19), (Self::Long, 1)];
 
     /// That of a seed.
     fn of(seed: u64) -> Self {
@@ -89,7 +92,7 @@ impl Size {
         match self {
             Self::Small => &[2, 3, 3],
             Self::Middle => &[2, 3, 3, 4],
-            Self::Large => &[3, 3, 3, 3, 4, 5],
+            Self::Large | Self::Long => &[3, 3, 3, 3, 4, 5],
         }
     }
 
@@ -99,6 +102,7 @@ impl Size {
             Self::Small => (3, 6),
             Self::Middle => (8, 13),
             Self::Large => (20, 21),
+            Self::Long => (40, 161),
         }
     }
 }
@@ -181,6 +185,8 @@ pub struct World {
     /// Those of seals that at some moment no disk had any more. A letter may still tell of one: what has come to
     /// the user's cart under its names stays, and what comes to the guest's then goes there or not.
     pub seals_lost: BTreeSet<Day>,
+    /// Those of which the home of the user's cart has lost all knowledge, its stores too: it took the cart for new.
+    pub seals_forgotten: BTreeSet<Day>,
     /// The open tabs.
     pub tabs: Vec<Tab>,
     /// The orders that were made, by cart and fence: each is made only if there is none.
@@ -257,6 +263,7 @@ impl World {
             sessions: vec![SessionId::mint([4; 15]), SessionId::mint([6; 15])],
             seals: BTreeSet::new(),
             seals_lost: BTreeSet::new(),
+            seals_forgotten: BTreeSet::new(),
             tabs: Vec::new(),
             orders: BTreeMap::new(),
             dead: Vec::new(),
@@ -374,8 +381,8 @@ impl World {
         turn
     }
 
-    /// A home that raises the horizon may not know that a replica is there at all, which nobody has told it;
-    /// what only that one has of the days before is beyond it then.
+    /// A home that raises the horizon may not know that a replica is there at all, which nobody has told it, or that
+    /// the home was elsewhere, and in whose store; what only such a one has of the days before is beyond it then.
     fn note_horizon(&mut self, at: usize, before: Option<&Held>) {
         let horizon = |held: &Held| held.cart.context().horizon();
         let Some(now) = self.sites[at].held.as_ref().map(horizon) else { return };
@@ -394,8 +401,10 @@ impl World {
                     *there != at && self.sites[*there].held.as_ref().is_some_and(|held| held.knows(dot))
                 })
                 .collect();
+            let known = self.load(at).stores();
             let stored = self.stores[self.sites_of(cart)]
                 .iter()
+                .filter(|store| known.contains(&store.region))
                 .any(|store| store.held.as_ref().is_some_and(|held| held.knows(dot)));
             let regions: Vec<Region> = holders.iter().map(|there| self.sites[*there].region).collect();
             let replica = self.load(at);
@@ -412,7 +421,8 @@ impl World {
         let leases = &self.load(at).book().ties.leases;
         let passed = leases.keys().find(|actor| actor.day() < horizon).copied();
         let lasts = |day: &&Day| self.now < day.start().plus(LEASE_MS - SKEW_MS);
-        let guests = self.seals.iter().filter(lasts).find(|day| self.sites[at].cart == 0 && **day < horizon);
+        let mut known = self.seals.difference(&self.seals_forgotten).filter(lasts);
+        let guests = known.find(|day| self.sites[at].cart == 0 && **day < horizon);
         let guests = guests.copied();
         if passed.is_some() || guests.is_some() {
             let text = format!(
