@@ -717,6 +717,40 @@ fn a_new_home_acts_once_both_its_stores_know() {
     assert!(acts.iter().all(|(both, acts)| both == acts) && next.replica.acts_as_home(), "{acts:?}");
 }
 
+/// The user's cart has never heard of it, and the context of the guest's does not name it any more.
+#[test]
+fn what_had_left_a_cart_before_its_seal_does_not_come_to_the_users_by_a_late_frame() {
+    let (mut home, mut away) = (Site::new(Region::Weur, 1, false), Site::new(Region::Enam, 2, false));
+    let asks = |away: &mut Site, now| {
+        let (effects, _) = away.service(Input::Pull { from: WEUR }, now);
+        let [Effect::Send { frame, .. }] = <[Effect; 1]>::try_from(effects).expect("one") else { panic!() };
+        frame
+    };
+    home.service(Input::Fresh, BEGIN);
+    home.add("a", "X", BEGIN);
+    let (_, told) = home.take(asks(&mut away, BEGIN), BEGIN);
+    away.take(told.expect("it has something to tell"), BEGIN);
+    let later = BEGIN.plus(5 * DAY);
+    home.add("b", "Y", later);
+    assert!(home.replica.cart().context().horizon() > BEGIN.day(), "the horizon has passed X");
+    let (line_id, at) = (shop::key("X").line_id(), command::Place::Cart);
+    let edit = home.session.edit_of("c", vec![Command::Remove { line_id, at }], later);
+    home.step(&home.session.shopper(), Input::Edit(edit), later);
+    let (_, sealed) = home.service(Input::Seal { into: cart_id(2) }, later);
+    let ReplyKind::Sealed(state) = sealed else { panic!("{sealed:?}") };
+    let mut user = Cart::from_bytes(&state).expect("a state");
+    home.service(Input::Forwarded { delta: state }, later);
+    // Elsewhere nobody knows of that, and the cart goes on.
+    away.add("d", "Y", later);
+    assert_eq!(away.quantity(), 2, "X is still there");
+    // It tells all: it was put out of memory, say.
+    let told = Frame::from_bytes(&asks(&mut away, later)).expect("its own");
+    home.take(Frame { base: 0, state: away.replica.cart().to_bytes(), ..told }.to_bytes(), later);
+    user.join(&home.replica.book().forwarding.clone().expect("it forwards").outbox);
+    let shown = |sku| user.shown(&shop::key(sku), Location::Cart);
+    assert_eq!((shown("X"), shown("Y")), (0, 2));
+}
+
 /// A guest's cart is sealed under one day only: by another, what it hands over has other names, and counts twice.
 #[test]
 fn a_home_made_anew_acts_once_it_holds_what_its_stores_do() {

@@ -1,13 +1,16 @@
 //! A guest's cart joins a user's: sealed at its home, once, and what still reaches it is forwarded from there.
 
+use std::collections::BTreeSet;
+
 use super::{
     Caller, EXPECT_MS, EXPECTED_MAX, Effect, Expected, Forwarding, Hold, LEASE_MS, Replica, ReplyKind,
 };
 use crate::cart::Cart;
-use crate::id::CartId;
+use crate::id::{CartId, Dot};
 use crate::reject::Reject;
 use crate::ties::Seal;
 use crate::time::Millis;
+use crate::wire;
 
 /// How long edits of a sealed cart wait for others before they are forwarded, in milliseconds.
 const FORWARD_MS: u64 = 200;
@@ -98,7 +101,8 @@ impl Replica {
     }
 
     /// Keeps what a sealed cart took in. Only its home does: what others take in comes here by itself. Who
-    /// has become the home hands all over once more.
+    /// has become the home hands all over once more, and so does who was told of what it had removed: the user's
+    /// cart may never have heard of that, and it is not to appear there.
     pub(super) fn keep_late(&mut self, delta: &Cart) {
         let Some(seal) = self.book.ties.seal.as_ref().filter(|_| self.is_home()) else {
             self.book.forwarding = None;
@@ -106,7 +110,11 @@ impl Replica {
         };
         let of = |cart: &Cart| seal.transplant(&self.book.cart_id, cart);
         match &mut self.book.forwarding {
-            Some(forwarding) => forwarding.outbox.join(&of(delta)),
+            Some(forwarding) => {
+                let here: BTreeSet<Dot> = wire::live_dots(&self.cart).collect();
+                let taken_in = wire::live_dots(delta).all(|dot| here.contains(&dot));
+                forwarding.outbox.join(&of(if taken_in { delta } else { &self.cart }));
+            }
             none => *none = Some(Forwarding { outbox: of(&self.cart), ..Forwarding::default() }),
         }
     }

@@ -35,6 +35,8 @@ pub struct Facts {
     pub excused: BTreeSet<Dot>,
     /// The ties that some disk has.
     pub ties: Option<Ties>,
+    /// Whether a disk was lost, but what it had told is still on its way: ties come to disks with frames, too.
+    pub lost: bool,
     /// Whether some disk has it that the cart was erased.
     pub erased: bool,
     /// Whether it was ever erased.
@@ -104,6 +106,7 @@ impl Facts {
     /// A disk was lost, which held `lost`; `left` are the others.
     pub fn lose(&mut self, lost: Option<&Held>, left: &[&Held], ties: Vec<Ties>) {
         self.erased = left.iter().any(|held| held.cart.is_erased());
+        self.lost = true;
         let unknown = |dot: &&Dot| !left.iter().any(|held| held.knows(**dot));
         self.excused.extend(self.known.keys().filter(unknown));
         // What the guest's cart has not handed over yet is still to come.

@@ -1,6 +1,7 @@
 //! An object of the cart in a region: its disk, what is in memory, and a turn: load, step, commit, sends,
 //! reply, cut off by a crash at any point between. Memory goes with a crash, the disk only with the region.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cart_core::cart::Cart;
@@ -131,6 +132,8 @@ pub struct Site {
     pub asked: Option<Millis>,
     /// Whether it once deleted its storage.
     pub left: bool,
+    /// Contributions of the days before of which others have told it, and when.
+    pub late: BTreeMap<Dot, Millis>,
     memory: Option<Replica>,
 }
 
@@ -148,6 +151,7 @@ impl Site {
             life: 0,
             asked: None,
             left: false,
+            late: BTreeMap::new(),
             memory: None,
         }
     }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
+use cart_core::frame::Holder;
 use cart_core::id::{CartId, Dot, Region, SessionId};
 use cart_core::packed::unpack;
 use cart_core::regions::{Place, Regions};
@@ -34,7 +35,7 @@ const PLACES: [(Region, f64, f64); 5] = [
     (Region::Oc, -33.9, 151.2),
 ];
 
-/// How much earlier the clock of a home may have said that a guest's cart comes, in milliseconds.
+/// How far the clock of a home may be off, in milliseconds.
 const SKEW_MS: u64 = 3_600_000;
 
 /// What may go wrong in a world: not everything in each, so that each is seen without the others too.
@@ -353,6 +354,9 @@ impl World {
             if before.is_none() && std::mem::take(&mut self.sites[at].left) {
                 self.faults.fire(Kind::Returned);
             }
+            if told {
+                self.note_late(at, before.as_ref());
+            }
             let site = &self.sites[at];
             let facts = &mut self.facts[site.cart];
             facts.removed.extend(removing);
@@ -371,7 +375,7 @@ impl World {
         if turn.before.is_some() && self.sites[at].cart == 1 {
             self.follow_guest();
         }
-        if turn.wrote && tied {
+        if turn.wrote && (tied || self.facts_at(at).lost) {
             let ties = self.load(at).book().ties.clone();
             match &mut self.facts_at(at).ties {
                 Some(known) => known.join(&ties),
@@ -381,8 +385,18 @@ impl World {
         turn
     }
 
+    /// Others have told a replica of contributions of the days before.
+    fn note_late(&mut self, at: usize, before: Option<&Held>) {
+        let (now, site) = (self.now, &mut self.sites[at]);
+        let Some(held) = &site.held else { return };
+        let late = held.live.iter().filter(|dot| dot.actor.day().0 + 1 < now.day().0);
+        let new = late.filter(|dot| !before.is_some_and(|before| before.knows(**dot)));
+        site.late.extend(new.map(|dot| (*dot, now)));
+    }
+
     /// A home that raises the horizon may not know that a replica is there at all, which nobody has told it, or that
-    /// the home was elsewhere, and in whose store; what only such a one has of the days before is beyond it then.
+    /// the home was elsewhere, and in whose store; what only such a one has of the days before is beyond it then, and
+    /// what that one has told others since they were last found equal with the home.
     fn note_horizon(&mut self, at: usize, before: Option<&Held>) {
         let horizon = |held: &Held| held.cart.context().horizon();
         let Some(now) = self.sites[at].held.as_ref().map(horizon) else { return };
@@ -406,10 +420,17 @@ impl World {
                 .iter()
                 .filter(|store| known.contains(&store.region))
                 .any(|store| store.held.as_ref().is_some_and(|held| held.knows(dot)));
-            let regions: Vec<Region> = holders.iter().map(|there| self.sites[*there].region).collect();
+            let holders: Vec<(Region, Option<Millis>)> = holders
+                .iter()
+                .map(|there| (self.sites[*there].region, self.sites[*there].late.get(&dot).copied()))
+                .collect();
             let replica = self.load(at);
-            let heard = |region: &Region| replica.is_active(*region) || replica.home().region == *region;
-            if !stored && !regions.iter().any(heard) {
+            let equal = |region| replica.book().links.get(&Holder::Replica(region)).map(|link| link.equal);
+            let heard = |(region, late): &(Region, Option<Millis>)| {
+                let since = late.is_some_and(|late| equal(*region) <= Some(late.plus(SKEW_MS)));
+                (replica.is_active(*region) || replica.home().region == *region) && !since
+            };
+            if !stored && !holders.iter().any(heard) {
                 self.facts[cart].excused.insert(dot);
             }
         }
