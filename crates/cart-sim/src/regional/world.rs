@@ -72,7 +72,7 @@ pub enum Size {
     Middle,
     /// Up to five regions, all that there is.
     Large,
-    /// The same for long: some hundred edits and faults.
+    /// The same for long: 40 to 200 edits and faults.
     Long,
 }
 
