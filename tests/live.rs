@@ -2,6 +2,7 @@
 //! the state, byte for byte; what is not acknowledged is sent again after a kill; who misbehaves is cut off,
 //! and the others go on; and none of it costs a row.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use cart_core::cart::Cart;
@@ -392,7 +393,7 @@ async fn a_flood_of_sockets_converges() {
     let vars = vec![without_stores()];
     let runtime = Runtime::start(Options { vars, ..Options::default() }).await;
     let shop = runtime.shop();
-    let before = memory_kb(&runtime);
+    let before = memory(&runtime);
     let began = Instant::now();
     let cart = async |nth: usize| {
         let session = shop.open().await;
@@ -422,10 +423,16 @@ async fn a_flood_of_sockets_converges() {
     let done = futures_util::future::join_all((0..CARTS).map(cart)).await;
     let sockets: u64 = done.iter().map(|(_, sockets, _)| sockets).sum();
     let rows: u64 = done.iter().map(|(_, _, rows)| rows).sum();
+    let more: Vec<String> = memory(&runtime)
+        .into_iter()
+        .map(|(name, kb)| {
+            format!("{name} {} MB", kb.saturating_sub(before.get(&name).copied().unwrap_or(0)) / 1_024)
+        })
+        .collect();
     println!(
-        "{sockets} sockets on {CARTS} carts have converged after {:.1} s; {rows} rows written, {} kB more memory",
+        "{sockets} sockets on {CARTS} carts have converged after {:.1} s; {rows} rows written, more memory: {}",
         began.elapsed().as_secs_f64(),
-        memory_kb(&runtime).saturating_sub(before)
+        more.join(", ")
     );
     // A lease and an edit of each, and the two rows of the schema of each cart.
     assert!(rows <= 2 * (sockets + 1) + 3 * CARTS as u64, "{rows} rows");
@@ -649,14 +656,20 @@ fn version_in(view: &Value) -> String {
     view["version"].as_str().expect("a version").to_owned()
 }
 
-/// What the processes of a runtime have in memory.
-fn memory_kb(runtime: &Runtime) -> u64 {
+/// What the processes of a runtime have in memory, in KiB, by their names: `workerd` runs the Worker, the others are
+/// wrangler's.
+fn memory(runtime: &Runtime) -> BTreeMap<String, u64> {
     let group = runtime.group().expect("a process").to_string();
-    let listed = std::process::Command::new("ps").args(["-eo", "pgid=,rss="]).output().expect("ps");
+    let listed = std::process::Command::new("ps").args(["-eo", "pgid=,rss=,comm="]).output().expect("ps");
     let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
-    let of_group = listed.lines().filter_map(|line| {
-        let (there, rss) = line.trim().split_once(char::is_whitespace)?;
-        (there == group).then(|| rss.trim().parse::<u64>().ok())?
-    });
-    of_group.sum()
+    let mut memory = BTreeMap::new();
+    for line in listed.lines() {
+        let mut words = line.split_whitespace();
+        if let (Some(there), Some(rss), Some(name)) = (words.next(), words.next(), words.next())
+            && there == group
+        {
+            *memory.entry(name.to_owned()).or_default() += rss.parse::<u64>().expect("a size");
+        }
+    }
+    memory
 }

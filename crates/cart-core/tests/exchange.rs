@@ -784,7 +784,9 @@ fn a_home_made_anew_acts_once_it_holds_what_its_stores_do() {
 
     // Back from both stores, which hold the same, it acts at once.
     let mut home = Site::new(Region::Weur, 3, true);
-    [Region::Weur, Region::Enam].map(|region| home.take(told(&rows, region), later));
+    for region in [Region::Weur, Region::Enam] {
+        home.take(told(&rows, region), later);
+    }
     assert!(home.replica.acts_as_home());
 }
 
