@@ -109,7 +109,7 @@ async fn carts_merged_in_a_ring_at_once_do_not_wait_for_each_other_for_ever() {
             if answer.status != 429 {
                 return answer.status;
             }
-            assert_eq!((answer.code().as_str(), answer.header("retry-after")), ("cart_busy", "1"));
+            assert_eq!((answer.code().as_str(), answer.header("retry-after")), ("cart_settling", "1"));
         }
         panic!("still busy");
     };

@@ -261,14 +261,20 @@ test("cleared site data begins anew, and damaged data is fetched anew", async ()
   await context.close();
 });
 
-test("a guest signs in, and the cart joins the user's", async () => {
+test("a guest signs in, and the cart joins the user's, once both have settled", async () => {
   const context = await device(), page = await tab(context), other = await tab(context);
   await run(page, `cart.add("${BAGEL}", 2)`);
   await settled(page);
   const user = await (await fetch(`${URL_}/v1/sessions`, { method: "POST" })).json();
   const headers = { Authorization: `Bearer ${user.token}`, "Content-Type": "application/json" };
   await fetch(`${URL_}/v1/carts/current/lines`, { method: "POST", headers, body: JSON.stringify({ sku: BAGEL, quantity: 3 }) });
+  let asked = 0;
+  const settles = { code: "cart_settling", status: 429, detail: "by a test" };
+  await page.route("**/merge", route => ++asked < 3
+    ? route.fulfill({ status: 429, contentType: "application/problem+json", body: JSON.stringify(settles) })
+    : route.continue());
   await run(page, `cart.signIn({ token: "${user.token}" })`);
+  assert.equal(asked, 3);
   await until(page, "cart.view.lines[0]?.quantity === 5");
   assert.equal(await run(page, "cart.view.cart_id ?? null") ?? user.cart_id, user.cart_id);
   await until(other, "cart.view.lines[0]?.quantity === 5");

@@ -30,6 +30,7 @@ const SAID: Record<string, string> = {
   offline: "There is no connection at present. Try it again when there is.",
   line_not_found: "It is not in the cart any more.",
   cart_busy: "The cart is full. Remove something first.",
+  cart_settling: "The cart is just being put together. Try it again in some seconds.",
   cart_not_found: "There is no such cart any more.",
   token_invalid: "This link does not work, or not any more. Make a new one on the other device.",
   session_expired: "This link has expired. Make a new one on the other device.",

@@ -173,7 +173,7 @@ impl Reject {
             Self::DotConflict => "dot_conflict",
             Self::ClockAhead { .. } => "clock_ahead",
             Self::SignedOut => "session_ended",
-            Self::MergeBusy | Self::HomeSettles => "cart_busy",
+            Self::MergeBusy | Self::HomeSettles => "cart_settling",
             Self::AlreadyMerged => "already_merged",
             Self::MergeCycle => "merge_cycle",
             Self::HomeMoved { .. } => "home_moved",

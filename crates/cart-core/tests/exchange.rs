@@ -5,7 +5,7 @@ mod shop;
 use cart_core::cart::Cart;
 use cart_core::command::{self, Command};
 use cart_core::frame::{Frame, Holder, Receipt};
-use cart_core::id::{Actor, Region};
+use cart_core::id::{Actor, CartId, Region};
 use cart_core::line::Location;
 use cart_core::regions::{Place, Regions};
 use cart_core::reject::Reject;
@@ -63,6 +63,19 @@ impl Site {
     fn add(&mut self, key: &str, sku: &str, now: Millis) {
         let edit: Edit = self.session.edit_of(key, vec![order(sku, 1)], now);
         self.step(&self.session.shopper(), Input::Edit(edit), now);
+    }
+
+    fn remove(&mut self, key: &str, sku: &str, now: Millis) {
+        let (line_id, at) = (shop::key(sku).line_id(), command::Place::Cart);
+        let edit = self.session.edit_of(key, vec![Command::Remove { line_id, at }], now);
+        self.step(&self.session.shopper(), Input::Edit(edit), now);
+    }
+
+    /// What it asks its home with.
+    fn asks(&mut self, now: Millis) -> Vec<u8> {
+        let (effects, _) = self.service(Input::Pull { from: WEUR }, now);
+        let [Effect::Send { frame, .. }] = <[Effect; 1]>::try_from(effects).expect("one") else { panic!() };
+        frame
     }
 
     /// The frames that the alarm sends, by receiver. What it hands over to a user's cart arrives there.
@@ -668,14 +681,10 @@ fn what_left_a_sealed_cart_leaves_the_users_however_old_it_is() {
     let mut user = Cart::from_bytes(&state).expect("a state");
     assert_eq!(user.shown(&shop::key("X"), Location::Cart), 1);
     home.service(Input::Forwarded { delta: state }, later);
-    let (line_id, at) = (shop::key("X").line_id(), command::Place::Cart);
-    let edit = home.session.edit_of("c", vec![Command::Remove { line_id, at }], later);
-    home.step(&home.session.shopper(), Input::Edit(edit), later);
+    home.remove("c", "X", later);
     // The home is lost before it has forwarded that; what it told is all there is.
     let mut next = Site::new(Region::Enam, 2, false);
-    let (effects, _) = next.service(Input::Pull { from: WEUR }, later);
-    let [Effect::Send { frame, .. }] = <[Effect; 1]>::try_from(effects).expect("one") else { panic!() };
-    let (_, told) = home.take(frame, later);
+    let (_, told) = home.take(next.asks(later), later);
     next.take(told.expect("it has something to tell"), later);
     next.service(Input::TakeOver { term: 0 }, later);
     let outbox = next.replica.book().forwarding.clone().expect("it forwards").outbox;
@@ -721,21 +730,14 @@ fn a_new_home_acts_once_both_its_stores_know() {
 #[test]
 fn what_had_left_a_cart_before_its_seal_does_not_come_to_the_users_by_a_late_frame() {
     let (mut home, mut away) = (Site::new(Region::Weur, 1, false), Site::new(Region::Enam, 2, false));
-    let asks = |away: &mut Site, now| {
-        let (effects, _) = away.service(Input::Pull { from: WEUR }, now);
-        let [Effect::Send { frame, .. }] = <[Effect; 1]>::try_from(effects).expect("one") else { panic!() };
-        frame
-    };
     home.service(Input::Fresh, BEGIN);
     home.add("a", "X", BEGIN);
-    let (_, told) = home.take(asks(&mut away, BEGIN), BEGIN);
+    let (_, told) = home.take(away.asks(BEGIN), BEGIN);
     away.take(told.expect("it has something to tell"), BEGIN);
     let later = BEGIN.plus(5 * DAY);
     home.add("b", "Y", later);
     assert!(home.replica.cart().context().horizon() > BEGIN.day(), "the horizon has passed X");
-    let (line_id, at) = (shop::key("X").line_id(), command::Place::Cart);
-    let edit = home.session.edit_of("c", vec![Command::Remove { line_id, at }], later);
-    home.step(&home.session.shopper(), Input::Edit(edit), later);
+    home.remove("c", "X", later);
     let (_, sealed) = home.service(Input::Seal { into: cart_id(2) }, later);
     let ReplyKind::Sealed(state) = sealed else { panic!("{sealed:?}") };
     let mut user = Cart::from_bytes(&state).expect("a state");
@@ -744,11 +746,86 @@ fn what_had_left_a_cart_before_its_seal_does_not_come_to_the_users_by_a_late_fra
     away.add("d", "Y", later);
     assert_eq!(away.quantity(), 2, "X is still there");
     // It tells all: it was put out of memory, say.
-    let told = Frame::from_bytes(&asks(&mut away, later)).expect("its own");
+    let told = Frame::from_bytes(&away.asks(later)).expect("its own");
     home.take(Frame { base: 0, state: away.replica.cart().to_bytes(), ..told }.to_bytes(), later);
     user.join(&home.replica.book().forwarding.clone().expect("it forwards").outbox);
     let shown = |sku| user.shown(&shop::key(sku), Location::Cart);
     assert_eq!((shown("X"), shown("Y")), (0, 2));
+}
+
+/// The home was made anew from what was stored before the horizon passed; of the rest others tell.
+#[test]
+fn what_leaves_a_sealed_cart_behind_a_horizon_that_others_tell_of_leaves_the_users() {
+    let (mut ahead, mut away) = (Site::new(Region::Weur, 1, false), Site::new(Region::Enam, 2, false));
+    ahead.service(Input::Fresh, BEGIN);
+    ahead.add("a", "X", BEGIN);
+    let (_, early) = ahead.take(away.asks(BEGIN), BEGIN);
+    let later = BEGIN.plus(5 * DAY);
+    ahead.add("b", "Y", later);
+    ahead.remove("c", "X", later);
+    let (_, late) = ahead.take(away.asks(later), later);
+    let told = |bytes: Option<Vec<u8>>| {
+        let frame = Frame::from_bytes(&bytes.expect("it was asked")).expect("its own");
+        Frame { from: ENAM, ..frame }.to_bytes()
+    };
+
+    let mut home = Site::new(Region::Weur, 3, false);
+    home.take(told(early), later);
+    let (_, sealed) = home.service(Input::Seal { into: cart_id(2) }, later);
+    let ReplyKind::Sealed(state) = sealed else { panic!("{sealed:?}") };
+    let mut user = Cart::from_bytes(&state).expect("a state");
+    assert_eq!(user.shown(&shop::key("X"), Location::Cart), 1);
+    home.service(Input::Forwarded { delta: state }, later);
+    home.take(told(late), later);
+    assert!(home.replica.cart().context().horizon() > BEGIN.day());
+    user.join(&home.replica.book().forwarding.clone().expect("it forwards").outbox);
+    let shown = |sku| user.shown(&shop::key(sku), Location::Cart);
+    assert_eq!((shown("X"), shown("Y")), (0, 1));
+}
+
+/// Else nobody tells it of later changes, nor that the cart was erased.
+#[test]
+fn a_replica_that_a_guests_cart_was_handed_to_is_told_from_then_on() {
+    let (mut home, mut away) = (Site::new(Region::Weur, 1, false), Site::new(Region::Enam, 2, false));
+    home.service(Input::Fresh, BEGIN);
+    home.add("a", "Y", BEGIN);
+    let (_, told) = home.take(away.asks(BEGIN), BEGIN);
+    away.take(told.expect("it was asked"), BEGIN);
+    assert!(!away.replica.is_active(Region::Enam), "who only looks is not told");
+    let guest = &mut with_an_item(3);
+    away.service(Input::Join { state: seal(guest, cart_id(1)), path: vec![cart_id(3)] }, BEGIN);
+    assert!(away.replica.is_active(Region::Enam));
+    let (now, frames) = away.ring();
+    for (_, frame) in frames {
+        home.take(frame, now);
+    }
+    assert!(home.replica.is_active(Region::Enam) && home.quantity() == 2);
+}
+
+fn with_an_item(name: u8) -> shop::Shop {
+    let mut shop = shop::Shop::new(name);
+    let edit = shop.edit_of("a", vec![order("X", 1)], BEGIN);
+    shop.step(&shop.shopper(), Input::Edit(edit), BEGIN);
+    shop
+}
+
+fn seal(guest: &mut shop::Shop, into: CartId) -> Vec<u8> {
+    match guest.ask(&Caller::Service, Input::Seal { into }, BEGIN).expect("a seal").kind {
+        ReplyKind::Sealed(state) => state,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Each merge asks both carts, one after the other, and two may cross.
+#[test]
+fn nothing_counts_twice_in_two_carts_that_were_merged_into_each_other() {
+    let (one, other) = (&mut with_an_item(1), &mut with_an_item(2));
+    let state = seal(one, cart_id(2));
+    other.ask(&Caller::Service, Input::Join { state, path: vec![cart_id(1)] }, BEGIN).expect("joined");
+    let state = seal(other, cart_id(1));
+    one.ask(&Caller::Service, Input::Join { state, path: vec![cart_id(2)] }, BEGIN).expect("heard");
+    let shown = |shop: &shop::Shop| shop.replica.cart().shown(&shop::key("X"), Location::Cart);
+    assert_eq!((shown(one), shown(other)), (1, 2));
 }
 
 /// A guest's cart is sealed under one day only: by another, what it hands over has other names, and counts twice.
@@ -757,6 +834,7 @@ fn a_home_made_anew_acts_once_it_holds_what_its_stores_do() {
     let mut lost = Site::new(Region::Weur, 1, true);
     lost.service(Input::Fresh, BEGIN);
     lost.add("a", "X", BEGIN);
+    lost.step(&lost.session.shopper(), Input::Lease { actor: Actor::mint(BEGIN.day(), 7) }, BEGIN);
     let mut rows = BTreeMap::new();
     lost.settle(&mut rows);
     let told =
@@ -782,10 +860,10 @@ fn a_home_made_anew_acts_once_it_holds_what_its_stores_do() {
     home.service(seal(), later);
     assert_eq!(home.replica.book().ties.seal, Some(sealed));
 
-    // Back from both stores, which hold the same, it acts at once.
+    // Back from both stores, which hold the same, it acts at once, though a lease has ended.
     let mut home = Site::new(Region::Weur, 3, true);
     for region in [Region::Weur, Region::Enam] {
-        home.take(told(&rows, region), later);
+        home.take(told(&rows, region), later.plus(2 * LEASE_MS));
     }
     assert!(home.replica.acts_as_home());
 }

@@ -8,6 +8,8 @@ import { EvercartError, type Command, type Inspection, type Options, type Place,
 /** How often a page that is looked at pings its socket, or, while there is none, asks. */
 const PING_MS = 30_000;
 const BACKOFF_MS = 500, BACKOFF_MAX_MS = 30_000;
+/** How often what waits for a cart to settle is asked again, and after how long. */
+const SETTLING_TRIES = 5, SETTLING_MS = 1_000;
 const SOCKET = "evercart.v1";
 const REFUSAL = 2;
 
@@ -154,7 +156,8 @@ export class Cart {
       await this.settled().catch(error => { if (error.status !== 401) throw error; });
       try {
         const body = { cart_id: this.account!.cart, token: this.account!.token };
-        cart = (await this.current(token, () => this.http.json<{ cart_id: string }>("POST", "/v1/carts/current/merge", token, body))).cart_id;
+        const merged = () => settling(() => this.http.json<{ cart_id: string }>("POST", "/v1/carts/current/merge", token, body));
+        cart = (await this.current(token, merged)).cart_id;
       } catch (error) {
         const { code } = error as EvercartError, old = this.account!.cart;
         if (!["merge_cycle", "session_ended", "invalid_field"].includes(code)) throw error;
@@ -697,4 +700,14 @@ function session(key: string, value?: string): string | null {
     if (value) sessionStorage.setItem(key, value);
     return sessionStorage.getItem(key);
   } catch { return null; }
+}
+
+/** Asks again for some seconds while a cart is being put together. */
+async function settling<T>(ask: () => Promise<T>): Promise<T> {
+  for (let tries = 0; ; tries++) {
+    try { return await ask(); } catch (error) {
+      if ((error as EvercartError).code !== "cart_settling" || tries === SETTLING_TRIES) throw error;
+    }
+    await new Promise(go => setTimeout(go, SETTLING_MS));
+  }
 }

@@ -197,7 +197,11 @@ impl Replica {
         let (ties, before) = (self.book.ties.clone(), self.book.sequence);
         if let Some(theirs) = &frame.ties {
             self.book.ties.join(theirs);
-            self.book.ties.forget_ended(now);
+            // A store has no clock. What it holds is forgotten with the next change: a cart that comes back from it
+            // is to be the same as there.
+            if matches!(frame.from, Holder::Replica(_)) {
+                self.book.ties.forget_ended(now);
+            }
         }
         if after.is_erased() {
             self.book.ties.leases.clear();
@@ -290,6 +294,7 @@ impl Replica {
 
     /// A state that others have made: as [`Replica::change`], but the horizon is not moved on by it.
     fn take_in(&mut self, after: Cart, told: &Cart, delta: Option<&Cart>, now: Millis) {
+        self.note_retired(&after);
         self.set(after);
         if self.cart.is_erased() {
             self.book.forwarding = None;

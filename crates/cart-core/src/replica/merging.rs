@@ -79,8 +79,10 @@ impl Replica {
     ) -> Result<ReplyKind, Reject> {
         let guest = Cart::from_bytes(state)?;
         self.book.expected.retain(|expected| !path.contains(&expected.guest));
-        // Two carts merged into each other at once make a ring: what has gone around it ends here.
-        if path.contains(&self.book.cart_id) {
+        // Two carts merged into each other at once make a ring: what has gone around it ends here, or where it would
+        // go on to next. What is here is in it under other names already.
+        let next = self.book.ties.seal.as_ref().map(|seal| &seal.into);
+        if path.iter().any(|cart| *cart == self.book.cart_id || Some(cart) == next) {
             return Ok(self.state(false));
         }
         let mut after = self.cart.clone();
@@ -89,6 +91,8 @@ impl Replica {
             self.own(caller);
             self.book.clock.observe(guest.latest_time());
             self.change(after, &guest, now);
+            // What is kept here must hear of what becomes of the cart, whoever brought it.
+            self.enter(now);
             if let Some(forwarding) = &mut self.book.forwarding {
                 for cart in path {
                     if let Err(at) = forwarding.path.binary_search(&cart) {
@@ -98,6 +102,18 @@ impl Replica {
             }
         }
         Ok(self.state(false))
+    }
+
+    /// The horizon of a sealed cart stays, but others may tell of a later one than was known at the seal. What is here
+    /// of actors before that is named by the seal from then on, too: their removal is told by nothing else.
+    pub(super) fn note_retired(&mut self, after: &Cart) {
+        let Some(seal) = &mut self.book.ties.seal else { return };
+        let horizon = after.context().horizon();
+        if horizon > self.cart.context().horizon() {
+            seal.retired.extend(wire::live_dots(&self.cart).filter(|dot| dot.actor.day() < horizon));
+            seal.retired.sort_unstable();
+            seal.retired.dedup();
+        }
     }
 
     /// Keeps what a sealed cart took in. Only its home does: what others take in comes here by itself. Who

@@ -64,7 +64,9 @@ impl World {
 
     /// A sealed cart hands over: the user's cart joins it, if the call gets there.
     pub fn join_late(&mut self, from: usize, delta: Vec<u8>, path: Vec<CartId>) {
-        let at = self.at(0, self.carts[0].first_home());
+        // The region in its id, or another one where that cannot.
+        let there = self.at(0, self.carts[0].first_home());
+        let at = if self.dice.chance(20) { self.dice.below(self.places()) } else { there };
         self.prepare(at, false, false);
         let turn = self.serve(at, Input::Join { state: delta.clone(), path });
         if matches!(turn.reply, Some(Ok(_))) {

@@ -505,6 +505,7 @@ impl World {
             // What a home that was lost had put into a queue may have come when all had looked.
             self.tell_moved();
             self.drain()?;
+            self.sync_all()?;
         }
         let of_store = [Kind::StoreLost, Kind::StoreBack, Kind::RegionLost];
         if of_store.into_iter().any(|kind| self.faults.count(kind) > 0) {
