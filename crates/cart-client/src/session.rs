@@ -36,7 +36,8 @@ pub enum Input {
     Undo,
     /// An actor was leased for a cart.
     Leased(CartId, Actor),
-    /// The service may be asked: on a socket, or by single requests.
+    /// The service may be asked: on a socket, or by single requests. What was asked before has no answer any more:
+    /// close a way before another one is opened.
     Opened {
         /// On a socket.
         live: bool,

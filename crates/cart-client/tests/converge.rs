@@ -76,7 +76,11 @@ proptest! {
                         added += 1;
                     }
                 }
-                Event::Open => page.open(),
+                // What was asked before has no answer any more, as where a page tries for a socket.
+                Event::Open => {
+                    page.close();
+                    page.open();
+                }
                 Event::Pump => page.pump(&mut shop),
                 Event::Lose => {
                     if let Some(message) = page.sends.pop() {
