@@ -351,6 +351,11 @@ impl Admin<'_> {
                 }
                 before => before?,
             };
+            if before.sequence == 0 && before.partial {
+                let detail = "no region and no store that answers now knows the cart; try again";
+                refusal = Problem::retry(503, "region_unreachable", detail);
+                continue;
+            }
             if before.sequence == 0 {
                 return Err(Reject::CartNotFound.into());
             }

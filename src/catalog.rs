@@ -14,6 +14,7 @@ use worker::Env;
 use worker::wasm_bindgen::JsValue;
 
 use crate::error::Problem;
+use crate::transport;
 
 /// How long an entry serves, in milliseconds.
 const FRESH_MS: u64 = 60 * Millis::SECOND;
@@ -144,5 +145,7 @@ async fn query<T: for<'a> Deserialize<'a>>(
     sql: &str,
     values: &[JsValue],
 ) -> worker::Result<Vec<T>> {
-    env.d1("CATALOG")?.prepare(sql).bind(values)?.all().await?.results()
+    let asked = env.d1("CATALOG")?.prepare(sql).bind(values)?;
+    let answer = transport::within(transport::CALL_MS, asked.all()).await;
+    answer.ok_or("it did not answer in time")??.results()
 }

@@ -46,6 +46,13 @@ impl Problem {
         Self { retry_after_s: Some(1), ..Self::new(status, code, detail) }
     }
 
+    /// A write that a region may have done whose answer has not come.
+    pub fn outcome_unknown() -> Self {
+        let detail = "whether this was done is not known; send the same request with the same Idempotency-Key again, or, \
+                      if it takes something off, with the context of a view";
+        Self::retry(503, "outcome_unknown", detail)
+    }
+
     pub fn invalid(field: &'static str, problem: impl Into<String>) -> Self {
         Reject::invalid(field, problem).into()
     }

@@ -66,6 +66,16 @@ async fn a_slow_region_serves_until_it_is_too_slow(regions: &Regions) {
     recovered(regions, "weur", "enam").await;
     let weur = regions.shop("weur");
     let session = opened(regions, "enam").await;
+    // The next region knows nothing of the line: that says nothing of what the first has done meanwhile.
+    for (from, to) in [("weur", "enam"), ("enam", "weur")] {
+        regions.link(from, to).set(Faults { delay_ms: 10_000..=10_000, ..Faults::default() });
+    }
+    let view = add(&regions.shop("enam"), &session, "set").await.expect(200).json();
+    let line = view["lines"][0]["line_id"].as_str().expect("an id").to_owned();
+    let call = weur.call(&session, Method::PATCH, &format!("/v1/carts/current/lines/{line}"));
+    Answer::of(call.json(&json!({"quantity": 2}))).await.refused(503, "outcome_unknown");
+    regions.heal();
+    recovered(regions, "weur", "enam").await;
     regions.link("weur", "enam").set(Faults { delay_ms: 300..=300, ..Faults::default() });
     for nth in 0..3 {
         let answer = add(&weur, &session, &format!("slow {nth}")).await.expect(200);
@@ -82,6 +92,8 @@ async fn a_slow_region_serves_until_it_is_too_slow(regions: &Regions) {
         let call = weur.call(&session, Method::POST, "/v1/carts/current/commands");
         Answer::of(call.header("Idempotency-Key", "off").json(&body))
     };
+    take_off().await.refused(503, "outcome_unknown");
+    // Nor when it is sent again, while nobody waits for that region: it arrives there late.
     take_off().await.refused(503, "outcome_unknown");
     // An add goes to the next region, at once now that the breaker is open; late it also arrives where it was
     // sent first.

@@ -311,7 +311,7 @@ impl Exchange<'_> {
         // How often it may be sent on to the home: each that is no longer the home names the next, in a circle only
         // while they have not told each other.
         let mut sends = config.regions.places.len();
-        let mut again = false;
+        let (mut again, mut unknown) = (false, false);
         while let Some(region) = next {
             next = near.next();
             call.region = region;
@@ -335,18 +335,20 @@ impl Exchange<'_> {
                 }
                 Err(problem) if problem.elsewhere() => {
                     again = true;
-                    if problem.code == "replica_unavailable" && counts_on_the_outcome(&call.input) {
-                        return Err(Problem::retry(
-                            503,
-                            "outcome_unknown",
-                            "whether it was taken off is not known; send the same request with the same \
-                             Idempotency-Key again, or with the context of a view",
-                        ));
+                    // No answer in time; or, since then, none is waited for. A key of the edge's own is of no try before.
+                    unknown |= problem.code == "replica_unavailable";
+                    let before = problem.code == "region_unreachable" && !self.minted;
+                    if (unknown || before) && counts_on_the_outcome(&call.input) {
+                        return Err(Problem::outcome_unknown());
                     }
                     // That one has no room says more than that others cannot be reached.
                     if refusal.code != Problem::FULL {
                         refusal = problem;
                     }
+                }
+                // A refusal says that nothing was changed. Where it was tried before, it may have been.
+                Err(problem) if unknown && problem.status < 500 && matches!(call.input, Input::Edit(_)) => {
+                    return Err(Problem::outcome_unknown());
                 }
                 Err(problem) => return Err(problem),
             }
@@ -403,8 +405,8 @@ fn ours(error: worker::Error) -> Problem {
     Problem::object(&error)
 }
 
-/// A decrement is counted against what its replica holds: where it may have been done, it is not done again
-/// elsewhere, unless the caller's context says what it was meant for.
+/// A decrement is counted against what its replica holds: where it may have been done, by this request or one before
+/// under the same key, it is not done again elsewhere, unless the caller's context says what it was meant for.
 fn counts_on_the_outcome(input: &Input) -> bool {
     let Input::Edit(edit) = input else { return false };
     edit.seen.is_none() && edit.commands.iter().any(|command| matches!(command, Command::Decrement { .. }))

@@ -82,15 +82,16 @@ pub async fn drop_letter(env: &Env, config: &Config, id: &str) -> Result<(), Pro
 }
 
 async fn find(env: &Env, config: &Config, id: &str) -> Result<(D1Store, DeadLetter), Problem> {
+    let detail = "no dead letter has this id; GET /v1/admin/dead-letters lists them";
+    let mut refusal = Problem::new(404, "dead_letter_not_found", detail);
     for region in here(config) {
         let store = open(env, config, region)?;
-        if let Some(letter) = store.dead_letter(id).await? {
-            return Ok((store, letter));
+        match store.dead_letter(id).await {
+            Ok(Some(letter)) => return Ok((store, letter)),
+            Ok(None) => {}
+            // It may lie there, or in another one.
+            Err(problem) => refusal = problem,
         }
     }
-    Err(Problem::new(
-        404,
-        "dead_letter_not_found",
-        "no dead letter has this id; GET /v1/admin/dead-letters lists them",
-    ))
+    Err(refusal)
 }

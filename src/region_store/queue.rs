@@ -92,7 +92,9 @@ pub async fn consume(batch: &MessageBatch<JsValue>, env: &Env) {
         Ok(config) => config,
         Err(problem) => {
             worker::console_error!("queue: {}", problem.detail);
-            return batch.retry_all();
+            // Until the configuration is mended: tried at once, a message would be given up within minutes.
+            let later = QueueRetryOptionsBuilder::new().with_delay_seconds(RETRY_S_MAX as u32).build();
+            return batch.retry_all_with_options(&later);
         }
     };
     let messages = batch.raw_iter();
