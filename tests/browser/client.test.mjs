@@ -185,7 +185,13 @@ test("edits are refused at once, undone by undo, and whole", async () => {
 
 test("storage that is denied is said, and the service acknowledges instead", async () => {
   const context = await device();
-  await context.addInitScript(() => { indexedDB.open = () => { throw new DOMException("denied", "SecurityError"); }; });
+  // As a browser does that blocks what sites keep.
+  await context.addInitScript(() => {
+    const denied = () => new DOMException("denied", "SecurityError");
+    indexedDB.open = () => { throw denied(); };
+    navigator.locks.request = () => Promise.reject(denied());
+    window.BroadcastChannel = class { constructor() { throw denied(); } };
+  });
   const page = await tab(context);
   await run(page, `cart.add("${BAGEL}", 1)`);
   assert.deepEqual(await run(page, "[cart.status.storage, cart.status.pending]"), ["denied", 0]);
@@ -211,6 +217,40 @@ test("storage that is full is said, and nothing is lost", async () => {
   await browser.send("Storage.overrideQuotaForOrigin", { origin });
   await run(page, `cart.add("${BAGEL}", 1)`);
   await until(page, "cart.status.storage === 'ok'");
+  await settled(page);
+  // Also whose cart it is.
+  await run(page, "cart.close()");
+  await page.reload();
+  await open(page, {});
+  assert.equal(await shown(page), 2);
+  await context.close();
+});
+
+test("a page that is given its token each time goes on with what it had", async () => {
+  const context = await device(), page = await blank(context);
+  const { token } = await (await fetch(`${URL_}/v1/sessions`, { method: "POST" })).json();
+  await open(page, { token });
+  await run(page, `cart.add("${BAGEL}", 1)`);
+  await settled(page);
+  const actor = await run(page, "cart.inspect().actor");
+  await run(page, "cart.close()");
+  await page.reload();
+  await open(page, { token });
+  assert.deepEqual([await run(page, "cart.inspect().actor"), await shown(page)], [actor, 1]);
+  await context.close();
+});
+
+test("what a tab left unsent is sent by another that stays connected", async () => {
+  const context = await device(), a = await tab(context), b = await blank(context);
+  await settled(a);
+  await until(a, "cart.status.live");
+  await b.route("**/actors", route => route.abort());
+  await open(b, {});
+  await run(b, `cart.add("${BAGEL}", 2)`);
+  await b.close();
+  const user = await (await fetch(`${URL_}/v1/sessions`, { method: "POST" })).json();
+  await run(a, `cart.signIn({ token: "${user.token}" })`);
+  await until(a, "cart.view.totals.quantity === 2 && cart.status.pending === 0");
   await context.close();
 });
 

@@ -66,7 +66,8 @@ export class Cart {
   /** @internal */
   static async open(options: Options): Promise<Cart> {
     const cart = new Cart(options, await Store.open(options.storage ?? "evercart"));
-    cart.account = options.token ? { token: options.token, cart: "" } : await cart.store.account();
+    const { token } = options, stored = await cart.store.account();
+    cart.account = !token || token === stored?.token || token === stored?.given ? stored : { token, cart: "" };
     await cart.show(cart.account);
     addEventListener("online", cart.wake);
     addEventListener("offline", cart.down);
@@ -154,6 +155,7 @@ export class Cart {
     if (merge && this.account!.token !== token) {
       // A session that has ended sends nothing more; its cart may be known to the service all the same.
       await this.settled().catch(error => { if (error.status !== 401) throw error; });
+      await this.drain();
       try {
         const body = { cart_id: this.account!.cart, token: this.account!.token };
         const merged = () => settling(() => this.http.json<{ cart_id: string }>("POST", "/v1/carts/current/merge", token, body));
@@ -380,20 +382,21 @@ export class Cart {
   /** The account: a new guest's if there is none. One tab makes it, the others find it. */
   private async known(): Promise<Account> {
     if (this.account?.cart) return this.account;
-    return this.alone(async () => {
+    return this.knowing ??= this.alone(async () => {
       if (this.account?.cart) return this.account;
       const stored = this.options.token ? undefined : await this.store.account();
       if (stored) return this.account = stored;
       const token = this.options.token;
       if (token) {
         const { cart_id } = await this.current(token, () => this.http.json<{ cart_id: string }>("GET", "/v1/carts/current", token));
-        await this.keep({ token, cart: cart_id });
+        await this.keep({ token, cart: cart_id, given: token });
       } else {
         await this.keep(await this.guest());
       }
       return this.account!;
-    });
+    }).finally(() => { this.knowing = undefined; });
   }
+  private knowing: Promise<Account> | undefined;
 
   /** Runs alone among the tabs that share the account. */
   private alone<T>(work: () => Promise<T>): Promise<T> { return alone(`evercart-account-${this.options.storage ?? ""}`, work); }
@@ -443,7 +446,9 @@ export class Cart {
     const name = `${this.options.storage ?? "evercart"} ${cart}`;
     if (this.channel?.name === name || typeof BroadcastChannel === "undefined") return;
     this.channel?.close();
-    this.channel = new BroadcastChannel(name);
+    this.channel = undefined;
+    // A page that may store nothing may have none.
+    try { this.channel = new BroadcastChannel(name); } catch { return; }
     this.channel.onmessage = ({ data }) => { data instanceof Uint8Array ? this.run(this.replica.heard(data, this.now())) : void this.follow(data); };
     this.channel.postMessage(Replica.hello());
   }
@@ -469,7 +474,7 @@ export class Cart {
 
   private tick = (): void => {
     if (document.visibilityState !== "visible" || !this.linked) return;
-    if (this.socket) { this.socket.send("ping"); this.expect(); } else this.wake();
+    if (this.socket) { this.socket.send("ping"); this.expect(); void this.drain(); } else this.wake();
   };
 
   private async link(): Promise<void> {
@@ -484,6 +489,7 @@ export class Cart {
       this.linked = true;
       // Whatever a socket was refused for, a request is told.
       this.run(this.replica.opened(opened, this.now()));
+      this.stuck.clear();
       void this.drain();
     } catch (error) { if (era === this.era) this.failed(error); } finally {
       this.opening = false;
@@ -511,8 +517,8 @@ export class Cart {
       socket.onmessage = ({ data }) => {
         clearTimeout(this.waits);
         if (typeof data === "string" || this.socket !== socket) return;
-        this.attempts = 0;
         const bytes = new Uint8Array(data as ArrayBuffer);
+        if (bytes[0] !== REFUSAL) this.attempts = 0;
         this.run(bytes[0] === REFUSAL ? this.refusal(bytes) : this.replica.message(bytes, this.now()));
       };
       socket.onclose = ({ code }) => {
@@ -627,8 +633,8 @@ export class Cart {
   /** Names and prices: from the service's view, once after the cart is opened, and for each state that has something
    * new. */
   private async products(): Promise<void> {
-    if (this.asking === this.seen.version) return;
-    this.asking = this.seen.version;
+    if (this.asking === this.shown) return;
+    this.asking = this.shown;
     try {
       const { token, cart } = await this.known();
       const era = this.era;
@@ -645,7 +651,7 @@ export class Cart {
   /** Sends what tabs that are gone had not sent, each under its own actor, and drops what they need no more. */
   private async drain(): Promise<void> {
     const account = this.account!;
-    for (const { cart, slot } of (await this.store.rows()).filter(row => row.slot !== this.slot)) {
+    for (const { cart, slot } of (await this.store.rows()).filter(row => row.slot !== this.slot && !this.stuck.has(row.slot))) {
       const release = await hold(slot);
       if (!release) continue;
       try {
@@ -653,9 +659,11 @@ export class Cart {
         if (row?.pending) await this.finish(row, account);
         // Of a cart of this session that is not shown now, it is shown from here without the service.
         else if (row && (cart === account.cart || row.token !== account.token)) await this.store.remove(cart, slot);
-      } catch { /* another time, or in another tab */ } finally { void release(); }
+      } catch { this.stuck.add(slot); } finally { void release(); }
     }
   }
+  /** What could not be sent, until there is another way to the service. */
+  private stuck = new Set<string>();
 
   /** Sends what a tab that is gone had not sent; what it did before any cart was known is done in this one. */
   private async finish(row: Row, account: Account): Promise<void> {

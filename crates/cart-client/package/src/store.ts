@@ -4,8 +4,9 @@
 /** A stored replica instance. */
 export interface Row { cart: string; slot: string; bytes: Uint8Array; pending: number; token: string }
 
-/** Whose cart is shown; a guest's token is the client's own, and followed by another. */
-export interface Account { token: string; cart: string; guest?: true }
+/** Whose cart is shown; a guest's token is the client's own, and followed by another. `given` is that of the page,
+ * which the service may have renewed since. */
+export interface Account { token: string; cart: string; guest?: true; given?: string }
 
 const ROWS = "replicas", KEPT = "kept", CURRENT = "account";
 
@@ -14,6 +15,8 @@ export class Store {
   fault: "full" | "denied" | null = null;
   /** Nothing is stored from now on. */
   onLoss: () => void = () => {};
+  /** An account that could not be stored, and is with the next row. */
+  private unkept: Account | null = null;
   private constructor(private db: IDBDatabase | null) { if (!db) this.fault = "denied"; }
 
   static open(name: string): Promise<Store> {
@@ -39,10 +42,15 @@ export class Store {
   rows(): Promise<Row[]> { return this.read<Row[]>(ROWS, s => s.getAll()).then(rows => rows ?? []); }
   row(cart: string, slot: string): Promise<Row | undefined> { return this.read<Row>(ROWS, s => s.get([cart, slot])); }
   account(): Promise<Account | undefined> { return this.read<Account>(KEPT, s => s.get(CURRENT)); }
-  setAccount(account: Account): Promise<boolean> { return this.write(tx => tx.objectStore(KEPT).put(account, CURRENT)); }
+  async setAccount(account: Account): Promise<boolean> {
+    const stored = await this.write(tx => tx.objectStore(KEPT).put(account, CURRENT));
+    this.unkept = stored ? null : account;
+    return stored;
+  }
 
   /** Replaces the account's token if it is still `old`. */
   renew(old: string, token: string): Promise<boolean> {
+    if (this.unkept?.token === old) this.unkept = { ...this.unkept, token };
     return this.write(tx => {
       const kept = tx.objectStore(KEPT), asked: IDBRequest<Account | undefined> = kept.get(CURRENT);
       asked.onsuccess = () => { if (asked.result?.token === old) kept.put({ ...asked.result, token }, CURRENT); };
@@ -53,13 +61,16 @@ export class Store {
 
   /** Stores a row, in place of that of the same instance when it knew no cart. Whether it is on disk. */
   async put(row: Row): Promise<boolean> {
+    const { unkept } = this;
     const stored = await this.write(tx => {
       const rows = tx.objectStore(ROWS);
       rows.put(row);
       if (row.cart) rows.delete(["", row.slot]);
+      if (unkept) tx.objectStore(KEPT).put(unkept, CURRENT);
     });
     // Only this says that there is room again: to delete takes none.
     if (stored) this.fault = null;
+    if (stored && this.unkept === unkept) this.unkept = null;
     return stored;
   }
 
@@ -110,6 +121,11 @@ export async function hold(slot: string): Promise<Release | null> {
 }
 
 /** Runs alone among the tabs. */
-export function alone<T>(name: string, work: () => Promise<T>): Promise<T> {
-  return navigator.locks ? navigator.locks.request(name, work) as Promise<T> : work();
+export async function alone<T>(name: string, work: () => Promise<T>): Promise<T> {
+  let began = false;
+  try {
+    if (navigator.locks) return await (navigator.locks.request(name, () => { began = true; return work(); }) as Promise<T>);
+  } catch (error) { if (began) throw error; }
+  // A page that may store nothing may hold no lock either.
+  return work();
 }
