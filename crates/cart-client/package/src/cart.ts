@@ -536,6 +536,8 @@ export class Cart {
   private refusal(bytes: Uint8Array): Uint8Array {
     const [seq, at] = varint(bytes, 1);
     const { status, code, detail } = problem(0, text(bytes.subarray(at)));
+    // One that is about the changes is an answer; that it cannot serve now is none.
+    if (status < 500 && status !== 429) this.attempts = 0;
     return this.replica.refusal(seq, status, code, detail, this.now());
   }
 
