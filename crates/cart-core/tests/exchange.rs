@@ -71,6 +71,15 @@ impl Site {
         self.step(&self.session.shopper(), Input::Edit(edit), now);
     }
 
+    /// It is sealed, and what it holds has come to the user's cart: the state of that.
+    fn handed_over(&mut self, now: Millis) -> Cart {
+        let (_, sealed) = self.service(Input::Seal { into: cart_id(2) }, now);
+        let ReplyKind::Sealed(delta) = sealed else { panic!("{sealed:?}") };
+        let user = Cart::from_bytes(&delta).expect("a state");
+        self.service(Input::Forwarded { delta }, now);
+        user
+    }
+
     /// What it asks its home with.
     fn asks(&mut self, now: Millis) -> Vec<u8> {
         let (effects, _) = self.service(Input::Pull { from: WEUR }, now);
@@ -676,11 +685,8 @@ fn what_left_a_sealed_cart_leaves_the_users_however_old_it_is() {
     let later = BEGIN.plus(5 * DAY);
     home.add("b", "Y", later);
     assert!(home.replica.cart().context().horizon() > BEGIN.day(), "the horizon has passed X");
-    let (_, sealed) = home.service(Input::Seal { into: cart_id(2) }, later);
-    let ReplyKind::Sealed(state) = sealed else { panic!("{sealed:?}") };
-    let mut user = Cart::from_bytes(&state).expect("a state");
+    let mut user = home.handed_over(later);
     assert_eq!(user.shown(&shop::key("X"), Location::Cart), 1);
-    home.service(Input::Forwarded { delta: state }, later);
     home.remove("c", "X", later);
     // The home is lost before it has forwarded that; what it told is all there is.
     let mut next = Site::new(Region::Enam, 2, false);
@@ -738,10 +744,7 @@ fn what_had_left_a_cart_before_its_seal_does_not_come_to_the_users_by_a_late_fra
     home.add("b", "Y", later);
     assert!(home.replica.cart().context().horizon() > BEGIN.day(), "the horizon has passed X");
     home.remove("c", "X", later);
-    let (_, sealed) = home.service(Input::Seal { into: cart_id(2) }, later);
-    let ReplyKind::Sealed(state) = sealed else { panic!("{sealed:?}") };
-    let mut user = Cart::from_bytes(&state).expect("a state");
-    home.service(Input::Forwarded { delta: state }, later);
+    let mut user = home.handed_over(later);
     // Elsewhere nobody knows of that, and the cart goes on.
     away.add("d", "Y", later);
     assert_eq!(away.quantity(), 2, "X is still there");
@@ -771,11 +774,8 @@ fn what_leaves_a_sealed_cart_behind_a_horizon_that_others_tell_of_leaves_the_use
 
     let mut home = Site::new(Region::Weur, 3, false);
     home.take(told(early), later);
-    let (_, sealed) = home.service(Input::Seal { into: cart_id(2) }, later);
-    let ReplyKind::Sealed(state) = sealed else { panic!("{sealed:?}") };
-    let mut user = Cart::from_bytes(&state).expect("a state");
+    let mut user = home.handed_over(later);
     assert_eq!(user.shown(&shop::key("X"), Location::Cart), 1);
-    home.service(Input::Forwarded { delta: state }, later);
     home.take(told(late), later);
     assert!(home.replica.cart().context().horizon() > BEGIN.day());
     user.join(&home.replica.book().forwarding.clone().expect("it forwards").outbox);
