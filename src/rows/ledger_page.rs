@@ -18,10 +18,10 @@ pub fn read_all(sql: &SqlStorage) -> worker::Result<(Vec<Ledger>, Rows)> {
     let mut pages = Vec::new();
     for values in cursor.raw() {
         let page = match values?.into_iter().next() {
-            Some(SqlStorageValue::Blob(entries)) => Ledger::from_bytes(&entries),
+            Some(SqlStorageValue::Blob(entries)) => Ledger::from_bytes(&entries).ok(),
             _ => None,
         };
-        pages.push(page.ok_or_else(|| worker::Error::RustError("a ledger page is damaged".into()))?);
+        pages.push(page.ok_or_else(|| worker::Error::RustError("a ledger page cannot be read".into()))?);
     }
     Ok((pages, Rows { read: cursor.rows_read(), written: 0 }))
 }

@@ -37,9 +37,7 @@ impl Problem {
             ) => Verdict::NewActor,
             (_, "clock_ahead") => Verdict::Restamp,
             // It speaks another format: another version of this program will say the same better.
-            (_, "malformed_delta" | "frame_too_new" | "frame_too_old") | (401 | 403 | 404 | 410 | 415, _) => {
-                Verdict::Outside
-            }
+            (_, "malformed_delta") | (401 | 403 | 404 | 410 | 415, _) => Verdict::Outside,
             (409, _) | (422, _) => Verdict::Changes,
             (0 | 408 | 425 | 429, _) | (500.., _) => Verdict::Later,
             _ => Verdict::Outside,

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::cart::Cart;
 use crate::id::Region;
-use crate::packed::{pack, unpack};
+use crate::packed::{Format, pack_as, unpack};
 use crate::reject::Reject;
 use crate::ties::Ties;
 use crate::wire::Version;
@@ -111,29 +111,39 @@ pub fn digest(cart: &Cart, ties: &Ties) -> [u8; 16] {
 
 /// The same by the cart's canonical bytes.
 pub(crate) fn digest_of_bytes(cart: &[u8], ties: &Ties) -> [u8; 16] {
-    Version::of_bytes(&[cart, &pack(ties)].concat()).0
+    Version::of_bytes(&[cart, &pack_as(Format::OF_TIES, ties)].concat()).0
 }
 
 impl Frame {
-    /// `format | fields`.
+    /// `format | fields`, as any build beside this one reads it.
     pub fn to_bytes(&self) -> Vec<u8> {
-        pack(self)
+        self.to_bytes_as(Format::EARLIEST)
+    }
+
+    /// The same in a format.
+    pub fn to_bytes_as(&self, format: Format) -> Vec<u8> {
+        pack_as(format, self)
     }
 
     /// Reads [`Frame::to_bytes`].
     ///
     /// # Errors
     /// [`Reject::Malformed`] for anything else, [`Reject::FrameTooLarge`], or [`Reject::FrameTooNew`] and
-    /// [`Reject::FrameTooOld`] for one of another version.
+    /// [`Reject::FrameTooOld`] for one of a format that is not read.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Reject> {
         unpack_bounded(bytes)
     }
 }
 
 impl Receipt {
-    /// `format | fields`.
+    /// `format | fields`, as any build beside this one reads it.
     pub fn to_bytes(&self) -> Vec<u8> {
-        pack(self)
+        self.to_bytes_as(Format::EARLIEST)
+    }
+
+    /// The same in a format.
+    pub fn to_bytes_as(&self, format: Format) -> Vec<u8> {
+        pack_as(format, self)
     }
 
     /// Reads [`Receipt::to_bytes`].

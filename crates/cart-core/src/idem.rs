@@ -4,6 +4,7 @@
 //! outlives its key, until no retry looks for its actor: so "expired" is told from "applied elsewhere".
 
 use crate::id::Actor;
+use crate::reject::Reject;
 use crate::time::{Day, Millis};
 
 /// What a key was used with.
@@ -29,6 +30,8 @@ impl Ledger {
     /// How many entries a page has before it is put aside.
     pub const PAGE_ENTRIES_MAX: usize = 64;
     const ENTRY_BYTES: usize = 24;
+    /// The form of its bytes. Pages of this one do not say it: see [`Ledger::from_bytes`].
+    const FORM: u8 = 1;
 
     /// What an actor's key was used with.
     pub fn find(&self, actor: Actor) -> Option<&Entry> {
@@ -63,21 +66,30 @@ impl Ledger {
         out
     }
 
-    /// Reads [`Ledger::to_bytes`]; `None` if the bytes are not a ledger's.
-    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+    /// Reads [`Ledger::to_bytes`]. A page of another form has one byte more than a number of entries has: its first
+    /// is the form.
+    ///
+    /// # Errors
+    /// [`Reject::FrameTooNew`] for a page that a later build has written, [`Reject::Malformed`] for anything else.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Reject> {
         let (entries, rest) = bytes.as_chunks::<{ Self::ENTRY_BYTES }>();
+        match rest {
+            [] => {}
+            [_] if bytes.first().is_some_and(|form| *form > Self::FORM) => {
+                return Err(Reject::FrameTooNew { reads: Self::FORM });
+            }
+            _ => return Err(Reject::Malformed("the ledger is damaged")),
+        }
         let entry = |chunk: &[u8; Self::ENTRY_BYTES]| {
             let (words, _) = chunk.as_chunks::<8>();
-            let [actor, body, at] = words else { return None };
-            Some(Entry {
+            let [actor, body, at] = words else { return Err(Reject::Malformed("the ledger is damaged")) };
+            Ok(Entry {
                 actor: Actor(u64::from_be_bytes(*actor)),
                 body: *body,
                 at: Millis(u64::from_be_bytes(*at)),
             })
         };
-        rest.is_empty()
-            .then(|| entries.iter().map(entry).collect::<Option<Vec<_>>>())?
-            .map(|entries| Self { entries })
+        Ok(Self { entries: entries.iter().map(entry).collect::<Result<_, _>>()? })
     }
 }
 
@@ -94,10 +106,14 @@ mod tests {
             assert_eq!(ledger.note(entry(n)), None);
         }
         let page = ledger.note(entry(64)).expect("the 65th finds the page full");
-        assert_eq!(Ledger::from_bytes(&page.to_bytes()).as_ref(), Some(&page));
+        assert_eq!(Ledger::from_bytes(&page.to_bytes()).as_ref(), Ok(&page));
         assert_eq!(page.find(actor(63)), Some(&entry(63)));
         assert_eq!(ledger.find(actor(64)), Some(&entry(64)));
-        assert_eq!(Ledger::from_bytes(&[0; 25]), None);
+        // Those of a build to come say that they are.
+        assert!(matches!(Ledger::from_bytes(&[2; 25]), Err(Reject::FrameTooNew { .. })));
+        for damaged in [&[0; 25][..], &[2; 26], &[2; 23]] {
+            assert!(matches!(Ledger::from_bytes(damaged), Err(Reject::Malformed(_))));
+        }
         ledger.forget(Day(64));
         assert!(!ledger.is_empty());
         ledger.forget(Day(65));

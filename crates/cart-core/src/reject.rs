@@ -133,16 +133,18 @@ pub enum Reject {
         /// The most bytes of a frame.
         max: usize,
     },
-    /// A frame or receipt of a later version.
-    #[error("the frame is of a later format; this region reads formats up to {reads}: deploy it")]
+    /// Something packed by a later build, which this one cannot read: it is to wait for that build.
+    #[error("this is of a later format; the build here reads formats up to {reads}: deploy the later one")]
     FrameTooNew {
         /// The latest format read here.
         reads: u8,
     },
-    /// A frame or receipt of an earlier version.
-    #[error("the frame is of an earlier format than {reads}, which this region reads: deploy its sender")]
+    /// Something packed by a build so early that nothing reads it any more.
+    #[error(
+        "this is of an earlier format than {reads}, the first that the build here reads: deploy its sender"
+    )]
     FrameTooOld {
-        /// The format read here.
+        /// The earliest format read here.
         reads: u8,
     },
 }
@@ -198,6 +200,8 @@ impl Reject {
             Self::ActorUnknown => 403,
             Self::SignedOut => 401,
             Self::FrameTooLarge { .. } => 413,
+            // While builds follow one another: the next try may find another.
+            Self::FrameTooNew { .. } | Self::FrameTooOld { .. } => 503,
             _ => 422,
         }
     }

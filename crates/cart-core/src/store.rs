@@ -4,7 +4,7 @@
 use crate::cart::Cart;
 use crate::frame::{self, Frame, Holder, Receipt};
 use crate::id::Region;
-use crate::packed::{pack, unpack};
+use crate::packed::{Format, pack_as, unpack};
 use crate::reject::Reject;
 use crate::ties::Ties;
 
@@ -36,14 +36,14 @@ impl Stored {
     /// Reads a row.
     ///
     /// # Errors
-    /// [`Reject::Malformed`] if it is damaged.
+    /// [`Reject::Malformed`] if it is damaged, [`Reject::FrameTooNew`] if a later build has written it.
     pub fn from_parts(incarnation: u64, rev: u64, cart: &[u8], ties: &[u8]) -> Result<Self, Reject> {
         Ok(Self { incarnation, rev, cart: Cart::from_bytes(cart)?, ties: unpack(ties)? })
     }
 
     /// The bytes of the ties, as [`Stored::from_parts`] reads them.
     pub fn ties_bytes(&self) -> Vec<u8> {
-        pack(&self.ties)
+        pack_as(Format::OF_TIES, &self.ties)
     }
 
     /// All that the store of `region` holds, as a frame that is whole.

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::id::{Actor, CartId, Dot, SessionId};
+use crate::packed::More;
 use crate::time::{Day, Millis};
 
 /// Joined field by field; equal ties are equal bytes.
@@ -29,6 +30,10 @@ pub struct Ties {
     pub erasures: BTreeMap<Actor, Millis>,
     /// The cart into which this guest's cart was merged, once it was.
     pub seal: Option<Seal>,
+    /// What later builds have added; none in format 3. From format 4 on, ties grow by it alone, so that builds which
+    /// run side by side agree on whether two holders are equal.
+    #[serde(default)]
+    pub more: More,
 }
 
 /// A further cart of a session.
@@ -92,6 +97,7 @@ impl Ties {
             carts: Vec::new(),
             erasures: BTreeMap::new(),
             seal: None,
+            more: More::default(),
         }
     }
 
@@ -161,6 +167,7 @@ impl Ties {
             (Some(mine), Some(theirs)) => Some(mine.join(theirs)),
             (mine, theirs) => mine.or(theirs),
         };
+        self.more.join(&other.more);
     }
 
     /// Of too many erasures the oldest are forgotten.
@@ -208,6 +215,9 @@ mod tests {
         third.note_erasure(Actor(9), Millis(9));
         let mut fourth = third.clone();
         fourth.seal = Some(Seal { day: Day(3), into: cart(5), retired: vec![Dot::new(Actor(3), 1)] });
+        fourth.more.put(vec![200, 1], vec![2]);
+        third.more.put(vec![200, 1], vec![1, 9]);
+        third.more.put(vec![200], vec![]);
         let mut fifth = third.clone();
         fifth.forget_ended(Millis(11));
         vec![one, other, third, fourth, fifth]

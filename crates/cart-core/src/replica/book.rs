@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use crate::cart::Cart;
 use crate::frame::Holder;
 use crate::id::{Actor, CartId, Region};
+use crate::packed::More;
 use crate::ties::Ties;
 use crate::time::{Day, HybridClock, Millis};
 
@@ -69,6 +70,9 @@ pub struct Book {
     pub pages: Vec<Millis>,
     /// When the alarm is armed for.
     pub wake: Option<Millis>,
+    /// What later builds have added; none in format 3.
+    #[serde(default)]
+    pub more: More,
 }
 
 /// What is known of another holder of the cart.

@@ -258,7 +258,7 @@ impl Replica {
         // One that has not yet heard what was there before it does not learn it from a receipt.
         let lacks = frame.digest != own || (self.book.joined && !frame.joined);
         let answers = asks && has && lacks && matches!(frame.from, Holder::Replica(_));
-        let answer = answers.then(|| self.frame(frame.from, false).to_bytes());
+        let answer = answers.then(|| self.frame(frame.from, false).to_bytes_as(self.format));
         self.heard = Some(frame.from);
         let receipt = Receipt {
             from: Holder::Replica(self.book.region),
@@ -267,7 +267,7 @@ impl Replica {
             acknowledged: if knows { frame.sequence } else { 0 },
             digest: own,
         };
-        Ok(ReplyKind::Taken { receipt: receipt.to_bytes(), frame: answer })
+        Ok(ReplyKind::Taken { receipt: receipt.to_bytes_as(self.format), frame: answer })
     }
 
     /// A holder of which all is here differs, though it has acknowledged all that `had` been here: then what is
@@ -479,7 +479,7 @@ impl Replica {
             };
             if acknowledged < sequence || asks.is_some() {
                 let frame = self.frame(holder, asks.is_some());
-                effects.push(Effect::Send { to: holder, frame: frame.to_bytes() });
+                effects.push(Effect::Send { to: holder, frame: frame.to_bytes_as(self.format) });
                 let told = Some((sequence, now));
                 self.pace.insert(holder, Pace { due: now.plus(RECEIPT_MS), tries, told, asks });
             }

@@ -27,7 +27,7 @@ use crate::frame::Holder;
 use crate::id::{CartId, Region};
 use crate::idem::Ledger;
 use crate::limits::Limits;
-use crate::packed::{pack, unpack};
+use crate::packed::{Format, More, pack_as, unpack};
 use crate::regions::{Place, Regions};
 use crate::reject::Reject;
 use crate::ties::Ties;
@@ -47,6 +47,7 @@ pub struct Replica {
     ledger: Ledger,
     limits: Limits,
     key_ms: u64,
+    format: Format,
     regions: Arc<Regions>,
     /// The stores of a cart by its home, as [`Regions::stores_of`] says.
     stores_of: Vec<(Region, Vec<Region>)>,
@@ -95,6 +96,7 @@ impl Replica {
             hold: None,
             pages: Vec::new(),
             wake: None,
+            more: More::default(),
         };
         Self::of(Cart::default(), book, Ledger::default(), false)
     }
@@ -102,10 +104,10 @@ impl Replica {
     /// Reads a row that this replica wrote.
     ///
     /// # Errors
-    /// [`Reject::Malformed`] if the row is damaged.
+    /// [`Reject::Malformed`] if the row is damaged, [`Reject::FrameTooNew`] if a later build has written it.
     pub fn from_row(row: &Row) -> Result<Self, Reject> {
-        let book = unpack(&row.book).map_err(|_| Reject::Malformed("the book is damaged"))?;
-        let ledger = Ledger::from_bytes(&row.ledger).ok_or(Reject::Malformed("the ledger is damaged"))?;
+        let book = unpack(&row.book)?;
+        let ledger = Ledger::from_bytes(&row.ledger)?;
         let replica = Self::of(Cart::from_bytes(&row.cart)?, book, ledger, true);
         Ok(Self { bytes: Bytes(row.cart.clone().into()), ..replica })
     }
@@ -118,6 +120,7 @@ impl Replica {
             ledger,
             limits: Limits::default(),
             key_ms: Ledger::KEY_MS,
+            format: Format::default(),
             regions: Arc::default(),
             stores_of: Vec::new(),
             stored,
@@ -132,6 +135,11 @@ impl Replica {
     /// With other bounds and another life of idempotency keys, in milliseconds.
     pub fn configured(self, limits: Limits, key_ms: u64) -> Self {
         Self { limits, key_ms, ..self }
+    }
+
+    /// Writing in a format.
+    pub fn writing(self, format: Format) -> Self {
+        Self { format, ..self }
     }
 
     /// Among the regions in use, of which some have stores.
@@ -270,7 +278,8 @@ impl Replica {
                 Ok(ReplyKind::Done)
             }
             Input::Pull { from } => {
-                effects.push(Effect::Send { to: from, frame: self.frame(from, true).to_bytes() });
+                effects
+                    .push(Effect::Send { to: from, frame: self.frame(from, true).to_bytes_as(self.format) });
                 Ok(ReplyKind::Done)
             }
             Input::Retire => self.retire(now, effects),
@@ -448,7 +457,8 @@ impl Replica {
     }
 
     fn row(&self) -> Row {
-        Row { cart: self.bytes().to_vec(), book: pack(&self.book), ledger: self.ledger.to_bytes() }
+        let book = pack_as(self.format, &self.book);
+        Row { cart: self.bytes().to_vec(), book, ledger: self.ledger.to_bytes() }
     }
 }
 

@@ -1,0 +1,30 @@
+//! What was not there from the first format on: fields by their struct or variant, and the formats that have them.
+//! In bytes of another format the field is left out, and is its default (`#[serde(default)]`).
+
+/// A field that has not always been there.
+struct Changed {
+    /// The struct, or the variant of an enum, as the code names it.
+    of: &'static str,
+    field: &'static str,
+    /// The first format that has it.
+    since: u8,
+    /// The first that has it no more.
+    until: u8,
+}
+
+/// Until further notice.
+const EVER: u8 = u8::MAX;
+
+/// A field that came with a format.
+const fn came(since: u8, of: &'static str, field: &'static str) -> Changed {
+    Changed { of, field, since, until: EVER }
+}
+
+/// All of them. A line may go once no format is read that it tells apart from the next.
+const CHANGES: &[Changed] = &[came(4, "Ties", "more"), came(4, "Book", "more")];
+
+/// Whether a format has a field.
+pub fn has(format: u8, of: &str, field: &str) -> bool {
+    let changed = CHANGES.iter().find(|changed| changed.of == of && changed.field == field);
+    changed.is_none_or(|changed| (changed.since..changed.until).contains(&format))
+}
