@@ -5,6 +5,7 @@ use std::sync::Arc;
 use cart_core::id::Region;
 use cart_core::idem::Ledger;
 use cart_core::limits::Limits;
+use cart_core::packed::Format;
 use cart_core::regions::Regions;
 use cart_core::session::{SLIDE_MS, Signer};
 use worker::Env;
@@ -40,6 +41,8 @@ pub struct Config {
     /// Origins allowed in production.
     pub origins: Vec<String>,
     pub limits: Limits,
+    /// In which format what is packed is written.
+    pub format: Format,
     /// How long an idempotency key is kept.
     pub key_ms: u64,
 }
@@ -82,6 +85,7 @@ impl Config {
                 line_quantity_max: number("LINE_QUANTITY_MAX").unwrap_or(defaults.line_quantity_max),
                 ..defaults
             },
+            format: format(text("PACKED_FORMAT").as_deref())?,
             key_ms: match number("IDEMPOTENCY_KEY_MS").map(u64::from) {
                 Some(ms) if ms > Ledger::KEY_MS => {
                     return Err(Problem::misconfigured("IDEMPOTENCY_KEY_MS is at most 24 hours"));
@@ -97,6 +101,15 @@ impl Config {
     pub fn peer(&self, region: Region) -> Option<&str> {
         self.peers.iter().find(|(there, _)| *there == region).map(|(_, url)| url.as_str())
     }
+}
+
+/// Until the operator says that every region reads a later one, what the build before reads.
+fn format(text: Option<&str>) -> Result<Format, Problem> {
+    let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(Format::default()) };
+    text.parse().ok().and_then(Format::of).ok_or_else(|| {
+        let (earliest, latest) = (Format::EARLIEST, Format::LATEST);
+        Problem::misconfigured(&format!("PACKED_FORMAT is {earliest} to {latest}: see docs/formats.md"))
+    })
 }
 
 /// `name=url name=url ..`

@@ -29,6 +29,8 @@ pub struct Problem {
 impl Problem {
     /// The code of a storage without room.
     pub const FULL: &str = "storage_full";
+    /// The code of what only another build reads.
+    pub const OTHER_BUILD: &str = "builds_differ";
 
     pub fn new(status: u16, code: &str, detail: impl Into<String>) -> Self {
         Self {
@@ -59,7 +61,7 @@ impl Problem {
 
     /// Whether the same call may succeed in another region.
     pub fn elsewhere(&self) -> bool {
-        ["replica_unavailable", "region_unreachable", "replica_damaged", Self::FULL]
+        ["replica_unavailable", "region_unreachable", "replica_damaged", Self::OTHER_BUILD, Self::FULL]
             .contains(&self.code.as_str())
     }
 
@@ -74,11 +76,22 @@ impl Problem {
         if text.contains("SQLITE_FULL") || text.contains("database or disk is full") {
             return Self::full();
         }
+        if is_of_other_build(&text) {
+            return Self::other_build();
+        }
         Self::retry(
             503,
             "replica_unavailable",
             "the cart did not answer; send the same request with the same Idempotency-Key again",
         )
+    }
+
+    /// What was asked, or what it answered, is of a build that this one cannot read.
+    pub fn other_build() -> Self {
+        let detail = "the cart, or what was said of it, is of a later format than one of the builds that serve it reads, \
+                      as for a while when one follows another; send the same request with the same Idempotency-Key \
+                      again";
+        Self::retry(503, Self::OTHER_BUILD, detail)
     }
 
     /// Nothing more can be written, and nothing was.
@@ -118,6 +131,9 @@ impl Problem {
 
     pub fn store(error: &worker::Error) -> Self {
         worker::console_error!("store: {error}");
+        if is_of_other_build(&error.to_string()) {
+            return Self::other_build();
+        }
         Self::retry(503, "store_unavailable", "the region's store did not answer; try again")
     }
 
@@ -174,10 +190,16 @@ impl Problem {
     }
 }
 
+/// Whether an error says that something is of another build. Errors come from objects and regions as text: that of
+/// `Reject::FrameTooNew` and `Reject::FrameTooOld`, or of [`Problem::other_build`].
+fn is_of_other_build(text: &str) -> bool {
+    text.contains("of a later format") || text.contains("of an earlier format")
+}
+
 impl From<Reject> for Problem {
     fn from(reject: Reject) -> Self {
         let problem = Self::new(reject.status(), reject.code(), reject.to_string());
-        let retry_after_s = (problem.status == 429).then_some(1);
+        let retry_after_s = [429, 503].contains(&problem.status).then_some(1);
         Self { retry_after_s, ..problem }
     }
 }

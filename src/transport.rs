@@ -10,7 +10,7 @@ use base64ct::{Base64Unpadded, Encoding as _};
 use cart_core::breaker::{Breaker, Circuit, Load, RetryBudget};
 use cart_core::frame::Holder;
 use cart_core::id::Region;
-use cart_core::packed::{pack, unpack};
+use cart_core::packed::{Format, pack, pack_as, unpack};
 use cart_core::reject::Reject;
 use cart_core::replica::{Input, Reply, ReplyKind};
 use cart_core::time::Millis;
@@ -120,8 +120,10 @@ async fn through<T>(
     load(to, |load| load.answered(span, now()));
     match &outcome {
         Some(Ok(_)) => breaker(to, Breaker::succeeded),
-        // It answers, and its readers are to be served.
-        Some(Err(problem)) if problem.code == Problem::FULL => breaker(to, Breaker::succeeded),
+        // It answers, and its readers are to be served, or others that are of its build.
+        Some(Err(problem)) if [Problem::FULL, Problem::OTHER_BUILD].contains(&problem.code.as_str()) => {
+            breaker(to, Breaker::succeeded);
+        }
         Some(Err(_)) => breaker(to, |breaker| breaker.failed(false, now())),
         None => breaker(to, |breaker| breaker.failed(true, now())),
     }
@@ -142,7 +144,8 @@ pub async fn send_within(
     deadline_ms: u64,
 ) -> Result<(Reply, Head), Problem> {
     let to = Holder::Replica(call.region);
-    head_of(&through(config, from, to, deadline_ms, deliver(env, config, call, &pack(call))).await?)
+    let body = pack_as(config.format, call);
+    head_of(&through(config, from, to, deadline_ms, deliver(env, config, call, &body)).await?)
 }
 
 fn head_of(bytes: &[u8]) -> Result<(Reply, Head), Problem> {
@@ -166,7 +169,7 @@ pub enum Opened {
 /// Opens a socket at a cart's replica, from a region.
 pub async fn open(env: &Env, config: &Config, from: Region, opening: &Opening) -> Result<Opened, Problem> {
     let region = opening.call.region;
-    let text = Base64Unpadded::encode_string(&pack(opening));
+    let text = Base64Unpadded::encode_string(&pack_as(config.format, opening));
     let way = async {
         let answer = match config.peer(region) {
             Some(url) => {
@@ -221,9 +224,11 @@ fn upgrade(url: &str, opening: &str) -> Result<Request> {
     Ok(request)
 }
 
-/// What is said of a socket that is asked for.
-pub fn opening_of(text: &str) -> Option<Opening> {
-    unpack(&Base64Unpadded::decode_vec(text).ok()?).ok()
+/// What is said of a socket that is asked for, and the format in which it is.
+pub fn opening_of(text: &str) -> std::result::Result<(Opening, Format), Reject> {
+    let unread = |_| Reject::Malformed("this says of no socket what it is");
+    let bytes = Base64Unpadded::decode_vec(text).map_err(unread)?;
+    Ok((unpack(&bytes)?, Format::answering(&bytes)))
 }
 
 /// Sends to the store of a region, from a region; what it answers.
@@ -234,7 +239,7 @@ pub async fn run(
     deadline_ms: u64,
 ) -> Result<Vec<u8>, Problem> {
     let store = errand.store();
-    let body = pack(errand);
+    let body = pack_as(config.format, errand);
     let way = async {
         let answer = match config.peer(store) {
             Some(url) => post(config, url, STORE_PATH, &body).await,
@@ -363,7 +368,8 @@ async fn bytes_of(mut response: Response) -> Result<Vec<u8>> {
         return Err(worker::Error::RustError("the other's database or disk is full".into()));
     }
     if response.status_code() != 200 {
-        return Err(worker::Error::RustError(format!("the replica answered {}", response.status_code())));
+        let (status, said) = (response.status_code(), response.text().await.unwrap_or_default());
+        return Err(worker::Error::RustError(format!("the replica answered {status}: {said}")));
     }
     response.bytes().await
 }
@@ -381,7 +387,7 @@ pub async fn receive(request: &mut Request, env: &Env, config: &Config) -> Resul
         ));
     }
     let call = Call { skew_ms: config.skew_ms, ..call };
-    let bytes = stub(env, &call, &pack(&call)).await?;
+    let bytes = stub(env, &call, &pack_as(Format::answering(&body), &call)).await?;
     Response::from_bytes(bytes).map_err(|error| Problem::object(&error))
 }
 
@@ -392,10 +398,10 @@ pub async fn receive_opening(request: &Request, env: &Env, config: &Config) -> R
     if !config.signer.is_peer(&header(TAG), text.as_bytes(), sys::now(0)) {
         return Err(Problem::new(401, "peer_refused", "this path is for regions"));
     }
-    let mut opening = opening_of(&text).ok_or(Reject::Malformed("this says of no socket what it is"))?;
+    let (mut opening, format) = opening_of(&text)?;
     served_here(config, opening.call.region)?;
     opening.call.skew_ms = config.skew_ms;
-    let text = Base64Unpadded::encode_string(&pack(&opening));
+    let text = Base64Unpadded::encode_string(&pack_as(format, &opening));
     let answer = socket_or_bytes(opened_here(env, &opening, &text).await).await;
     let answer = answer.and_then(|answer| match answer {
         Ok(socket) => Response::from_websocket(socket),

@@ -9,7 +9,7 @@ use cart_core::change::{Change, Stamp};
 use cart_core::frame::{Frame, Holder, Receipt};
 use cart_core::id::{Actor, CartId, Dot, Region, Scope, SessionId};
 use cart_core::line::{LineKey, Location};
-use cart_core::packed::{FORMAT, pack, unpack};
+use cart_core::packed::{FORMAT, OLDEST, pack, unpack};
 use cart_core::replica::{Caller, Edit, Input, ReplyKind};
 use cart_core::session::PEER_MS;
 use cart_core::ties::Ties;
@@ -87,7 +87,7 @@ async fn strangers_are_refused(regions: &Regions) {
     let too_large = vec![0; CALL_BYTES_MAX + 1];
     world.weur.peer("/peer", too_large).await.refused(413, "frame_too_large");
     let largest = vec![0; CALL_BYTES_MAX];
-    world.weur.peer("/peer", largest).await.refused(422, "frame_too_old");
+    world.weur.peer("/peer", largest).await.refused(503, "frame_too_old");
     for method in [Method::GET, Method::PUT, Method::DELETE] {
         let answer = Answer::of(world.weur.shop.request(method, "/peer")).await;
         answer.refused(404, "not_found");
@@ -110,9 +110,9 @@ async fn what_a_peer_gets_wrong_is_refused(regions: &Regions) {
     };
     let mut calls: Vec<(Vec<u8>, u16, &str)> = vec![
         (vec![], 422, "malformed_delta"),
-        (with_format(FORMAT + 1), 422, "frame_too_new"),
-        (with_format(255), 422, "frame_too_new"),
-        (with_format(FORMAT - 1), 422, "frame_too_old"),
+        (with_format(FORMAT + 1), 503, "frame_too_new"),
+        (with_format(255), 503, "frame_too_new"),
+        (with_format(OLDEST - 1), 503, "frame_too_old"),
         ([&good[..], &[0]].concat(), 422, "malformed_delta"),
         (with_id(b"c_nowh_"), 422, "malformed_delta"),
         (with_id(b"x_weur_"), 422, "malformed_delta"),
@@ -413,7 +413,7 @@ async fn another_version_is_refused_and_caught_up_with(regions: &Regions) {
         }))
     };
     for other in ["enam", "weur"] {
-        let there = Faults { rewrite: Some(as_format(FORMAT - 1)), ..Faults::default() };
+        let there = Faults { rewrite: Some(as_format(OLDEST - 1)), ..Faults::default() };
         let back = Faults { rewrite: Some(as_format(FORMAT + 1)), ..Faults::default() };
         regions.link(other, "apac").set(there);
         regions.link("apac", other).set(back);

@@ -10,6 +10,7 @@ use cart_core::change::{Change, Stamp};
 use cart_core::frame::{self, Frame, Holder};
 use cart_core::id::{Actor, CartId, Dot, Region, SessionId};
 use cart_core::line::{LineKey, Location};
+use cart_core::packed::FORMAT;
 use cart_core::ties::Ties;
 use cart_core::time::{HybridTime, Millis};
 use harness::{ARRIVES_MAX, Answer, Operator, Options, Runtime, now};
@@ -172,6 +173,53 @@ async fn a_damaged_row_holds_no_other_up_and_is_not_written_over() {
     let letter = operator.dead_letter(&damaged, DIES_MAX).await;
     assert!(letter["reason"].as_str().is_some_and(|reason| reason.contains("cannot be read")), "{letter}");
     operator.get(&format!("/carts/{damaged}?region=weur")).await.refused(503, "store_damaged");
+}
+
+/// While builds follow one another: a row and a letter of the later one, for as long as a store is tried. They hold no
+/// other up, and are not written over.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_later_build_has_written_waits_for_it() {
+    let state = tempfile::tempdir().expect("a folder");
+    let vars = vec![("STORE_PATIENCE_S".to_owned(), "8".to_owned())];
+    let options = Options { vars, state: Some(state.path().to_owned()), ..Options::default() };
+    let mut runtime = Runtime::start(options).await;
+    let mut dice = fastrand::Rng::with_seed(15);
+    let [row, letter, healthy] = [(); 3].map(|()| cart(Region::Weur, &mut dice));
+    let mut maker = Maker::new(&session(&mut dice));
+    maker.add("a");
+    let (operator, before) = (Operator::of(&runtime), maker.digest());
+    operator.deliver(Region::Weur, &row, &maker.frame()).await;
+    operator.arrived(Region::Weur, &row, &before).await;
+    runtime.kill();
+    let set_format = |format: u8| {
+        let script = format!(
+            "for (ties,) in db.execute('SELECT ties FROM carts WHERE cart_id = ?', sys.argv[2:]).fetchall():\n    \
+             db.execute('UPDATE carts SET ties = ? WHERE cart_id = ?', (bytes([{format}]) + ties[1:], sys.argv[2]))"
+        );
+        each_store(state.path(), &script, &[row.as_str()]);
+    };
+    set_format(FORMAT + 1);
+    runtime.restart().await;
+    maker.add("b");
+    let later = [&[FORMAT + 1], &maker.frame().to_bytes()[1..]].concat();
+    operator.deliver(Region::Weur, &row, &maker.frame()).await;
+    operator.deliver_bytes(Region::Weur, &letter, later).await;
+    operator.deliver(Region::Weur, &healthy, &maker.frame()).await;
+    operator.arrived(Region::Weur, &healthy, &maker.digest()).await;
+    for cart in [&row, &letter] {
+        assert!(operator.dead_letters(cart).await.is_empty(), "tried again, and not put aside at once");
+        let dead = operator.dead_letter(cart, DIES_MAX).await;
+        assert!(dead["reason"].as_str().is_some_and(|reason| reason.contains("of a later format")), "{dead}");
+    }
+    operator.get(&format!("/carts/{row}?region=weur")).await.refused(503, "builds_differ");
+    runtime.kill();
+    set_format(FORMAT);
+    runtime.restart().await;
+    assert_eq!(
+        operator.row(Region::Weur, &row).await.expect("a row")["digest"],
+        before,
+        "as that build left it"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

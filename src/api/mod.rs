@@ -336,7 +336,7 @@ impl Exchange<'_> {
                 Err(problem) if problem.elsewhere() => {
                     again = true;
                     // No answer in time; or, since then, none is waited for. A key of the edge's own is of no try before.
-                    unknown |= problem.code == "replica_unavailable";
+                    unknown |= ["replica_unavailable", Problem::OTHER_BUILD].contains(&problem.code.as_str());
                     let before = problem.code == "region_unreachable" && !self.minted;
                     if (unknown || before) && counts_on_the_outcome(&call.input) {
                         return Err(Problem::outcome_unknown());

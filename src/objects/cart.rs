@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use cart_core::frame::Holder;
 use cart_core::id::Region;
-use cart_core::packed::{pack, unpack};
+use cart_core::packed::{Format, pack_as, unpack};
 use cart_core::reject::Reject;
 use cart_core::replica::{Caller, Effect, Input, Replica, Reply, ReplyKind};
 use cart_core::time::Millis;
@@ -45,6 +45,8 @@ pub struct CartObject {
     /// One asks the other holders for all; and when that was in vain last.
     asking: Mutex<()>,
     asked: Cell<Millis>,
+    /// One of those that were asked last is of a build that this one cannot read.
+    unread: Cell<bool>,
     /// The sockets that have sent something since the object woke.
     pub(super) speakers: Speakers,
 }
@@ -59,6 +61,7 @@ impl DurableObject for CartObject {
             rows_since_wake: Cell::new(Rows::default()),
             asking: Mutex::new(()),
             asked: Cell::new(Millis(0)),
+            unread: Cell::new(false),
             speakers: Speakers::default(),
         }
     }
@@ -67,9 +70,15 @@ impl DurableObject for CartObject {
         if request.inner().url() == LIVE {
             return self.open(&request).await;
         }
-        let call: Call = unpack(&request.bytes().await?).map_err(|reject| damaged(&reject))?;
+        let bytes = request.bytes().await?;
+        let call: Call = match unpack(&bytes) {
+            Ok(call) => call,
+            Err(reject) => return Problem::from(reject).response(),
+        };
+        // Whoever calls reads what it writes.
+        let format = Format::answering(&bytes);
         if request.inner().url() == READ_ONLY {
-            return Response::from_bytes(pack(&self.read_only(&call)));
+            return Response::from_bytes(pack_as(format, &self.read_only(&call)));
         }
         let mut rows = Rows::default();
         let current = self.prepare(&call, &mut rows).await;
@@ -83,7 +92,7 @@ impl DurableObject for CartObject {
                 reply.partial |= !current;
             }
         }
-        Response::from_bytes(pack(&head))
+        Response::from_bytes(pack_as(format, &head))
     }
 
     async fn websocket_message(&self, socket: WebSocket, message: WebSocketIncomingMessage) -> Result<()> {
@@ -126,6 +135,8 @@ impl CartObject {
             }
         });
         match &mut reply {
+            // There is a cart, which a build beside this one can show: an empty one would be shown as if it were all.
+            Ok(_) if self.is_unread(call) => reply = Err(Problem::other_build()),
             Ok(reply) => reply.partial |= !current,
             // A lease of which this replica has not heard, or whose cart this is; another may have.
             Err(problem) if !current && self.may_be_known_elsewhere(problem) => {
@@ -143,6 +154,12 @@ impl CartObject {
             rows_since_wake: self.rows_since_wake.get(),
             again: false,
         }
+    }
+
+    /// Whether a shopper would be shown nothing, for want of what another build has told.
+    fn is_unread(&self, call: &Call) -> bool {
+        let joined = self.replica.borrow().as_ref().is_none_or(|replica| replica.book().joined);
+        matches!(call.caller, Caller::Session { .. }) && self.unread.get() && !self.stored.get() && !joined
     }
 
     /// Whether a refusal may be for want of what other replicas know.
@@ -243,14 +260,22 @@ impl CartObject {
         let replica = match row {
             Some(row) => Replica::from_row(&row).map_err(|reject| {
                 worker::console_error!("the replica's row cannot be read: {reject}");
-                Problem::retry(503, "replica_damaged", "the cart cannot be read; the operator has been told")
+                match reject {
+                    Reject::FrameTooNew { .. } => Problem::other_build(),
+                    _ => Problem::retry(
+                        503,
+                        "replica_damaged",
+                        "the cart cannot be read; the operator has been told",
+                    ),
+                }
             })?,
             None => {
                 let incarnation = sys::random_u64().map_err(failed)?;
                 Replica::new(call.cart_id.clone(), call.region, incarnation, now)
             }
         };
-        Ok(replica.configured(config.limits, config.key_ms).among(config.regions))
+        let replica = replica.configured(config.limits, config.key_ms).writing(config.format);
+        Ok(replica.among(config.regions))
     }
 
     /// Makes sure that the replica knows what it must before it answers: one without storage what other
@@ -291,6 +316,7 @@ impl CartObject {
         if joined || transport::now() < self.asked.get().plus(ASK_AGAIN_MS) {
             return;
         }
+        self.unread.set(false);
         let answered = call.region != home && self.pull(call, config, Holder::Replica(home)).await.is_ok();
         let mut asked = if answered { Vec::new() } else { stores };
         let has_one = config.regions.place(call.region).is_some_and(|place| !place.stores.is_empty());
@@ -322,6 +348,7 @@ impl CartObject {
                     found = true;
                 }
                 Err(problem) => {
+                    self.note_unread(&problem);
                     worker::console_error!("asking a store: {}", problem.detail);
                     answered = false;
                 }
@@ -341,10 +368,15 @@ impl CartObject {
             Some(Effect::Reply(Ok(reply))) => Some((reply.kind, effects)),
             Some(Effect::Reply(Err(reject))) => {
                 worker::console_error!("refused: {reject}");
+                self.unread.set(self.unread.get() || matches!(reject, Reject::FrameTooNew { .. }));
                 None
             }
             _ => None,
         }
+    }
+
+    fn note_unread(&self, problem: &Problem) {
+        self.unread.set(self.unread.get() || problem.code == Problem::OTHER_BUILD);
     }
 
     /// Asks a holder for what is lacking here, and takes it in.
@@ -356,7 +388,8 @@ impl CartObject {
             _ => None,
         });
         for (to, frame) in frames {
-            let answer = self.hand(call, config, to, frame, PULL_MS).await?;
+            let answer = self.hand(call, config, to, frame, PULL_MS).await;
+            let answer = answer.inspect_err(|problem| self.note_unread(problem))?;
             self.take(call, config, vec![answer]).await;
         }
         Ok(())

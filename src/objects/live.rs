@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 
 use base64ct::{Base64Unpadded, Encoding as _};
-use cart_core::packed::pack;
+use cart_core::packed::{Format, pack_as};
 use cart_core::reject::Reject;
 use cart_core::replica::{Caller, Input, Replica, Reply, ReplyKind};
 use cart_core::session::TokenFault;
@@ -116,7 +116,10 @@ impl CartObject {
     /// Opens a socket to whom the cart may be shown; else answers as a read does.
     pub(super) async fn open(&self, request: &Request) -> Result<Response> {
         let text = request.headers().get(OPENING)?.unwrap_or_default();
-        let Some(opening) = opening_of(&text) else { return Response::error("no opening", 400) };
+        let (opening, format) = match opening_of(&text) {
+            Ok(opening) => opening,
+            Err(reject) => return Problem::from(reject).response(),
+        };
         let call = Call { input: Input::Read, ..opening.call };
         let mut rows = Rows::default();
         let current = self.prepare(&call, &mut rows).await;
@@ -142,18 +145,18 @@ impl CartObject {
                 None => {
                     // Those who could not be asked are asked before each message, until they have answered.
                     let shown_by = if current { Vec::new() } else { call.shown_by.clone() };
-                    return self.accept(&Opening { call: Call { shown_by, ..call }, ..opening });
+                    return self.accept(&Opening { call: Call { shown_by, ..call }, ..opening }, format);
                 }
             }
         }
-        Response::from_bytes(pack(&head))
+        Response::from_bytes(pack_as(format, &head))
     }
 
-    fn accept(&self, opening: &Opening) -> Result<Response> {
+    fn accept(&self, opening: &Opening, format: Format) -> Result<Response> {
         let WebSocketPair { client, server } = WebSocketPair::new()?;
         let tag = if opening.nudged { NUDGED } else { DEVICES };
         self.state.accept_websocket_with_tags(&server, &[tag]);
-        attach(&server, opening)?;
+        attach(&server, opening, format)?;
         // Answered without waking the object.
         self.state.set_websocket_auto_response(&WebSocketRequestResponsePair::new("ping", "pong")?);
         Response::from_websocket(client)
@@ -161,7 +164,7 @@ impl CartObject {
 
     /// Takes in a message: `1 | seq | request`.
     pub(super) async fn hear(&self, socket: &WebSocket, message: WebSocketIncomingMessage) {
-        let Some(opening) = attached(socket) else { return close(socket, Closing::Restart) };
+        let Some((opening, format)) = attached(socket) else { return close(socket, Closing::Restart) };
         if !self.speakers.admit(socket, sys::now(0)) {
             return close(socket, Closing::TooMany);
         }
@@ -171,7 +174,7 @@ impl CartObject {
         let Some((seq, request)) = sync_of(&bytes).filter(|_| !opening.nudged) else {
             return close(socket, Closing::Unreadable);
         };
-        let problem = match self.sync(socket, opening, request).await {
+        let problem = match self.sync(socket, opening, format, request).await {
             Ok(response) => return send(socket, &message_of(SYNC, &[seq], &response)),
             Err(problem) => problem,
         };
@@ -184,7 +187,13 @@ impl CartObject {
     }
 
     /// What `POST ../sync` does.
-    async fn sync(&self, socket: &WebSocket, opening: Opening, request: &[u8]) -> Result<Vec<u8>, Problem> {
+    async fn sync(
+        &self,
+        socket: &WebSocket,
+        opening: Opening,
+        format: Format,
+        request: &[u8],
+    ) -> Result<Vec<u8>, Problem> {
         if request.len() > DELTA_BYTES_MAX {
             return Err(body::too_large(DELTA_BYTES_MAX));
         }
@@ -196,7 +205,8 @@ impl CartObject {
         let current = self.prepare(&call, &mut rows).await;
         if current && !call.shown_by.is_empty() {
             let call = Call { shown_by: Vec::new(), ..call.clone() };
-            attach(socket, &Opening { call, ..opening }).map_err(|error| Problem::object(&error))?;
+            let opening = Opening { call, ..opening };
+            attach(socket, &opening, format).map_err(|error| Problem::object(&error))?;
         }
         let call = Call { input: Input::Sync { request: request.to_vec() }, ..call };
         self.speakers.speaking.replace(Some(socket.clone()));
@@ -233,7 +243,7 @@ impl CartObject {
         }
         if let Some(at) = after.signed_out.filter(|_| after.signed_out != before.signed_out) {
             let ended = |socket: &&WebSocket| {
-                let issued = match attached(socket).map(|opening| opening.call.caller) {
+                let issued = match attached(socket).map(|(opening, _)| opening.call.caller) {
                     Some(Caller::Session { issued, .. }) => issued,
                     _ => Millis(0),
                 };
@@ -247,7 +257,7 @@ impl CartObject {
         nudged.iter().for_each(|socket| send(socket, &[NEWS]));
         // One that sends nothing but pings is not told for longer than its token lasts.
         let (told, ended): (Vec<_>, Vec<_>) = devices.iter().partition(|socket| {
-            attached(socket).is_some_and(|opening| sys::now(opening.call.skew_ms) <= opening.until)
+            attached(socket).is_some_and(|(opening, _)| sys::now(opening.call.skew_ms) <= opening.until)
         });
         ended.into_iter().for_each(|socket| close(socket, Closing::SignIn));
         let mut others = told.into_iter().filter(|socket| !self.speakers.is_speaking(socket)).peekable();
@@ -259,13 +269,13 @@ impl CartObject {
     }
 }
 
-fn attach(socket: &WebSocket, opening: &Opening) -> Result<()> {
-    socket.serialize_attachment(Base64Unpadded::encode_string(&pack(opening)))
+fn attach(socket: &WebSocket, opening: &Opening, format: Format) -> Result<()> {
+    socket.serialize_attachment(Base64Unpadded::encode_string(&pack_as(format, opening)))
 }
 
 /// What was said of a socket when it was opened.
-fn attached(socket: &WebSocket) -> Option<Opening> {
-    opening_of(&socket.deserialize_attachment::<String>().ok()??)
+fn attached(socket: &WebSocket) -> Option<(Opening, Format)> {
+    opening_of(&socket.deserialize_attachment::<String>().ok()??).ok()
 }
 
 /// The number and the request of a message.

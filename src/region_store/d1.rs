@@ -6,6 +6,7 @@ use std::cell::{Cell, RefCell};
 use cart_core::frame;
 use cart_core::id::{CartId, Region};
 use cart_core::line::Location;
+use cart_core::reject::Reject;
 use cart_core::store::Stored;
 use cart_core::time::Millis;
 use cart_core::view::shown_lines;
@@ -477,7 +478,10 @@ fn answer(row: &JsValue) -> Answer {
             Err(reject) => {
                 worker::console_error!("store: the row of a cart is damaged ({reject}): {cart_id}");
                 let detail = "the row of the store cannot be read";
-                found = Some(Err(Problem::retry(503, "store_damaged", detail)));
+                found = Some(Err(match reject {
+                    Reject::FrameTooNew { .. } => Problem::other_build(),
+                    _ => Problem::retry(503, "store_damaged", detail),
+                }));
             }
         }
     }

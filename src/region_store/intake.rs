@@ -34,7 +34,7 @@ pub struct Told {
     by: Region,
     cart_id: CartId,
     /// To whom, by its region.
-    receipts: Vec<(Region, Vec<Vec<u8>>)>,
+    receipts: Vec<(Region, Vec<Receipt>)>,
     answer: Option<(Vec<Region>, Frame)>,
 }
 
@@ -130,7 +130,7 @@ fn told(
     let mut by_region = Vec::new();
     for (frame, receipt) in frames.iter().zip(receipts) {
         if let Holder::Replica(region) = frame.from {
-            push(&mut by_region, region, receipt.to_bytes());
+            push(&mut by_region, region, receipt);
         }
     }
     let asked = frames.iter().filter(|frame| frame.pull).map(|frame| frame.from.region()).collect();
@@ -143,12 +143,13 @@ pub async fn tell(env: &Env, config: &Config, told: impl IntoIterator<Item = Tol
     let (mut receipts, mut inputs) = (Vec::new(), Vec::new());
     for told in told {
         for (region, some) in told.receipts {
-            some.into_iter()
-                .for_each(|receipt| push(&mut receipts, (told.by, told.cart_id.clone(), region), receipt));
+            let some = some.iter().map(|receipt| receipt.to_bytes_as(config.format));
+            some.for_each(|receipt| push(&mut receipts, (told.by, told.cart_id.clone(), region), receipt));
         }
         if let Some((regions, frame)) = told.answer {
+            let bytes = frame.to_bytes_as(config.format);
             let frame =
-                |region| (told.by, told.cart_id.clone(), region, Input::Frame { bytes: frame.to_bytes() });
+                |region| (told.by, told.cart_id.clone(), region, Input::Frame { bytes: bytes.clone() });
             inputs.extend(regions.into_iter().map(frame));
         }
     }

@@ -12,7 +12,7 @@ pub mod sweep;
 
 use cart_core::cart::Cart;
 use cart_core::id::{CartId, Region};
-use cart_core::packed::{pack, unpack};
+use cart_core::packed::{pack_as, unpack};
 use cart_core::store::Stored;
 use cart_core::time::Millis;
 use worker::{Env, Request, Response};
@@ -147,10 +147,12 @@ async fn carry_out(env: &Env, config: &Config, errand: Errand) -> Result<Vec<u8>
                 return Ok(Vec::new());
             };
             note_return(&store, &cart_id, &row).await;
-            Ok(row.stored.frame(store.region()).to_bytes())
+            Ok(row.stored.frame(store.region()).to_bytes_as(config.format))
         }
-        Errand::Report { store } => Ok(pack(&report(env, config, store).await?)),
-        Errand::List { store, ask } => Ok(pack(&open(env, config, store)?.list(&ask).await?)),
+        Errand::Report { store } => Ok(pack_as(config.format, &report(env, config, store).await?)),
+        Errand::List { store, ask } => {
+            Ok(pack_as(config.format, &open(env, config, store)?.list(&ask).await?))
+        }
     }
 }
 

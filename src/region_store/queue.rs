@@ -5,8 +5,10 @@
 use cart_core::cart::Cart;
 use cart_core::frame::Frame;
 use cart_core::id::{CartId, Region};
-use cart_core::packed::{pack, unpack};
+use cart_core::packed::{pack_as, unpack};
+use cart_core::reject::Reject;
 use cart_core::time::Millis;
+use cart_core::wire;
 use js_sys::{Date, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use worker::wasm_bindgen_futures::JsFuture;
@@ -33,7 +35,7 @@ const RETRY_S_MAX: u64 = 300;
 
 /// Puts a letter into the queue of its store. The receipt comes to the frame's sender later.
 pub async fn enqueue(env: &Env, config: &Config, letter: Letter) -> Result<(), Problem> {
-    let bytes = pack(&letter);
+    let bytes = pack_as(config.format, &letter);
     if bytes.len() <= MESSAGE_BYTES_MAX {
         return send_bytes(env, letter.store, &bytes).await;
     }
@@ -82,6 +84,9 @@ pub async fn waiting(env: &Env, region: Region) -> Option<Waiting> {
 /// The frame of a letter, with a state that can be read.
 fn arrival(letter: &Letter) -> Result<Arrival, Problem> {
     let frame = Frame::from_bytes(&letter.frame)?;
+    if frame.state.first().is_some_and(|format| *format > wire::FORMAT) {
+        return Err(Reject::FrameTooNew { reads: wire::FORMAT }.into());
+    }
     Cart::from_bytes(&frame.state)?;
     Ok(Arrival { frame, sent: letter.sent })
 }
@@ -109,6 +114,11 @@ pub async fn consume(batch: &MessageBatch<JsValue>, env: &Env) {
         let store = letter.as_ref().ok().map(|letter| letter.store);
         match letter.and_then(|letter| Ok((arrival(&letter)?, letter))) {
             Ok((arrival, letter)) => push(&mut mail, letter.store, (letter.cart_id, message, arrival)),
+            // Of a build that is only coming: that takes it.
+            Err(problem) if problem.status == 503 && waited(&message) <= config.store_patience_s => {
+                worker::console_error!("queue: {}", problem.detail);
+                message.retry_with_options(&later(&message));
+            }
             Err(problem) => {
                 settle(&message, dead::bury(env, &config, store, &message, &problem.detail).await);
             }

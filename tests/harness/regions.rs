@@ -24,6 +24,8 @@ pub struct RegionsOptions {
     pub seed: u64,
     /// Another tree to serve than this one, built already.
     pub tree: Option<PathBuf>,
+    /// The same for one region, by its name.
+    pub tree_of: BTreeMap<String, PathBuf>,
 }
 
 /// Running regions and the links between them.
@@ -43,9 +45,14 @@ impl Regions {
             bounded_disk: options.bounded_disks,
             ..Options::default()
         };
-        let prepared = Runtime::prepare(settings);
+        assert!(!options.tree_of.contains_key(*first), "the first region serves what most do");
+        let prepared = Runtime::prepare(settings.clone());
+        let prepare = |name: &str| match options.tree_of.get(name) {
+            Some(tree) => Runtime::prepare(Options { tree: Some(tree.clone()), ..settings.clone() }),
+            None => Runtime::prepare_like(&prepared),
+        };
         let mut runtimes: BTreeMap<_, _> =
-            others.iter().map(|name| ((*name).to_owned(), Runtime::prepare_like(&prepared))).collect();
+            others.iter().map(|name| ((*name).to_owned(), prepare(name))).collect();
         runtimes.insert((*first).to_owned(), prepared);
         assert_eq!(runtimes.len(), names.len(), "a region is named twice: {names:?}");
 

@@ -81,16 +81,9 @@ impl Runtime {
     pub fn prepare(options: Options) -> Self {
         let scratch = TempDir::with_prefix("evercart-").expect("a temporary folder");
         let state = options.state.clone().unwrap_or_else(|| scratch.path().join("state"));
-        let imported = Command::new(root().join("tools/import_catalog.py"))
-            .arg("--persist-to")
-            .arg(&state)
-            .stdout(Stdio::null())
-            .status();
-        assert!(
-            imported.is_ok_and(|status| status.success()),
-            "the catalog could not be imported: run tools/setup"
-        );
-        deploy(&options.tree.clone().unwrap_or_else(root), scratch.path());
+        let tree = options.tree.clone().unwrap_or_else(root);
+        import(&tree, &state);
+        deploy(&tree, scratch.path());
         let log = scratch.path().join("log");
         Self { options, port: free_port(), state, log, child: None, scratch }
     }
@@ -194,6 +187,16 @@ impl Runtime {
         self.restart().await;
     }
 
+    /// Serves another tree, built already, or this one, on the same state: ends it, and starts it again.
+    pub async fn redeploy(&mut self, tree: Option<&Path>) {
+        self.kill();
+        let tree = tree.map_or_else(root, Path::to_owned);
+        import(&tree, &self.state);
+        std::fs::remove_dir_all(self.scratch.path().join("build")).expect("what was served");
+        deploy(&tree, self.scratch.path());
+        self.restart().await;
+    }
+
     /// Starts it again on the same state, at the same port.
     pub async fn restart(&mut self) {
         self.launch();
@@ -262,6 +265,20 @@ impl Drop for Runtime {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// Brings databases to the schema of a tree, with its catalog.
+fn import(tree: &Path, state: &Path) {
+    let import = Command::new(tree.join("tools/import_catalog.py"))
+        .arg("--persist-to")
+        .arg(state)
+        .current_dir(tree)
+        .stdout(Stdio::null())
+        .status();
+    assert!(
+        import.is_ok_and(|status| status.success()),
+        "the catalog could not be imported: run tools/setup"
+    );
 }
 
 /// Builds a tree and copies what is served into a folder of its own, so that a test goes on with what it

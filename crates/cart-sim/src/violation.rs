@@ -31,6 +31,8 @@ pub enum Invariant {
     RegionsEqual,
     /// They end with the same ties, and these lack nothing.
     TiesEqual,
+    /// What later builds have added stays.
+    Additions,
     /// No edit counts twice, in whatever regions it was made again.
     Doubled,
     /// A session is shown no less than it was shown elsewhere.
@@ -63,6 +65,7 @@ impl fmt::Display for Invariant {
             Self::Ingress => "an honest device is admitted",
             Self::RegionsEqual => "all holders end with the same cart",
             Self::TiesEqual => "all holders end with the same ties",
+            Self::Additions => "what a later build has added stays",
             Self::Doubled => "no edit counts twice",
             Self::NoLessShown => "a session is shown no less than before",
             Self::LeasesHold => "the horizon waits for leases",

@@ -21,7 +21,11 @@ const fn came(since: u8, of: &'static str, field: &'static str) -> Changed {
 }
 
 /// All of them. A line may go once no format is read that it tells apart from the next.
-const CHANGES: &[Changed] = &[came(4, "Ties", "more"), came(4, "Book", "more")];
+#[rustfmt::skip]
+const CHANGES: &[Changed] = &[
+    came(4, "Book", "more"),
+    came(4, "Ties", "more"),
+];
 
 /// Whether a format has a field.
 pub fn has(format: u8, of: &str, field: &str) -> bool {

@@ -3,6 +3,8 @@
 //! Builds follow one another: one reads all formats from [`OLDEST`] on, and writes an older one than its own until
 //! it is told that all builds read its own. How a type is changed is in `docs/formats.md`.
 
+use std::fmt;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -46,6 +48,12 @@ impl Format {
     pub fn answering(bytes: &[u8]) -> Self {
         let format = bytes.first().map_or(Self::EARLIEST, |format| Self(*format));
         format.clamp(Self::EARLIEST, Self::LATEST)
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 

@@ -121,6 +121,8 @@ kinds! {
     Forwarded,
     /// An order made.
     Ordered,
+    /// A later build that served an object for a moment, and added to its row.
+    LaterBuild,
     /// An order found under the fence that was to be taken.
     OrderAdopted,
 }

@@ -4,7 +4,8 @@
 use cart_core::cart::{Cart, Home};
 use cart_core::frame::{Frame, Holder};
 use cart_core::id::{Actor, CartId, Dot, Region};
-use cart_core::replica::{ASK_MS, Caller, Input, LEASE_MS, ReplyKind, actors_of_key};
+use cart_core::packed::{pack, unpack};
+use cart_core::replica::{ASK_MS, Book, COALESCE_MS, Caller, Input, LEASE_MS, ReplyKind, actors_of_key};
 use cart_core::ties::Ties;
 use cart_core::time::Millis;
 
@@ -226,6 +227,30 @@ impl World {
         if self.sites[at].crash(self.now) {
             self.faults.fire(Kind::AlarmAgain);
         }
+        if self.dice.chance(15) {
+            self.serve_later_build(at);
+        }
+    }
+
+    /// For a moment a later build serves the object, and adds to the ties and the book what this one does not know.
+    fn serve_later_build(&mut self, at: usize) {
+        let site = &mut self.sites[at];
+        let Some(row) = site.disk.row.as_mut().filter(|_| !site.full) else { return };
+        let mut book: Book = unpack(&row.book).expect("a book that was written");
+        let (key, value) = (vec![200, self.dice.below(3) as u8], vec![self.dice.below(256) as u8]);
+        book.ties.more.put(key.clone(), value.clone());
+        book.more.put(key.clone(), value.clone());
+        book.sequence += 1;
+        book.tied = book.sequence;
+        row.book = pack(&book);
+        // As that build does after a change.
+        let due = self.now.plus(COALESCE_MS);
+        site.disk.alarm = Some(site.disk.alarm.map_or(due, |alarm| alarm.min(due)));
+        for added in [&mut site.more, &mut self.more[site.cart]] {
+            let there = added.entry(key.clone()).or_default();
+            *there = value.clone().max(there.clone());
+        }
+        self.faults.fire(Kind::LaterBuild);
     }
 
     fn divide(&mut self) {

@@ -134,8 +134,13 @@ pub struct Site {
     pub left: bool,
     /// Contributions of the days before of which others have told it, and when.
     pub late: BTreeMap<Dot, Millis>,
+    /// What later builds have added to its book.
+    pub more: Additions,
     memory: Option<Replica>,
 }
+
+/// What later builds have added, by key.
+pub type Additions = BTreeMap<Vec<u8>, Vec<u8>>;
 
 impl Site {
     /// An object that nobody has called.
@@ -152,6 +157,7 @@ impl Site {
             asked: None,
             left: false,
             late: BTreeMap::new(),
+            more: Additions::new(),
             memory: None,
         }
     }
@@ -205,6 +211,7 @@ impl Site {
         if turn.forgot {
             turn.before = Some(self.held.take());
             self.disk = Disk::default();
+            self.more.clear();
             self.memory = None;
             self.asked = None;
             self.left = true;

@@ -20,7 +20,7 @@ use super::fault::{Faults, Kind};
 use super::network::{Network, Weather};
 use super::orders::Order;
 use super::shopper::Made;
-use super::site::{Crash, Held, Site, Turn};
+use super::site::{Additions, Crash, Held, Site, Turn};
 use super::store::Store;
 use super::tab::Tab;
 use crate::dice::Dice;
@@ -188,6 +188,8 @@ pub struct World {
     pub seals_lost: BTreeSet<Day>,
     /// Those of which the home of the user's cart has lost all knowledge, its stores too: it took the cart for new.
     pub seals_forgotten: BTreeSet<Day>,
+    /// What later builds have added to the ties of each cart, and some disk still has.
+    pub more: Vec<Additions>,
     /// The open tabs.
     pub tabs: Vec<Tab>,
     /// The orders that were made, by cart and fence: each is made only if there is none.
@@ -264,6 +266,7 @@ impl World {
             sessions: vec![SessionId::mint([4; 15]), SessionId::mint([6; 15])],
             seals: BTreeSet::new(),
             seals_lost: BTreeSet::new(),
+            more: vec![Additions::new(); 2],
             seals_forgotten: BTreeSet::new(),
             tabs: Vec::new(),
             orders: BTreeMap::new(),
@@ -494,6 +497,9 @@ impl World {
         if cart == 1 && ties.iter().all(|ties| ties.seal.is_none()) {
             self.seals_lost.extend(&self.seals);
         }
+        let has =
+            |ties: &Ties, key: &[u8], value: &[u8]| ties.more.get(key).is_some_and(|there| there >= value);
+        self.more[cart].retain(|key, value| ties.iter().any(|ties| has(ties, key, value)));
         self.facts[cart].lose(lost.as_ref(), &left, ties);
         if cart == 1 {
             self.follow_guest();

@@ -1,5 +1,6 @@
 //! What must hold when a world has come to rest: each auditor looks at the disks alone, in a file of its own.
 
+mod additions;
 mod adds;
 mod costs;
 mod equality;
@@ -21,6 +22,7 @@ pub fn all(world: &mut World) -> Check {
     for cart in 0..world.carts.len() {
         equality::check(world, cart)?;
         ties::check(world, cart)?;
+        additions::check(world, cart)?;
         adds::check(world, cart)?;
         removals::check(world, cart)?;
     }
