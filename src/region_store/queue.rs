@@ -6,9 +6,7 @@ use cart_core::cart::Cart;
 use cart_core::frame::Frame;
 use cart_core::id::{CartId, Region};
 use cart_core::packed::{pack_as, unpack};
-use cart_core::reject::Reject;
 use cart_core::time::Millis;
-use cart_core::wire;
 use js_sys::{Date, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use worker::wasm_bindgen_futures::JsFuture;
@@ -84,10 +82,7 @@ pub async fn waiting(env: &Env, region: Region) -> Option<Waiting> {
 /// The frame of a letter, with a state that can be read.
 fn arrival(letter: &Letter) -> Result<Arrival, Problem> {
     let frame = Frame::from_bytes(&letter.frame)?;
-    if frame.state.first().is_some_and(|format| *format > wire::FORMAT) {
-        return Err(Reject::FrameTooNew { reads: wire::FORMAT }.into());
-    }
-    Cart::from_bytes(&frame.state)?;
+    Cart::from_any_build(&frame.state)?;
     Ok(Arrival { frame, sent: letter.sent })
 }
 

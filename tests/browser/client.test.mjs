@@ -282,6 +282,31 @@ test("a clock years off, ahead and behind", async () => {
   }
 });
 
+test("what a later build has stored waits for that build", async () => {
+  const context = await device(), page = await tab(context);
+  await settled(page);
+  await run(page, "cart.setOnline(false)");
+  await run(page, `cart.add("${BAGEL}", 2)`);
+  await run(page, "cart.close()");
+  const of_build = number => `rows.getAll().onsuccess = ({ target }) => { for (const row of target.result) if (row.pending || ${number} === 1) { row.bytes[0] = ${number}; rows.put(row); } };`;
+  await restore(page, of_build(2));
+  await page.reload();
+  await open(page, {});
+  await run(page, `cart.add("${OTHER}", 3)`);
+  await settled(page);
+  assert.equal(await run(page, "cart.status.lastError"), null);
+  await run(page, "cart.close()");
+  await restore(page, of_build(1));
+  await page.reload();
+  await open(page, {});
+  // Both instances' edits are there, and sent.
+  await until(page, "cart.view.totals.quantity === 5");
+  await settled(page);
+  const token = await run(page, "cart.token()");
+  assert.equal((await served(token)).totals.quantity, 5);
+  await context.close();
+});
+
 test("cleared site data begins anew, and damaged data is fetched anew", async () => {
   const context = await device(), page = await tab(context);
   await run(page, `cart.add("${BAGEL}", 2)`);

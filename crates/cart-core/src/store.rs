@@ -38,7 +38,7 @@ impl Stored {
     /// # Errors
     /// [`Reject::Malformed`] if it is damaged, [`Reject::FrameTooNew`] if a later build has written it.
     pub fn from_parts(incarnation: u64, rev: u64, cart: &[u8], ties: &[u8]) -> Result<Self, Reject> {
-        Ok(Self { incarnation, rev, cart: Cart::from_bytes(cart)?, ties: unpack(ties)? })
+        Ok(Self { incarnation, rev, cart: Cart::from_any_build(cart)?, ties: unpack(ties)? })
     }
 
     /// The bytes of the ties, as [`Stored::from_parts`] reads them.
@@ -78,7 +78,7 @@ pub fn take(
     let mut after = row.cloned();
     let mut known = Vec::new();
     for (at, frame) in frames.iter().enumerate() {
-        let state = Cart::from_bytes(&frame.state).map_err(|reject| (at, reject))?;
+        let state = Cart::from_any_build(&frame.state).map_err(|reject| (at, reject))?;
         let knows = frame.base == 0 || row.is_some_and(|row| row.incarnation == frame.to);
         known.push(knows);
         let after = match (&mut after, &frame.ties) {

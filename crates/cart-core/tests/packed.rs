@@ -171,6 +171,9 @@ fn a_row_of_a_later_build_says_so() {
     let mut later = row.clone();
     later.book[0] = FORMAT + 1;
     assert_eq!(Replica::from_row(&later).err(), Some(Reject::FrameTooNew { reads: FORMAT }));
+    let mut later = row.clone();
+    later.cart[0] = 2;
+    assert_eq!(Replica::from_row(&later).err(), Some(Reject::FrameTooNew { reads: 1 }));
     let mut later = row;
     later.ledger = [&[2], &later.ledger[..]].concat();
     assert!(matches!(Replica::from_row(&later), Err(Reject::FrameTooNew { .. })));

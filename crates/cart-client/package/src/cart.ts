@@ -12,6 +12,8 @@ const BACKOFF_MS = 500, BACKOFF_MAX_MS = 30_000;
 const SETTLING_TRIES = 5, SETTLING_MS = 1_000;
 const SOCKET = "evercart.v1";
 const REFUSAL = 2;
+/** The first byte of what is stored, in the latest format that is read. */
+const AT_REST = 1;
 
 let loading: Promise<unknown> | undefined;
 
@@ -302,7 +304,9 @@ export class Cart {
     const rows = await this.store.rows();
     const key = `evercart-slot ${this.options.storage ?? ""}`;
     const mine = session(key);
-    const own = rows.filter(row => row.cart === cart || row.cart === "").sort((a, b) => +(b.slot === mine) - +(a.slot === mine));
+    // What a later build has stored waits for that.
+    const readable = rows.filter(row => !(row.bytes[0]! > AT_REST));
+    const own = readable.filter(row => row.cart === cart || row.cart === "").sort((a, b) => +(b.slot === mine) - +(a.slot === mine));
     let stored: Uint8Array | undefined, slot = "", release: Release = async () => {};
     for (const row of own) {
       // Without locks only this very tab, before it was loaded again, is known to be gone.

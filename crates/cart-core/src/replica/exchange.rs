@@ -190,7 +190,7 @@ impl Replica {
         effects: &mut Vec<Effect>,
     ) -> Result<ReplyKind, Reject> {
         let frame = Frame::from_bytes(bytes)?;
-        let state = Cart::from_bytes(&frame.state)?;
+        let state = Cart::from_any_build(&frame.state)?;
         let active = self.is_active(self.book.region);
         let mut after = self.cart.clone();
         after.join(&state);

@@ -108,7 +108,7 @@ impl Replica {
     pub fn from_row(row: &Row) -> Result<Self, Reject> {
         let book = unpack(&row.book)?;
         let ledger = Ledger::from_bytes(&row.ledger)?;
-        let replica = Self::of(Cart::from_bytes(&row.cart)?, book, ledger, true);
+        let replica = Self::of(Cart::from_any_build(&row.cart)?, book, ledger, true);
         Ok(Self { bytes: Bytes(row.cart.clone().into()), ..replica })
     }
 

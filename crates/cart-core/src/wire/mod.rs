@@ -97,6 +97,17 @@ impl Cart {
         Ok(cart)
     }
 
+    /// The same of what another build of the service may have written.
+    ///
+    /// # Errors
+    /// [`Reject::FrameTooNew`] if a later one has, in a format of its own; [`Reject::Malformed`] else.
+    pub fn from_any_build(bytes: &[u8]) -> Result<Self, Reject> {
+        match bytes.first() {
+            Some(format) if *format > FORMAT => Err(Reject::FrameTooNew { reads: FORMAT }),
+            _ => Self::from_bytes(bytes),
+        }
+    }
+
     /// The digest of the canonical bytes.
     pub fn version(&self) -> Version {
         Version::of_bytes(&self.to_bytes())
