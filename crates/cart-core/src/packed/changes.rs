@@ -24,7 +24,7 @@ const fn came(since: u8, of: &'static str, field: &'static str) -> Changed {
 #[rustfmt::skip]
 const CHANGES: &[Changed] = &[
     came(4, "Book", "more"),
-    came(4, "Ties", "more"),
+    came(4, "Ties", "used"), came(4, "Ties", "more"),
 ];
 
 /// Whether a format has a field.
