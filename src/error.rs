@@ -48,9 +48,7 @@ impl Problem {
 
     /// A write that a region may have done whose answer has not come.
     pub fn outcome_unknown() -> Self {
-        let detail = "whether this was done is not known; send the same request with the same Idempotency-Key again, or, \
-                      if it takes something off, with the context of a view";
-        Self::retry(503, "outcome_unknown", detail)
+        Reject::OutcomeUnknown.into()
     }
 
     pub fn invalid(field: &'static str, problem: impl Into<String>) -> Self {
@@ -177,7 +175,7 @@ impl Problem {
 impl From<Reject> for Problem {
     fn from(reject: Reject) -> Self {
         let problem = Self::new(reject.status(), reject.code(), reject.to_string());
-        let retry_after_s = (problem.status == 429).then_some(1);
+        let retry_after_s = matches!(problem.status, 429 | 503).then_some(1);
         Self { retry_after_s, ..problem }
     }
 }

@@ -133,6 +133,11 @@ pub enum Reject {
         /// The most bytes of a frame.
         max: usize,
     },
+    /// An edit that acts on what its replica holds, and that another region may have made already.
+    #[error(
+        "whether this was done is not known; send the same request with the same Idempotency-Key again, or, if it takes something off, with the context of a view"
+    )]
+    OutcomeUnknown,
     /// A frame or receipt of a later version.
     #[error("the frame is of a later format; this region reads formats up to {reads}: deploy it")]
     FrameTooNew {
@@ -177,6 +182,7 @@ impl Reject {
             Self::AlreadyMerged => "already_merged",
             Self::MergeCycle => "merge_cycle",
             Self::HomeMoved { .. } => "home_moved",
+            Self::OutcomeUnknown => "outcome_unknown",
             Self::FrameTooLarge { .. } => "frame_too_large",
             Self::FrameTooNew { .. } => "frame_too_new",
             Self::FrameTooOld { .. } => "frame_too_old",
@@ -197,6 +203,7 @@ impl Reject {
             Self::CartBusy | Self::MergeBusy | Self::HomeSettles => 429,
             Self::ActorUnknown => 403,
             Self::SignedOut => 401,
+            Self::OutcomeUnknown => 503,
             Self::FrameTooLarge { .. } => 413,
             _ => 422,
         }

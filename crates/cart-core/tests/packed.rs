@@ -7,7 +7,7 @@ mod shop;
 
 use cart_core::cart::Cart;
 use cart_core::frame::{Frame, Holder, Receipt};
-use cart_core::id::{Dot, Region};
+use cart_core::id::{Dot, Region, SessionId};
 use cart_core::packed::{FORMAT, pack, unpack};
 use cart_core::replica::{Book, Edit, Expected, Forwarding, Hold, Input, Lease, Link, Reply, ReplyKind};
 use cart_core::ties::{Further, Seal, Ties};
@@ -110,7 +110,9 @@ fn inputs() -> Vec<(&'static str, Input)> {
     let edit = Edit {
         seen: Some(vec![1]),
         if_version: Some("00".to_owned()),
-        ..Edit::of(vec![actor(1)], vec![order("1095275", 2)])
+        keys: vec![actor(2)],
+        actors: vec![actor(1)],
+        ..Edit::of(BEGIN.day(), &SessionId::mint([1; 15]), "k", vec![order("1095275", 2)])
     };
     vec![
         ("read", Input::Read),
