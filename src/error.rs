@@ -50,9 +50,7 @@ impl Problem {
 
     /// A write that a region may have done whose answer has not come.
     pub fn outcome_unknown() -> Self {
-        let detail = "whether this was done is not known; send the same request with the same Idempotency-Key again, or, \
-                      if it takes something off, with the context of a view";
-        Self::retry(503, "outcome_unknown", detail)
+        Reject::OutcomeUnknown.into()
     }
 
     pub fn invalid(field: &'static str, problem: impl Into<String>) -> Self {

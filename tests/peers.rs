@@ -142,6 +142,7 @@ async fn what_a_peer_gets_wrong_is_refused(regions: &Regions) {
     let damaged = Frame { state: vec![1, 255, 255], ..world.frame(&Cart::default()) }.to_bytes();
     let too_large = Frame { state: vec![1; 1_100_000], ..world.frame(&Cart::default()) }.to_bytes();
     let edit = |edit: Edit| Input::Edit(edit);
+    let under = |actors| Edit { actors, ..Edit::of(now().day(), &world.owner(), "hostile", vec![]) };
     let inputs: Vec<(Input, &str)> = vec![
         (Input::Frame { bytes: vec![] }, "malformed_delta"),
         (Input::Frame { bytes: cut(&frame) }, "malformed_delta"),
@@ -150,9 +151,9 @@ async fn what_a_peer_gets_wrong_is_refused(regions: &Regions) {
         (Input::Frame { bytes: too_large }, "frame_too_large"),
         (Input::Receipts { receipts: vec![receipt.clone(), cut(&receipt)] }, "malformed_delta"),
         (Input::Receipts { receipts: vec![later(&receipt)] }, "frame_too_new"),
-        (edit(Edit::of(vec![], vec![])), "malformed_delta"),
-        (edit(Edit::of(vec![Actor(u64::MAX)], vec![])), "invalid_field"),
-        (edit(Edit { seen: Some(vec![9; 9]), ..Edit::of(vec![Actor(u64::MAX)], vec![]) }), "malformed_delta"),
+        (edit(under(vec![])), "malformed_delta"),
+        (edit(under(vec![Actor(u64::MAX)])), "invalid_field"),
+        (edit(Edit { seen: Some(vec![9; 9]), ..under(vec![Actor(u64::MAX)]) }), "malformed_delta"),
         (Input::Sync { request: vec![1; 99] }, "malformed_delta"),
         (Input::Join { state: vec![7; 7], path: vec![] }, "malformed_delta"),
         (Input::TakeOver { term: 77 }, "home_moved"),
@@ -215,7 +216,8 @@ async fn a_liar_does_not_keep_good_regions_apart(regions: &Regions) {
     let set = Change::Set { key: key(SKU), quantity: 7, at: Location::Cart };
     let mut others = Cart::default();
     // It claims changes that good regions' shoppers have yet to make.
-    let actors = cart_core::replica::actors_of_key(now().day(), &world.owner(), "to-come");
+    let to_come = vec![Command::Add { sku: SKU.into(), quantity: 1, variant: None, customization: None }];
+    let actors = Edit::of(now().day(), &world.owner(), "to-come", to_come).actors;
     for actor in actors.into_iter().chain([Actor(u64::MAX), Actor(0), Actor::mint(now().day(), 1)]) {
         others.join(&seen(Dot::new(actor, u64::MAX)));
     }

@@ -40,8 +40,7 @@ impl Exchange<'_> {
         };
         let fields = |currency| Fields { currency: Some(currency), ..Fields::default() };
         let commands = currency.map(|currency| Command::Update(fields(currency)));
-        let edit =
-            Edit::of(actors_of_key(session.day(), &session.id, key.as_str()), Vec::from_iter(commands));
+        let edit = Edit::of(session.day(), &session.id, key.as_str(), Vec::from_iter(commands));
         let (reply, head) = self.call_as(&session, &cart_id, Input::Open(edit)).await?;
         if !fresh {
             self.call_as(&session, &session.root, Input::Enroll { cart: cart_id.clone() }).await?;

@@ -3,7 +3,7 @@
 use cart_core::change::Change;
 use cart_core::command::{COMMANDS_MAX, Command};
 use cart_core::id::CartId;
-use cart_core::replica::{Edit, Input, Reply, ReplyKind, actors_of_key};
+use cart_core::replica::{Edit, Input, Reply, ReplyKind, Tried};
 use cart_core::session::Session;
 use worker::Response;
 
@@ -52,7 +52,10 @@ impl Exchange<'_> {
         let header = |name: &str| self.request.headers().get(name).ok().flatten();
         let context = context.or(self.query.context.take()).or(header("Evercart-Context"));
         let if_match = header("If-Match");
-        let mut edit = Edit::of(actors_of_key(session.day(), &session.id, key), commands);
+        let mut edit = Edit::of(session.day(), &session.id, key, commands);
+        if self.minted {
+            edit.tried = Tried::Never;
+        }
         let (cart_id, reply, head) = if context.is_some() || if_match.is_some() {
             // Both belong to one cart: `current` must be known before.
             let (cart_id, before) =

@@ -311,7 +311,7 @@ impl Exchange<'_> {
         // How often it may be sent on to the home: each that is no longer the home names the next, in a circle only
         // while they have not told each other.
         let mut sends = config.regions.places.len();
-        let (mut again, mut unknown) = (false, false);
+        let mut again = false;
         while let Some(region) = next {
             next = near.next();
             call.region = region;
@@ -334,12 +334,13 @@ impl Exchange<'_> {
                     return Ok((reply, head));
                 }
                 Err(problem) if problem.elsewhere() => {
-                    again = true;
-                    // No answer in time; or, since then, none is waited for. A key of the edge's own is of no try before.
-                    unknown |= ["replica_unavailable", Problem::OTHER_BUILD].contains(&problem.code.as_str());
-                    let before = problem.code == "region_unreachable" && !self.minted;
-                    if (unknown || before) && counts_on_the_outcome(&call.input) {
-                        return Err(Problem::outcome_unknown());
+                    // No answer in time; or, since then, none is waited for.
+                    let hung = ["replica_unavailable", Problem::OTHER_BUILD].contains(&problem.code.as_str());
+                    again |= hung;
+                    if let Input::Edit(edit) = &mut call.input
+                        && problem.code != Problem::FULL
+                    {
+                        edit.doubt(hung);
                     }
                     // That one has no room says more than that others cannot be reached.
                     if refusal.code != Problem::FULL {
@@ -347,13 +348,16 @@ impl Exchange<'_> {
                     }
                 }
                 // A refusal says that nothing was changed. Where it was tried before, it may have been.
-                Err(problem) if unknown && problem.status < 500 && matches!(call.input, Input::Edit(_)) => {
+                Err(problem) if again && problem.status < 500 && matches!(call.input, Input::Edit(_)) => {
                     return Err(Problem::outcome_unknown());
                 }
                 Err(problem) => return Err(problem),
             }
         }
-        Err(refusal)
+        match &call.input {
+            Input::Edit(edit) if edit.hangs_on_its_outcome() => Err(Problem::outcome_unknown()),
+            _ => Err(refusal),
+        }
     }
 
     /// The regions that have shown the cart to the session.
@@ -403,11 +407,4 @@ fn odd_reply() -> Problem {
 
 fn ours(error: worker::Error) -> Problem {
     Problem::object(&error)
-}
-
-/// A decrement is counted against what its replica holds: where it may have been done, by this request or one before
-/// under the same key, it is not done again elsewhere, unless the caller's context says what it was meant for.
-fn counts_on_the_outcome(input: &Input) -> bool {
-    let Input::Edit(edit) = input else { return false };
-    edit.seen.is_none() && edit.commands.iter().any(|command| matches!(command, Command::Decrement { .. }))
 }

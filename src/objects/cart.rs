@@ -124,7 +124,7 @@ impl DurableObject for CartObject {
 impl CartObject {
     /// One call, one turn. `current` says whether the replica knows what it must to answer.
     pub(super) fn turn(&self, call: &Call, mut rows: Rows, current: bool) -> Head {
-        let mut reply = self.step(call, &mut rows).and_then(|effects| {
+        let mut reply = self.step(call, &mut rows, current).and_then(|effects| {
             let reply = effects.into_iter().find_map(|effect| match effect {
                 Effect::Reply(reply) => Some(reply),
                 _ => None,
@@ -167,7 +167,8 @@ impl CartObject {
         problem.code == "actor_unknown" || (problem.code == "cart_not_found" && !self.stored.get())
     }
 
-    fn step(&self, call: &Call, rows: &mut Rows) -> Result<Vec<Effect>, Problem> {
+    /// A step and its commit. `current` as in [`Self::turn`].
+    fn step(&self, call: &Call, rows: &mut Rows, current: bool) -> Result<Vec<Effect>, Problem> {
         let now = sys::now(call.skew_ms);
         let failed = |error: worker::Error| Problem::object(&error);
         let mut slot = self.replica.borrow_mut();
@@ -176,6 +177,11 @@ impl CartObject {
             None => self.load(call, now, rows)?,
         };
         let mut input = call.input.clone();
+        if let Input::Edit(edit) = &mut input
+            && !current
+        {
+            edit.doubt(false);
+        }
         if let Input::Edit(edit) | Input::Replay(edit) | Input::Open(edit) = &mut input
             && replica.wants_pages(edit)
         {
@@ -361,7 +367,7 @@ impl CartObject {
     fn tell(&self, call: &Call, input: Input) -> Option<(ReplyKind, Vec<Effect>)> {
         let mut rows = Rows::default();
         let call = Call { caller: Caller::Service, input, shown_by: Vec::new(), ..call.clone() };
-        let effects = self.step(&call, &mut rows);
+        let effects = self.step(&call, &mut rows, true);
         self.rows_since_wake.set(self.rows_since_wake.get().plus(rows));
         let mut effects = effects.inspect_err(|problem| worker::console_error!("{}", problem.detail)).ok()?;
         match effects.pop() {
@@ -458,7 +464,7 @@ impl CartObject {
             shown_by: Vec::new(),
             skew_ms: config.skew_ms,
         };
-        let effects = self.step(&call(Input::Tick), &mut rows).map_err(to_error)?;
+        let effects = self.step(&call(Input::Tick), &mut rows, true).map_err(to_error)?;
         self.rows_since_wake.set(self.rows_since_wake.get().plus(rows));
         let (mut frames, mut forwards) = (Vec::new(), Vec::new());
         for effect in effects {

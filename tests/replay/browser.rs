@@ -223,7 +223,7 @@ impl Browser {
         let sent = Sent {
             call: call.header("idempotency-key", &name),
             key: self.keys,
-            actor: Actor::derive(self.way.token().day(), &self.world.session_id, &name),
+            actor: Edit::of(self.way.token().day(), &self.world.session_id, &name, commands.clone()).actors[0],
             commands,
             seen: view.filter(|view| view.context.is_some()).map(|view| view.seen.clone()),
             refusal,

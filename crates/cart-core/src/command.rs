@@ -7,6 +7,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
 
 use crate::change::Change;
 use crate::customization::Customization;
@@ -173,7 +174,37 @@ fn present<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Option<String>>
     Option::deserialize(input).map(Some)
 }
 
+/// The digest by which a repeated body is recognised: of the commands as they were understood, in canonical JSON, so
+/// that neither the order of fields nor what is left to its default matters. What their caller saw is no part of it.
+pub fn digest(commands: &[Command]) -> [u8; 32] {
+    let mut commands = commands.to_vec();
+    for command in &mut commands {
+        if let Command::Add { customization, .. } = command {
+            *customization = customization.take().filter(|object| !object.is_empty());
+        }
+    }
+    // What has no canonical form is refused later.
+    let body = serde_json_canonicalizer::to_vec(&commands)
+        .unwrap_or_else(|_| serde_json::to_vec(&commands).expect("commands are JSON values"));
+    Sha256::digest(&body).into()
+}
+
 impl Command {
+    /// Whether what it does depends on what its replica holds, where its caller does not say what it saw. Made again in
+    /// another region, it would be done to what has come there since. What only brings something is the same
+    /// everywhere, and of fields the last writer wins.
+    pub fn acts_on_what_is_held(&self) -> bool {
+        match self {
+            Self::Set { .. }
+            | Self::Decrement { .. }
+            | Self::Remove { .. }
+            | Self::Clear {}
+            | Self::Move { .. }
+            | Self::RemoveCoupon { .. } => true,
+            Self::Add { .. } | Self::Increment { .. } | Self::ApplyCoupon { .. } | Self::Update(_) => false,
+        }
+    }
+
     /// The changes it means, in order. `quantity_max` is the largest quantity of a line.
     ///
     /// # Errors

@@ -3,6 +3,8 @@
 //! (Almeida, Shoker, Baquero: Delta State Replicated Data Types, arXiv 1603.01529, section 7.2.)
 //! Always compact, so that equal contexts are equal values.
 
+use std::ops::RangeInclusive;
+
 use crdts::VClock;
 
 use crate::id::{Actor, Dot};
@@ -97,6 +99,13 @@ impl Context {
             .filter(|dot| dot.actor == actor)
             .map_or(0, |dot| dot.counter);
         self.clock.get(&actor).max(in_cloud)
+    }
+
+    /// Whether it has a dot of one of these actors. Of those before the horizon it does not know.
+    pub fn names_any(&self, actors: RangeInclusive<Actor>) -> bool {
+        let beyond = self.cloud.partition_point(|dot| dot.actor < *actors.start());
+        self.cloud.get(beyond).is_some_and(|dot| dot.actor <= *actors.end())
+            || self.clock.dots.range(actors).next().is_some()
     }
 
     /// Its dots, if they are but a few, as in a delta.

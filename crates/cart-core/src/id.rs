@@ -2,6 +2,7 @@
 //! Each is a newtype built only from a checked value; the limit stands beside the type.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use base32::Alphabet;
 use serde::{Deserialize, Serialize, Serializer};
@@ -27,8 +28,10 @@ impl Actor {
         Self((day.0 as u64) << Self::RANDOM_BITS | (random & ((1 << Self::RANDOM_BITS) - 1)))
     }
 
-    /// The actor of a plain HTTP edit: a hash of session and idempotency key with the token's day.
-    /// A retry in any region derives the same actor and so makes the same dots.
+    const BODY_BITS: u32 = 24;
+
+    /// The actor of a key: a hash of session and idempotency key with the token's day. It names the key in the ledger,
+    /// a lease and an erasure; an edit has one [`Actor::of_body`].
     pub fn derive(day: Day, session: &SessionId, key: &str) -> Self {
         let mut hash = Sha256::new();
         hash.update(b"evercart actor\0");
@@ -38,6 +41,27 @@ impl Actor {
         let digest: [u8; 32] = hash.finalize().into();
         let [a, b, c, d, e, f, g, h, ..] = digest;
         Self::mint(day, u64::from_be_bytes([a, b, c, d, e, f, g, h]))
+    }
+
+    /// The actor of a plain HTTP edit: this key's with a hash of key and body in its lower bits. A retry in any region
+    /// derives the same one and so makes the same dots, and another body under the key makes others.
+    pub fn of_body(self, key: &str, body: &[u8]) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(b"evercart edit\0");
+        hash.update(self.0.to_be_bytes());
+        hash.update(key.as_bytes());
+        hash.update([0]);
+        hash.update(body);
+        let digest: [u8; 32] = hash.finalize().into();
+        let [a, b, c, ..] = digest;
+        let low = u64::from(u32::from_be_bytes([0, a, b, c]));
+        Self(self.0 >> Self::BODY_BITS << Self::BODY_BITS | low)
+    }
+
+    /// The actors that edits under this key may have, whatever their body, and few others.
+    pub const fn of_any_body(self) -> RangeInclusive<Self> {
+        let first = self.0 >> Self::BODY_BITS << Self::BODY_BITS;
+        Self(first)..=Self(first | ((1 << Self::BODY_BITS) - 1))
     }
 
     /// The day it was minted.

@@ -1,5 +1,5 @@
 //! Which idempotency keys were used with which body. That a change was applied is in the context (its dot
-//! is seen); the ledger only tells whether a key comes again with the same body, and whether its 24 hours
+//! is seen); the ledger only tells whether a key comes again with another body, and whether its 24 hours
 //! are over. In pages, so that an edit writes a bounded number of bytes and no row of its own. An entry
 //! outlives its key, until no retry looks for its actor: so "expired" is told from "applied elsewhere".
 
@@ -10,8 +10,8 @@ use crate::time::{Day, Millis};
 /// What a key was used with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Entry {
-    /// The actor derived from session, key and day.
-    pub actor: Actor,
+    /// The key's actor, whatever the body.
+    pub key: Actor,
     /// The first 8 bytes of the digest of the body.
     pub body: [u8; 8],
     /// When it was applied.
@@ -33,9 +33,9 @@ impl Ledger {
     /// The form of its bytes. Pages of this one do not say it: see [`Ledger::from_bytes`].
     const FORM: u8 = 1;
 
-    /// What an actor's key was used with.
-    pub fn find(&self, actor: Actor) -> Option<&Entry> {
-        self.entries.iter().find(|entry| entry.actor == actor)
+    /// What a key was used with, by its actors of today and the days before.
+    pub fn find(&self, keys: &[Actor]) -> Option<&Entry> {
+        self.entries.iter().find(|entry| keys.contains(&entry.key))
     }
 
     /// Notes a key. Returns the full page if it has to be put aside first.
@@ -47,7 +47,7 @@ impl Ledger {
 
     /// Forgets the entries of actors minted before `day`: no retry looks for them any more.
     pub fn forget(&mut self, day: Day) {
-        self.entries.retain(|entry| entry.actor.day() >= day);
+        self.entries.retain(|entry| entry.key.day() >= day);
     }
 
     /// Whether it has no entry.
@@ -59,7 +59,7 @@ impl Ledger {
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.entries.len() * Self::ENTRY_BYTES);
         for entry in &self.entries {
-            out.extend(entry.actor.0.to_be_bytes());
+            out.extend(entry.key.0.to_be_bytes());
             out.extend(entry.body);
             out.extend(entry.at.0.to_be_bytes());
         }
@@ -82,9 +82,9 @@ impl Ledger {
         }
         let entry = |chunk: &[u8; Self::ENTRY_BYTES]| {
             let (words, _) = chunk.as_chunks::<8>();
-            let [actor, body, at] = words else { return Err(Reject::Malformed("the ledger is damaged")) };
+            let [key, body, at] = words else { return Err(Reject::Malformed("the ledger is damaged")) };
             Ok(Entry {
-                actor: Actor(u64::from_be_bytes(*actor)),
+                key: Actor(u64::from_be_bytes(*key)),
                 body: *body,
                 at: Millis(u64::from_be_bytes(*at)),
             })
@@ -100,15 +100,15 @@ mod tests {
     #[test]
     fn pages_are_put_aside_whole_and_read_back() {
         let actor = |n: u64| Actor::mint(Day(n as u16), n);
-        let entry = |n: u64| Entry { actor: actor(n), body: n.to_be_bytes(), at: Millis(n) };
+        let entry = |n: u64| Entry { key: actor(n), body: n.to_be_bytes(), at: Millis(n) };
         let mut ledger = Ledger::default();
         for n in 0..64 {
             assert_eq!(ledger.note(entry(n)), None);
         }
         let page = ledger.note(entry(64)).expect("the 65th finds the page full");
         assert_eq!(Ledger::from_bytes(&page.to_bytes()).as_ref(), Ok(&page));
-        assert_eq!(page.find(actor(63)), Some(&entry(63)));
-        assert_eq!(ledger.find(actor(64)), Some(&entry(64)));
+        assert_eq!(page.find(&[actor(63)]), Some(&entry(63)));
+        assert_eq!(ledger.find(&[actor(0), actor(64)]), Some(&entry(64)));
         // Those of a build to come say that they are.
         assert!(matches!(Ledger::from_bytes(&[2; 25]), Err(Reject::FrameTooNew { .. })));
         for damaged in [&[0; 25][..], &[2; 26], &[2; 23]] {

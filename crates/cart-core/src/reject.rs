@@ -139,6 +139,11 @@ pub enum Reject {
         /// The latest format read here.
         reads: u8,
     },
+    /// An edit that acts on what its replica holds, and that another region may have made already.
+    #[error(
+        "whether this was done is not known; send the same request with the same Idempotency-Key again, or, if it takes something off, with the context of a view"
+    )]
+    OutcomeUnknown,
     /// Something packed by a build so early that nothing reads it any more.
     #[error(
         "this is of an earlier format than {reads}, the first that the build here reads: deploy its sender"
@@ -179,6 +184,7 @@ impl Reject {
             Self::AlreadyMerged => "already_merged",
             Self::MergeCycle => "merge_cycle",
             Self::HomeMoved { .. } => "home_moved",
+            Self::OutcomeUnknown => "outcome_unknown",
             Self::FrameTooLarge { .. } => "frame_too_large",
             Self::FrameTooNew { .. } => "frame_too_new",
             Self::FrameTooOld { .. } => "frame_too_old",
@@ -199,6 +205,7 @@ impl Reject {
             Self::CartBusy | Self::MergeBusy | Self::HomeSettles => 429,
             Self::ActorUnknown => 403,
             Self::SignedOut => 401,
+            Self::OutcomeUnknown => 503,
             Self::FrameTooLarge { .. } => 413,
             // While builds follow one another: the next try may find another.
             Self::FrameTooNew { .. } | Self::FrameTooOld { .. } => 503,

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use cart_core::cart::Cart;
 use cart_core::frame::{Frame, Holder, Receipt};
-use cart_core::id::{Actor, Dot, Region};
+use cart_core::id::{Actor, Dot, Region, SessionId};
 use cart_core::idem::{Entry, Ledger};
 use cart_core::packed::{FORMAT, Format, OLDEST, pack_as, unpack};
 use cart_core::reject::Reject;
@@ -275,7 +275,9 @@ fn inputs() -> Vec<(&'static str, Input)> {
     let edit = Edit {
         seen: Some(vec![1]),
         if_version: Some("00".to_owned()),
-        ..Edit::of(vec![actor(1)], vec![order("1095275", 2)])
+        keys: vec![actor(2)],
+        actors: vec![actor(1)],
+        ..Edit::of(BEGIN.day(), &SessionId::mint([1; 15]), "k", vec![order("1095275", 2)])
     };
     vec![
         ("read", Input::Read),

@@ -24,6 +24,8 @@ const fn came(since: u8, of: &'static str, field: &'static str) -> Changed {
 #[rustfmt::skip]
 const CHANGES: &[Changed] = &[
     came(4, "Book", "more"),
+    came(4, "Edit", "keys"),
+    came(4, "Edit", "tried"),
     came(4, "Ties", "used"), came(4, "Ties", "more"),
 ];
 

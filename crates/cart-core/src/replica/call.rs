@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::book::{Lease, Row};
-use crate::command::Command;
+use crate::command::{self, Command};
 use crate::frame::Holder;
 use crate::id::{Actor, CartId, Region, SessionId};
 use crate::idem::Ledger;
@@ -152,7 +152,11 @@ pub enum Input {
 /// Plain HTTP commands, all or none.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Edit {
-    /// The actors under which the key may have been used: today's first, then those of the days before.
+    /// The actors of the key, by which the ledger knows it: today's first, then those of the days before. None in
+    /// format 3, where [`Edit::actors`] are those.
+    #[serde(default)]
+    pub keys: Vec<Actor>,
+    /// Those of the key with this body, under one of which it is made or was: today's first.
     pub actors: Vec<Actor>,
     /// What to do.
     #[serde(with = "json")]
@@ -161,25 +165,69 @@ pub struct Edit {
     pub seen: Option<Vec<u8>>,
     /// Refuse unless the state has this version (`If-Match`).
     pub if_version: Option<String>,
+    /// Whether it may have been made before. Perhaps, in format 3.
+    #[serde(default)]
+    pub tried: Tried,
     /// Entries of pages put aside, where [`Replica::wants_pages`] asked for them.
     #[serde(skip)]
     pub pages: Vec<Ledger>,
 }
 
+/// Whether an edit may have been made before this call, by the same request or an earlier one under its key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub enum Tried {
+    /// Its key was made for this call: it is no retry.
+    Never,
+    /// The key is the caller's own. Those who may have made it have told what they have.
+    #[default]
+    Perhaps,
+    /// A region that may have made it has not said whether it did.
+    Unknown,
+}
+
 impl Edit {
-    /// Commands on what the replica holds, under one of the actors of their key.
-    pub fn of(actors: Vec<Actor>, commands: Vec<Command>) -> Self {
-        Self { actors, commands, seen: None, if_version: None, pages: Vec::new() }
+    /// Commands on what the replica holds, under a session's key and a token of `day`.
+    pub fn of(day: Day, session: &SessionId, key: &str, commands: Vec<Command>) -> Self {
+        let keys = actors_of_key(day, session, key);
+        let body = command::digest(&commands);
+        let actors = keys.iter().map(|actor| actor.of_body(key, &body)).collect();
+        Self { keys, actors, commands, seen: None, if_version: None, tried: Tried::default(), pages: Vec::new() }
     }
 
-    /// The first 8 bytes of the digest by which a repeated body is recognised.
+    /// The actors by which the ledger knows the key.
+    pub fn keys(&self) -> &[Actor] {
+        if self.keys.is_empty() { &self.actors } else { &self.keys }
+    }
+
+    /// A region that was asked, or may have been before, does not answer: what that has done is not known.
+    pub fn doubt(&mut self, asked: bool) {
+        if asked || self.tried == Tried::Perhaps {
+            self.tried = Tried::Unknown;
+        }
+    }
+
+    /// Whether it would be done to what nobody meant, if a region that does not answer has made it already.
+    pub fn hangs_on_its_outcome(&self) -> bool {
+        self.tried == Tried::Unknown
+            && self.seen.is_none()
+            && self.commands.iter().any(Command::acts_on_what_is_held)
+    }
+
+    /// The first 8 bytes of the digest of the body.
     pub fn body_digest(&self) -> [u8; 8] {
+        first_8(command::digest(&self.commands))
+    }
+
+    /// The same as the build before noted it, in which what the caller saw was part of the body.
+    pub(super) fn body_digest_with_seen(&self) -> [u8; 8] {
         let body = serde_json::to_vec(&(&self.commands, self.seen.as_ref().map(|seen| &seen[..])))
             .expect("commands are JSON values");
-        let digest: [u8; 32] = Sha256::digest(&body).into();
-        let [a, b, c, d, e, f, g, h, ..] = digest;
-        [a, b, c, d, e, f, g, h]
+        first_8(Sha256::digest(&body).into())
     }
+}
+
+fn first_8([a, b, c, d, e, f, g, h, ..]: [u8; 32]) -> [u8; 8] {
+    [a, b, c, d, e, f, g, h]
 }
 
 /// What follows from a step, in the order in which it is to be done.
@@ -285,7 +333,7 @@ pub enum ReplyKind {
     LastUse(Option<Millis>),
 }
 
-/// The actors under which a session's key may have been used, today's first.
+/// The actors of a session's key, under which it may have been used: today's first.
 pub fn actors_of_key(day: Day, session: &SessionId, key: &str) -> Vec<Actor> {
     (0..=RETRY_DAYS).map(|back| Actor::derive(day.before(back), session, key)).collect()
 }

@@ -11,23 +11,31 @@ use crate::sync::{SyncRequest, SyncResponse};
 use crate::time::Millis;
 
 impl Replica {
-    /// The actor under which an edit was applied before.
-    pub(super) fn applied_as(&self, edit: &Edit) -> Option<Actor> {
+    /// Whether the state has the change that was made under one of these actors.
+    fn has_applied(&self, actors: &[Actor]) -> bool {
         let context = self.cart.context();
-        let kept = |actor: &Actor| actor.day() >= context.horizon();
-        edit.actors.iter().copied().filter(kept).find(|actor| context.contains(Dot::new(*actor, 1)))
+        let kept = |actor: &&Actor| actor.day() >= context.horizon();
+        actors.iter().filter(kept).any(|actor| context.contains(Dot::new(*actor, 1)))
     }
 
-    /// The answer for an edit that was applied before; `None` if it was not.
+    /// The answer for an edit whose key was used before; `None` if it was not, as far as can be told here.
     pub(super) fn replay(&self, edit: &Edit, now: Millis) -> Option<Result<ReplyKind, Reject>> {
-        let actor = self.applied_as(edit)?;
         let mut pages = std::iter::once(&self.ledger).chain(&edit.pages);
-        Some(match pages.find_map(|page| page.find(actor)) {
-            Some(entry) if now > entry.at.plus(self.key_ms) => Err(Reject::KeyExpired),
-            Some(entry) if entry.body != edit.body_digest() => Err(Reject::KeyReused),
+        let entry = pages.find_map(|page| page.find(edit.keys()));
+        // By the build before, edits were made under the key's own actor. No more of them come to be: once the keys of
+        // then have ended, none is found.
+        let (applied, before) = (self.has_applied(&edit.actors), self.has_applied(edit.keys()));
+        match entry {
+            Some(entry) if now > entry.at.plus(self.key_ms) => Some(Err(Reject::KeyExpired)),
+            // Of two bodies under one key, in two regions, each is repeated as itself.
+            _ if applied => Some(Ok(self.state(true))),
+            Some(entry) if entry.body != edit.body_digest() => {
+                let same = before && entry.body == edit.body_digest_with_seen();
+                Some(if same { Ok(self.state(true)) } else { Err(Reject::KeyReused) })
+            }
             // Without an entry it was applied in another region, by whose state the dot came here.
-            Some(_) | None => Ok(self.state(true)),
-        })
+            Some(_) | None => before.then(|| Ok(self.state(true))),
+        }
     }
 
     /// Makes the cart for its session. Its id is derived from the key: a cart that is there was made by it.
@@ -62,6 +70,9 @@ impl Replica {
     ) -> Result<ReplyKind, Reject> {
         if let Some(replayed) = self.replay(edit, now) {
             return replayed;
+        }
+        if edit.hangs_on_its_outcome() {
+            return Err(Reject::OutcomeUnknown);
         }
         if edit.if_version.as_ref().is_some_and(|wanted| *wanted != self.cart.version().to_hex()) {
             return Err(Reject::VersionMismatch);
@@ -113,7 +124,8 @@ impl Replica {
         if self.book.pages.first().is_some_and(|until| *until <= now) {
             self.drop_pages(now, effects);
         }
-        if let Some(page) = self.ledger.note(Entry { actor, body: edit.body_digest(), at: now }) {
+        let key = edit.keys().first().copied().unwrap_or(actor);
+        if let Some(page) = self.ledger.note(Entry { key, body: edit.body_digest(), at: now }) {
             let until = now.plus(u64::from(days + 1) * Millis::DAY);
             self.book.pages.push(until);
             effects.push(Effect::PutPage { entries: page.to_bytes(), until });

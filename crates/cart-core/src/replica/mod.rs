@@ -13,7 +13,7 @@ pub use book::{
     Book, EXPECT_MS, EXPECTED_MAX, Expected, Forwarding, Hold, LEASE_MS, LEASES_MAX, Lease, Link,
     RETRY_CARTS_MAX, Row, SESSION_CARTS_MAX,
 };
-pub use call::{Caller, Edit, Effect, Input, RETRY_DAYS, Reply, ReplyKind, actors_of_key};
+pub use call::{Caller, Edit, Effect, Input, RETRY_DAYS, Reply, ReplyKind, Tried, actors_of_key};
 pub use exchange::{ASK_MS, COALESCE_MS, RECEIPT_MS, RELAY_MS, STORE_MS};
 pub use home::IDLE_MS;
 
@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use crate::cart::Cart;
 use crate::frame::Holder;
-use crate::id::{CartId, Region};
+use crate::id::{Actor, CartId, Region};
 use crate::idem::Ledger;
 use crate::limits::Limits;
 use crate::packed::{Format, More, pack_as, unpack};
@@ -162,9 +162,12 @@ impl Replica {
         &self.book
     }
 
-    /// Whether an edit's key was used before and its entry must be looked for in pages put aside.
+    /// Whether an edit's key may have been used before, whatever for, and its entry is to be looked for in pages put
+    /// aside.
     pub fn wants_pages(&self, edit: &Edit) -> bool {
-        self.applied_as(edit).is_some_and(|actor| self.ledger.find(actor).is_none())
+        let context = self.cart.context();
+        let used = |key: &Actor| context.names_any(key.of_any_body());
+        edit.keys().iter().any(used) && self.ledger.find(edit.keys()).is_none()
     }
 
     /// One step: decides, changes this replica, and says what follows.
@@ -332,7 +335,7 @@ impl Replica {
     /// Where to go, if the session's newest cart was asked for and is another. A retry stays where the first
     /// try was answered.
     fn elsewhere(&self, caller: &Caller, input: &Input, now: Millis) -> Option<ReplyKind> {
-        let retries = matches!(input, Input::Edit(edit) if self.applied_as(edit).is_some());
+        let retries = matches!(input, Input::Edit(edit) if self.replay(edit, now).is_some());
         if !self.asks_newest(caller) || retries {
             return None;
         }

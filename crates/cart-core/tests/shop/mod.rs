@@ -12,7 +12,7 @@ use cart_core::limits::Limits;
 use cart_core::line::{LineKey, Location};
 use cart_core::packed::pack;
 use cart_core::reject::Reject;
-use cart_core::replica::{self, Book, Caller, Edit, Effect, Input, Replica, Reply, ReplyKind, Row};
+use cart_core::replica::{Book, Caller, Edit, Effect, Input, Replica, Reply, ReplyKind, Row};
 use cart_core::sync::{Device, Learned, SyncRequest, SyncResponse};
 use cart_core::time::{HybridTime, Millis};
 
@@ -110,8 +110,7 @@ impl Shop {
 
     /// A plain HTTP edit as the edge makes it, under a token issued on the day of `now`.
     pub fn edit_of(&self, key: &str, commands: Vec<Command>, now: Millis) -> Edit {
-        let actors = replica::actors_of_key(now.day(), &self.session, key);
-        let mut edit = Edit::of(actors, commands);
+        let mut edit = Edit::of(now.day(), &self.session, key, commands);
         if self.replica.wants_pages(&edit) {
             edit.pages.clone_from(&self.pages);
         }

@@ -18,7 +18,7 @@ use cart_core::frame::{Frame, Holder};
 use cart_core::id::{CartId, Dot, Region, SessionId};
 use cart_core::line::LineKey;
 use cart_core::regions::{Place, Regions};
-use cart_core::replica::{Caller, Edit, Effect, Input, Replica, ReplyKind, Row, actors_of_key};
+use cart_core::replica::{Caller, Edit, Effect, Input, Replica, ReplyKind, Row};
 use cart_core::store::{self, Stored};
 use cart_core::time::Millis;
 use sha2::{Digest as _, Sha256};
@@ -321,8 +321,8 @@ impl Tiny {
 
     fn edit(&self, object: &mut Object, edit: u8) -> Vec<Letter> {
         let (_, key, command) = edit_of(edit);
-        let actors = actors_of_key(NOW.day(), &self.session, key);
-        object.step(&self.caller(), Input::Edit(Edit::of(actors, vec![command])), NOW);
+        let edit = Edit::of(NOW.day(), &self.session, key, vec![command]);
+        object.step(&self.caller(), Input::Edit(edit), NOW);
         Vec::new()
     }
 
@@ -383,11 +383,11 @@ impl Tiny {
             return Some(format!("the store holds {stored:?}, the home {:?}", carts[0]));
         }
         let made = (0..EDITS).filter(|edit| edits >> edit & 1 == 1);
-        let lost = made.map(|edit| edit_of(edit).1).find(|key| {
-            let actor = actors_of_key(NOW.day(), &self.session, key)[0];
-            *key != "gone" && !carts[0].context().contains(Dot::new(actor, 1))
+        let lost = made.map(edit_of).find(|(_, key, command)| {
+            let edit = Edit::of(NOW.day(), &self.session, key, vec![command.clone()]);
+            *key != "gone" && !carts[0].context().contains(Dot::new(edit.actors[0], 1))
         });
-        lost.map(|key| format!("{key} is lost: {:?}", carts[0]))
+        lost.map(|(_, key, _)| format!("{key} is lost: {:?}", carts[0]))
     }
 }
 

@@ -5,7 +5,7 @@ use cart_core::cart::{Cart, Home};
 use cart_core::frame::{Frame, Holder};
 use cart_core::id::{Actor, CartId, Dot, Region};
 use cart_core::packed::{pack, unpack};
-use cart_core::replica::{ASK_MS, Book, COALESCE_MS, Caller, Input, LEASE_MS, ReplyKind, actors_of_key};
+use cart_core::replica::{ASK_MS, Book, COALESCE_MS, Caller, Edit, Input, LEASE_MS, ReplyKind};
 use cart_core::ties::Ties;
 use cart_core::time::Millis;
 
@@ -110,8 +110,7 @@ impl World {
     fn shop(&mut self, at: usize) {
         let key = format!("key {}", self.made.len());
         let cart = self.sites[at].cart;
-        let actors = actors_of_key(self.now.day(), &self.sessions[cart], &key);
-        let made = shopper::edit(cart, key, actors, self.now, &mut self.dice);
+        let made = shopper::edit(cart, key, &self.sessions[cart], self.now, &mut self.dice);
         self.made.push(made.clone());
         self.edit(at, made);
     }
@@ -120,8 +119,7 @@ impl World {
     fn add(&mut self, at: usize) {
         let key = format!("key {}", self.made.len());
         let cart = self.sites[at].cart;
-        let actors = actors_of_key(self.now.day(), &self.sessions[cart], &key);
-        let made = shopper::add(cart, key, actors, self.now);
+        let made = shopper::add(cart, key, &self.sessions[cart], self.now);
         self.made.push(made.clone());
         self.edit(at, made);
     }
@@ -146,7 +144,7 @@ impl World {
             // Under a token that was renewed at midnight the key has other actors, this one among them.
             self.faults.fire(Kind::RetriedNextDay);
             let day = cart_core::time::Day(made.at.day().0 + 1);
-            made.edit.actors = actors_of_key(day, &self.sessions[made.cart], &made.key);
+            made.edit = Edit::of(day, &self.sessions[made.cart], &made.key, made.edit.commands);
         }
         self.edit(at, made);
     }

@@ -2,7 +2,7 @@
 //! a sum; with the others they do all there is.
 
 use cart_core::command::{Command, Place};
-use cart_core::id::Actor;
+use cart_core::id::SessionId;
 use cart_core::line::LineKey;
 use cart_core::replica::Edit;
 use cart_core::time::Millis;
@@ -34,8 +34,9 @@ fn more(sku: &str, quantity: i64) -> Command {
 }
 
 /// One more of a product.
-pub fn add(cart: usize, key: String, actors: Vec<Actor>, at: Millis) -> Made {
-    Made { cart, edit: Edit::of(actors, vec![more(ADDED[0], 1)]), key, quantity: 1, at }
+pub fn add(cart: usize, key: String, session: &SessionId, at: Millis) -> Made {
+    let edit = Edit::of(at.day(), session, &key, vec![more(ADDED[0], 1)]);
+    Made { cart, edit, key, quantity: 1, at }
 }
 
 /// The commands of an edit, and if it only adds one product, how many.
@@ -61,8 +62,8 @@ pub fn commands(dice: &mut Dice) -> (Vec<Command>, u64) {
     (vec![command], 0)
 }
 
-/// An edit under the actors of its key.
-pub fn edit(cart: usize, key: String, actors: Vec<Actor>, at: Millis, dice: &mut Dice) -> Made {
+/// An edit under a key of the session.
+pub fn edit(cart: usize, key: String, session: &SessionId, at: Millis, dice: &mut Dice) -> Made {
     let (commands, quantity) = commands(dice);
-    Made { cart, edit: Edit::of(actors, commands), key, quantity, at }
+    Made { cart, edit: Edit::of(at.day(), session, &key, commands), key, quantity, at }
 }
