@@ -246,11 +246,11 @@ impl Cart {
         let none = Vec::new();
         for (code, mine) in self.coupons.iter_mut() {
             let theirs = other.coupons.get(code).unwrap_or(&none);
-            mine.retain(|dot| theirs.contains(dot) || !other.context.contains(*dot));
+            mine.retain(|dot| theirs.binary_search(dot).is_ok() || !other.context.contains(*dot));
         }
         for (code, theirs) in &other.coupons {
             let mine = self.coupons.or_default(code.clone());
-            let new = |dot: &&Dot| !mine.contains(dot) && !self.context.contains(**dot);
+            let new = |dot: &&Dot| mine.binary_search(dot).is_err() && !self.context.contains(**dot);
             let fresh: Vec<Dot> = theirs.iter().filter(new).copied().collect();
             mine.extend(fresh);
             mine.sort_unstable();

@@ -5,7 +5,7 @@ use crate::cart::{Cart, Delta};
 use crate::customization::Customization;
 use crate::id::{Actor, Dot, Scope};
 use crate::limits::Limits;
-use crate::line::{Contribution, Kind, LineKey, Payload};
+use crate::line::{Contribution, Kind, Payload};
 use crate::reject::Reject;
 use crate::time::{Day, HybridClock, Millis};
 use crate::wire;
@@ -39,15 +39,22 @@ pub fn admit(state: &Cart, delta: &Delta, sender: &Sender) -> Result<Delta, Reje
         return Err(Reject::ActorExpired);
     }
     check_only_changes(delta)?;
+    check_days(delta, sender.now)?;
     check_context(state, delta)?;
     let mut admitted = delta.clone();
+    // Found once, not for each contribution.
+    let mut live: Vec<Dot> = wire::live_dots(state).collect();
+    live.sort_unstable();
+    let last_place = state.lines().filter_map(|(_, line)| line.place()).max().unwrap_or(0);
     for (key, line) in &mut admitted.lines {
+        let known = state.line(key);
         for (dot, contribution) in line.iter() {
-            check_contribution(state, key, dot, contribution, sender)?;
+            let known = known.and_then(|line| line.get(dot));
+            let is_live = live.binary_search(&dot).is_ok();
+            check_contribution(state, known, is_live, last_place, dot, contribution, sender)?;
         }
         // An update of a contribution that has been removed is dropped with it; one of a contribution
         // not met yet is kept, as a hole that the contribution fills.
-        let known = state.line(key);
         line.retain(|dot, contribution| {
             contribution.payload.is_some()
                 || known.is_some_and(|known| known.get(dot).is_some())
@@ -93,6 +100,16 @@ fn check_only_changes(delta: &Delta) -> Result<(), Reject> {
     }
 }
 
+/// The horizon passes an actor once its day is over for long: one of a day to come would stay until then, whatever is
+/// done. The clock of the region that minted it may be somewhat ahead, and so a day across midnight.
+fn check_days(delta: &Delta, now: Millis) -> Result<(), Reject> {
+    let last = wire::actors_of(delta).last().map_or(Day(0), |actor| actor.day());
+    if last > Day(now.day().0.saturating_add(1)) {
+        return Err(Reject::ActorAhead);
+    }
+    Ok(())
+}
+
 fn check_context(state: &Cart, delta: &Delta) -> Result<(), Reject> {
     let context = delta.context();
     let highest = context.clock().iter().map(|dot| (*dot.actor, dot.counter));
@@ -107,22 +124,23 @@ fn check_context(state: &Cart, delta: &Delta) -> Result<(), Reject> {
 
 fn check_contribution(
     state: &Cart,
-    key: &LineKey,
+    known: Option<&Contribution>,
+    is_live: bool,
+    last_place: u32,
     dot: Dot,
     contribution: &Contribution,
     sender: &Sender,
 ) -> Result<(), Reject> {
-    let known = state.line(key).and_then(|line| line.get(dot));
     let others = dot.actor != sender.actor;
     match &contribution.payload {
         Some(_) if others => return Err(Reject::ForeignDot),
         Some(payload) => {
             match known.and_then(|known| known.payload.as_ref()) {
                 Some(known) if known != payload => return Err(Reject::DotConflict),
-                None if wire::is_live(state, dot) => return Err(Reject::DotConflict),
+                None if is_live => return Err(Reject::DotConflict),
                 Some(_) | None => {}
             }
-            check_payload(state, payload, sender)?;
+            check_payload(last_place, payload, sender)?;
         }
         None => {
             let horizon = state.context().horizon();
@@ -150,7 +168,7 @@ fn check_contribution(
     Ok(())
 }
 
-fn check_payload(state: &Cart, payload: &Payload, sender: &Sender) -> Result<(), Reject> {
+fn check_payload(last_place: u32, payload: &Payload, sender: &Sender) -> Result<(), Reject> {
     let max = sender.limits.line_quantity_max;
     match &payload.kind {
         Kind::Add | Kind::Set { .. } if !(1..=max).contains(&payload.quantity) => {
@@ -165,7 +183,6 @@ fn check_payload(state: &Cart, payload: &Payload, sender: &Sender) -> Result<(),
         }
         Kind::Add | Kind::Unknown(_) => {}
     }
-    let last_place = state.lines().filter_map(|(_, line)| line.place()).max().unwrap_or(0);
     if u64::from(payload.place) > u64::from(last_place) + COUNTER_WINDOW {
         return Err(Reject::CounterWindow { window: COUNTER_WINDOW });
     }

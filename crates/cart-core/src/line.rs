@@ -7,7 +7,7 @@ use std::sync::Arc;
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 
 use crate::id::{Actor, Dot, Scope};
-use crate::ordered::sorted_by;
+use crate::ordered::{Ordered, sorted_by};
 use crate::reject::Reject;
 use crate::time::HybridTime;
 use crate::wire;
@@ -327,13 +327,16 @@ impl Contributions {
 
     /// Those that count at a location: the adds, and of each scope the latest set.
     pub fn counting(&self, at: Location) -> impl Iterator<Item = (Dot, &Contribution)> {
+        let mut latest: Ordered<Scope, Option<(HybridTime, Dot)>> = Ordered::default();
+        for (dot, contribution) in self.at(at) {
+            if let Some(Kind::Set { time, scope }) = contribution.payload.as_ref().map(|p| &p.kind) {
+                let of_scope = latest.or_default(*scope);
+                *of_scope = (*of_scope).max(Some((*time, dot)));
+            }
+        }
         self.at(at).filter(move |(dot, contribution)| match contribution.payload.as_ref().map(|p| &p.kind) {
             Some(Kind::Add) => true,
-            Some(Kind::Set { time, scope }) => !self.at(at).any(|(other, rival)| {
-                matches!(rival.payload.as_ref().map(|p| &p.kind),
-                    Some(Kind::Set { time: later, scope: same })
-                        if same == scope && (*later, other) > (*time, *dot))
-            }),
+            Some(Kind::Set { time, scope }) => latest.get(scope) == Some(&Some((*time, *dot))),
             Some(Kind::Unknown(_)) | None => false,
         })
     }

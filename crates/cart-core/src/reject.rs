@@ -51,6 +51,15 @@ pub enum Reject {
     /// The encoded state would be too large.
     #[error("the cart is at its size limit; remove, clear or set lines, or try again later")]
     CartBusy,
+    /// One more cart than a session may have.
+    #[error(
+        "a session has at most {max} further carts, those erased within 30 days too; clear one of them and use it, \
+         or open a new session"
+    )]
+    TooManyCarts {
+        /// The most further carts of a session.
+        max: usize,
+    },
     /// The key came with another body before.
     #[error("this Idempotency-Key was used with another request; use a fresh key for a new request")]
     KeyReused,
@@ -102,6 +111,12 @@ pub enum Reject {
         /// How far ahead a time may be, in milliseconds.
         ahead_ms_max: u64,
     },
+    /// An actor minted on a day that is still to come.
+    #[error(
+        "an actor in the delta was minted after tomorrow; actors are leased with POST /v1/carts/{{cart}}/actors, and \
+         the clock of whoever minted this one is to be corrected"
+    )]
+    ActorAhead,
     /// The session was ended.
     #[error("this session was signed out; open a new one with POST /v1/sessions")]
     SignedOut,
@@ -166,6 +181,7 @@ impl Reject {
             Self::TooManyLines { .. } => "too_many_lines",
             Self::TooManyContributions { .. } => "too_many_contributions",
             Self::CartBusy => "cart_busy",
+            Self::TooManyCarts { .. } => "too_many_carts",
             Self::KeyReused => "key_reused",
             Self::KeyExpired => "key_expired",
             Self::VersionMismatch => "version_mismatch",
@@ -179,6 +195,7 @@ impl Reject {
             Self::ActorShared => "actor_shared",
             Self::DotConflict => "dot_conflict",
             Self::ClockAhead { .. } => "clock_ahead",
+            Self::ActorAhead => "actor_ahead",
             Self::SignedOut => "session_ended",
             Self::MergeBusy | Self::HomeSettles => "cart_settling",
             Self::AlreadyMerged => "already_merged",

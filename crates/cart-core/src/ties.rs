@@ -22,9 +22,11 @@ pub struct Ties {
     /// What ended until then is forgotten: the latest end of anything forgotten. It travels, so that all forget the
     /// same, whatever their clocks say, and a store, which has none, as well.
     pub ended: Millis,
-    /// The actors leased to devices, and when each lease ends.
+    /// The actors leased to devices, and when each lease ends. Each region grants up to
+    /// [`crate::replica::LEASES_MAX`] as far as it knows of those of others.
     pub leases: BTreeMap<Actor, Millis>,
-    /// Further carts of the session, oldest first; only in its root cart.
+    /// Further carts of the session, oldest first, those erased lately too; only in its root cart. Each region
+    /// takes up to [`crate::replica::SESSION_CARTS_MAX`] as far as it knows of those of others.
     pub carts: Vec<Further>,
     /// Under which keys carts of the session were erased lately, and when; only in its root cart.
     pub erasures: BTreeMap<Actor, Millis>,
@@ -52,6 +54,11 @@ pub struct Further {
 }
 
 impl Further {
+    /// Whether it is to leave the list.
+    pub fn is_forgotten(&self, now: Millis) -> bool {
+        self.forgotten_at().is_some_and(|end| end <= now)
+    }
+
     /// When it leaves the list.
     fn forgotten_at(&self) -> Option<Millis> {
         self.struck.map(|at| at.plus(Ties::STRUCK_MS))
@@ -169,15 +176,8 @@ impl Ties {
             let mine = self.leases.entry(*actor).or_insert(*until);
             *mine = (*mine).max(*until);
         }
-        for theirs in &other.carts {
-            let mut joined = theirs.clone();
-            if let Some(at) = self.carts.iter().position(|mine| mine.cart == theirs.cart) {
-                let mine = self.carts.remove(at);
-                joined.made = mine.made.min(joined.made);
-                joined.struck = lesser(mine.struck, joined.struck);
-            }
-            let before = |there: &Further| (there.made, &there.cart) < (joined.made, &joined.cart);
-            self.carts.insert(self.carts.partition_point(before), joined);
+        if self.carts != other.carts {
+            self.carts = joined_carts(std::mem::take(&mut self.carts), &other.carts);
         }
         self.drop_ended();
         for (actor, at) in &other.erasures {
@@ -194,12 +194,31 @@ impl Ties {
 
     /// Of too many erasures the oldest are forgotten.
     fn bound_erasures(&mut self) {
-        while self.erasures.len() > Self::ERASURES_MAX {
-            let oldest = self.erasures.iter().min_by_key(|(actor, at)| (**at, **actor));
-            let Some(oldest) = oldest.map(|(actor, _)| *actor) else { return };
-            self.erasures.remove(&oldest);
-        }
+        let Some(too_many) = self.erasures.len().checked_sub(Self::ERASURES_MAX).filter(|count| *count > 0)
+        else {
+            return;
+        };
+        let mut by_age: Vec<(Millis, Actor)> = self.erasures.iter().map(|(actor, at)| (*at, *actor)).collect();
+        by_age.sort_unstable();
+        self.erasures = by_age.into_iter().skip(too_many).map(|(at, actor)| (actor, at)).collect();
     }
+}
+
+/// The carts of both, each once: sorted by cart, so that those of one meet, then by when each became the newest.
+fn joined_carts(mine: Vec<Further>, theirs: &[Further]) -> Vec<Further> {
+    let mut all = mine;
+    all.extend_from_slice(theirs);
+    all.sort_unstable_by(|one, other| one.cart.cmp(&other.cart));
+    all.dedup_by(|next, kept| {
+        let same = next.cart == kept.cart;
+        if same {
+            kept.made = kept.made.min(next.made);
+            kept.struck = lesser(kept.struck, next.struck);
+        }
+        same
+    });
+    all.sort_unstable_by(|one, other| (one.made, &one.cart).cmp(&(other.made, &other.cart)));
+    all
 }
 
 /// The lesser of two, where one is there at all.

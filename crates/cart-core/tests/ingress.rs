@@ -602,7 +602,7 @@ fn the_carts_of_a_session_are_bounded() {
         shop.ask(&caller, Input::Enroll { cart: other(at) }, BEGIN).expect("one more");
     }
     shop.ask(&caller, Input::Enroll { cart: other(0) }, BEGIN).expect("there already");
-    refused(shop, &caller, Input::Enroll { cart: other(SESSION_CARTS_MAX) }, BEGIN, "cart_busy");
+    refused(shop, &caller, Input::Enroll { cart: other(SESSION_CARTS_MAX) }, BEGIN, "too_many_carts");
 }
 
 // What is written.

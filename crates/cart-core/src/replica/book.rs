@@ -21,7 +21,7 @@ pub const EXPECT_MS: u64 = 10 * Millis::SECOND;
 pub const EXPECTED_MAX: usize = 16;
 /// In how many carts that were a session's newest before a retry to `current` is looked for.
 pub const RETRY_CARTS_MAX: usize = 8;
-/// The most carts of one session.
+/// The most further carts of one session, those erased within [`Ties::STRUCK_MS`] too.
 pub const SESSION_CARTS_MAX: usize = 1_000;
 
 /// The replica's row at rest.

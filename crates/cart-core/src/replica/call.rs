@@ -147,6 +147,12 @@ pub enum Input {
     Use,
     /// When the session of this root cart was last used.
     LastUse,
+    /// The session's carts, from its root cart, as long as a further one that is about to be made is among them or
+    /// has room there.
+    Room {
+        /// The cart, as it would be named.
+        cart: CartId,
+    },
 }
 
 /// Plain HTTP commands, all or none.

@@ -229,6 +229,7 @@ impl Replica {
             Input::Replay(edit) => self.replay(&edit, now).unwrap_or(Ok(ReplyKind::Done)),
             Input::Open(edit) => self.open(caller, &edit, now, effects),
             Input::Enroll { cart } => self.enroll(caller, cart, now),
+            Input::Room { cart } => self.has_room(&cart, now),
             Input::Strike { cart, actor, erased } => {
                 let listed = self.book.ties.strike(&cart, now);
                 if erased || listed {
@@ -312,6 +313,7 @@ impl Replica {
         let of_session = matches!(
             input,
             Input::Enroll { .. }
+                | Input::Room { .. }
                 | Input::Strike { .. }
                 | Input::Erased { .. }
                 | Input::Carts
@@ -362,13 +364,25 @@ impl Replica {
 
     fn enroll(&mut self, caller: &Caller, cart: CartId, now: Millis) -> Result<ReplyKind, Reject> {
         if !self.book.ties.carts.iter().any(|further| further.cart == cart) {
-            if self.book.ties.listed().count() >= SESSION_CARTS_MAX {
-                return Err(Reject::CartBusy);
+            self.book.ties.forget_ended(now);
+            if self.book.ties.carts.len() >= SESSION_CARTS_MAX {
+                return Err(Reject::TooManyCarts { max: SESSION_CARTS_MAX });
             }
             self.own(caller);
             self.book.ties.enroll(cart, now);
         }
         Ok(ReplyKind::Done)
+    }
+
+    /// The session's carts, if a further one is among them, wherever it was made, or has room there.
+    fn has_room(&self, cart: &CartId, now: Millis) -> Result<ReplyKind, Reject> {
+        let ties = &self.book.ties;
+        let among = |there: &CartId| there.same_but_for_home(cart);
+        let taken = ties.carts.iter().filter(|further| !further.is_forgotten(now)).count();
+        if taken >= SESSION_CARTS_MAX && !ties.carts.iter().any(|further| among(&further.cart)) {
+            return Err(Reject::TooManyCarts { max: SESSION_CARTS_MAX });
+        }
+        Ok(ReplyKind::Carts(self.carts()))
     }
 
     fn own(&mut self, caller: &Caller) {

@@ -26,6 +26,7 @@ mod reader;
 mod writer;
 
 use reader::Reader;
+pub(crate) use writer::actors_of;
 use writer::{Writer, encode_cart};
 
 /// The first byte of every message.
@@ -148,12 +149,6 @@ pub(crate) fn key_from_bytes(bytes: &[u8]) -> Result<LineKey, Reject> {
         return Err(Reject::Malformed("not a canonical key"));
     }
     Ok(key)
-}
-
-/// Whether a dot of the context need not be written because a line or coupon has it.
-pub(crate) fn is_live(cart: &Cart, dot: Dot) -> bool {
-    let in_lines = cart.lines.iter().any(|(_, line)| line.get(dot).is_some_and(|c| c.payload.is_some()));
-    in_lines || cart.coupons.values().any(|dots| dots.binary_search(&dot).is_ok())
 }
 
 /// The dots that are in the context because a line or coupon has them.

@@ -8,7 +8,6 @@ use crate::cart::Cart;
 use crate::id::{Actor, Dot, Scope};
 use crate::line::{Contribution, Contributions, Kind, LineKey, Payload};
 use crate::meta::{Field, Register};
-use crate::ordered::Ordered;
 use crate::time::{Day, HybridTime};
 
 use super::*;
@@ -23,7 +22,7 @@ pub(super) struct Writer {
 pub(super) fn encode_cart(cart: &Cart) -> Vec<u8> {
     let mut writer = Writer { actors: actors_of(cart), scopes: scopes_of(cart), ..Writer::default() };
     let context = cart.context();
-    let cloud: Vec<Dot> = context.cloud().iter().filter(|dot| !is_live(cart, **dot)).copied().collect();
+    let cloud = cloud_to_write(cart);
     let clock = clock_to_write(cart, &writer.actors);
     let sections = [
         (CLOCK, !clock.is_empty()),
@@ -118,7 +117,24 @@ fn clock_to_write(cart: &Cart, actors: &[Actor]) -> Vec<u64> {
     if written.iter().all(|counter| *counter == 0) { Vec::new() } else { written }
 }
 
-fn actors_of(cart: &Cart) -> Vec<Actor> {
+/// The dots beyond the clock but those that a line or coupon has, which are implied.
+fn cloud_to_write(cart: &Cart) -> Vec<Dot> {
+    let cloud = cart.context().cloud();
+    if cloud.is_empty() {
+        return Vec::new();
+    }
+    let mut live: Vec<Dot> = live_dots(cart).collect();
+    live.sort_unstable();
+    let mut live = live.into_iter().peekable();
+    let mut implied = |dot: &Dot| {
+        while live.next_if(|there| there < dot).is_some() {}
+        live.peek() == Some(dot)
+    };
+    cloud.iter().filter(|dot| !implied(dot)).copied().collect()
+}
+
+/// All actors that a cart names, sorted: the table of its message.
+pub(crate) fn actors_of(cart: &Cart) -> Vec<Actor> {
     let mut actors: Vec<Actor> = cart.context.clock().dots.keys().copied().collect();
     actors.extend(cart.context.cloud().iter().map(|dot| dot.actor));
     for (_, line) in &cart.lines {
@@ -137,13 +153,15 @@ fn actors_of(cart: &Cart) -> Vec<Actor> {
 
 fn scopes_of(cart: &Cart) -> Vec<Scope> {
     let contributions = cart.lines.iter().flat_map(|(_, line)| line.iter());
-    let scopes: Ordered<Scope, ()> = contributions
+    let mut scopes: Vec<Scope> = contributions
         .filter_map(|(_, contribution)| match contribution.payload.as_ref()?.kind {
-            Kind::Set { scope, .. } => Some((scope, ())),
+            Kind::Set { scope, .. } => Some(scope),
             Kind::Add | Kind::Unknown(_) => None,
         })
         .collect();
-    scopes.keys().copied().collect()
+    scopes.sort_unstable();
+    scopes.dedup();
+    scopes
 }
 
 impl Writer {
