@@ -17,6 +17,9 @@ pub const CURRENCY: &str = "USD";
 /// For how long a store that does not take a message is tried, in seconds, unless STORE_PATIENCE_S says otherwise.
 const STORE_PATIENCE_S: u64 = 6 * 3_600;
 
+/// How long a dead letter is kept, in days, unless DEAD_LETTER_DAYS says otherwise.
+const DEAD_LETTER_DAYS: u32 = 30;
+
 #[derive(Clone)]
 pub struct Config {
     /// Development answers any origin and takes the headers that move clock and region.
@@ -33,6 +36,8 @@ pub struct Config {
     pub admin_token: String,
     /// For how long a store that does not take a message is tried before it is put aside, in seconds.
     pub store_patience_s: u64,
+    /// How long dead letters are kept, in days.
+    pub dead_letter_days: u32,
     /// How old a token may be before it is renewed on the way, in milliseconds.
     pub slide_ms: u64,
     /// What signs tokens and contexts.
@@ -71,6 +76,7 @@ impl Config {
                 .filter(|_| development)
                 .unwrap_or_default(),
             store_patience_s: number("STORE_PATIENCE_S").map_or(STORE_PATIENCE_S, u64::from),
+            dead_letter_days: number("DEAD_LETTER_DAYS").unwrap_or(DEAD_LETTER_DAYS),
             admin_token: env.secret("ADMIN_TOKEN").map(|secret| secret.to_string()).unwrap_or_default(),
             slide_ms: number("SESSION_SLIDE_MS").filter(|_| development).map_or(SLIDE_MS, u64::from),
             signer: Signer::new(secret.as_bytes())

@@ -52,6 +52,8 @@ pub struct Report {
     pub dead_letters: u64,
     /// How many rows this isolate has written to stores, entries of indexes included.
     pub rows_written: u64,
+    /// How much has gone from its databases, by kind.
+    pub gone: Vec<(String, u64)>,
 }
 
 /// What waits in a queue.

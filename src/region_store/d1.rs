@@ -1,5 +1,5 @@
-//! A region's store in D1: one or more databases, each with some of the slots. The SQL of rows and dead
-//! letters; which database is asked is in `slots.rs`.
+//! A region's store in D1: one or more databases, each with some of the slots. The SQL of
+//! rows; which database is asked is in `slots.rs`.
 
 use std::cell::{Cell, RefCell};
 
@@ -14,7 +14,7 @@ use worker::{D1Database, D1PreparedStatement, Env};
 
 use super::fields::{Fields, bytes, flag, number, text};
 use super::slots::slot_of;
-use super::{DeadLetter, RegionStore, Row, Write, home_of, push};
+use super::{RegionStore, Row, Write, home_of, push};
 use crate::error::Problem;
 use crate::letter::{Ask, Freshness, Listed, Position, minute};
 
@@ -49,6 +49,9 @@ const READ: &str = "SELECT ask.value ->> 0, coalesce(owned, 0), term, moved_from
 const FRESHNESS: &str = "INSERT INTO freshness (id, taken, late_ms, late_versions) VALUES (1, ?, ?, ?) \
     ON CONFLICT (id) DO UPDATE SET taken = excluded.taken, late_ms = excluded.late_ms, \
     late_versions = excluded.late_versions";
+
+const TALLY: &str = "INSERT INTO tallies (name, count) VALUES (?, ?) \
+    ON CONFLICT (name) DO UPDATE SET count = count + excluded.count";
 
 thread_local! {
     static ROWS_WRITTEN: Cell<u64> = const { Cell::new(0) };
@@ -138,6 +141,38 @@ impl D1Store {
             changed.push(meta.and_then(|meta| meta.changes).unwrap_or(0) as u64);
         }
         Ok(changed)
+    }
+
+    /// Runs a statement by which something goes, and adds to the tally how much: it.
+    pub async fn tallied(
+        &self,
+        name: &str,
+        tally: &str,
+        sql: &str,
+        values: &[JsValue],
+    ) -> Result<u64, Problem> {
+        let gone = self.run(name, sql, values).await?;
+        if gone > 0 {
+            self.run(name, TALLY, &[text(Some(tally)), number(gone)]).await?;
+        }
+        Ok(gone)
+    }
+
+    /// How much has gone of the region's store, by kind.
+    pub async fn tallies(&self) -> Result<Vec<(String, u64)>, Problem> {
+        let mut tallies: Vec<(String, u64)> = Vec::new();
+        for name in self.names() {
+            for mut row in
+                self.rows(name, "SELECT name, count FROM tallies", &[]).await?.iter().map(Fields::of)
+            {
+                let (kind, count) = (row.text().unwrap_or_default(), row.number());
+                match tallies.iter_mut().find(|(there, _)| *there == kind) {
+                    Some((_, sum)) => *sum += count,
+                    None => tallies.push((kind, count)),
+                }
+            }
+        }
+        Ok(tallies)
     }
 
     /// What a database says of carts. A row that is damaged holds no other up.
@@ -346,37 +381,6 @@ impl RegionStore for D1Store {
             ON CONFLICT (id) DO UPDATE SET minute = excluded.minute, cart_id = excluded.cart_id";
         self.run(self.first()?, statement, &[number(*minute), text(Some(cart_id))]).await.map(|_| ())
     }
-
-    async fn bury(&self, letter: &DeadLetter) -> Result<(), Problem> {
-        let statement = "INSERT INTO dead_letters (id, died, reason, body) VALUES (?, ?, ?, ?) \
-            ON CONFLICT DO NOTHING";
-        let values =
-            [text(Some(&letter.id)), number(letter.died.0), text(Some(&letter.reason)), bytes(&letter.body)];
-        self.run(self.first()?, statement, &values).await?;
-        Ok(())
-    }
-
-    async fn dead_letters(&self, count_max: usize) -> Result<Vec<DeadLetter>, Problem> {
-        let ask = "SELECT id, died, reason, body FROM dead_letters ORDER BY died, id LIMIT ?";
-        let rows = self.rows(self.first()?, ask, &[number(count_max as u64)]).await?;
-        Ok(rows.iter().map(dead_letter_of).collect())
-    }
-
-    async fn count_dead_letters(&self) -> Result<u64, Problem> {
-        let rows = self.rows(self.first()?, "SELECT count(*) FROM dead_letters", &[]).await?;
-        Ok(rows.first().map_or(0, |row| Fields::of(row).number()))
-    }
-
-    async fn dead_letter(&self, id: &str) -> Result<Option<DeadLetter>, Problem> {
-        let ask = "SELECT id, died, reason, body FROM dead_letters WHERE id = ?";
-        let rows = self.rows(self.first()?, ask, &[text(Some(id))]).await?;
-        Ok(rows.first().map(dead_letter_of))
-    }
-
-    async fn forget(&self, id: &str) -> Result<bool, Problem> {
-        let statement = "DELETE FROM dead_letters WHERE id = ?";
-        Ok(self.run(self.first()?, statement, &[text(Some(id))]).await? > 0)
-    }
 }
 
 /// The statement that writes a row, its values, and how many bytes they have. An index is named only if its
@@ -503,14 +507,4 @@ fn listed_of(row: &JsValue) -> Listed {
 fn place_of_row(row: &JsValue) -> Position {
     let mut row = Fields::of(row);
     Position { minute: row.number(), cart_id: row.text().unwrap_or_default() }
-}
-
-fn dead_letter_of(row: &JsValue) -> DeadLetter {
-    let mut row = Fields::of(row);
-    DeadLetter {
-        id: row.text().unwrap_or_default(),
-        died: Millis(row.number()),
-        reason: row.text().unwrap_or_default(),
-        body: row.bytes().unwrap_or_default(),
-    }
 }

@@ -6,6 +6,7 @@ pub mod d1;
 pub mod dead;
 mod fields;
 mod intake;
+pub mod letters;
 pub mod queue;
 pub mod slots;
 pub mod sweep;
@@ -18,6 +19,7 @@ use cart_core::time::Millis;
 use worker::{Env, Request, Response};
 
 use self::d1::D1Store;
+use self::letters::DeadLetters as _;
 use crate::config::Config;
 use crate::error::Problem;
 use crate::letter::{Ask, Errand, Freshness, Listed, Position, Report};
@@ -50,16 +52,6 @@ pub trait RegionStore {
     async fn sweep_from(&self) -> Result<Position, Problem>;
     /// Notes where a sweep has come to; `None` where it has come to the end.
     async fn swept(&self, to: Option<&Position>) -> Result<(), Problem>;
-    /// Puts a message aside. Put aside twice, it is there once.
-    async fn bury(&self, letter: &DeadLetter) -> Result<(), Problem>;
-    /// The messages put aside, oldest first.
-    async fn dead_letters(&self, count_max: usize) -> Result<Vec<DeadLetter>, Problem>;
-    /// One of them.
-    async fn dead_letter(&self, id: &str) -> Result<Option<DeadLetter>, Problem>;
-    /// How many there are.
-    async fn count_dead_letters(&self) -> Result<u64, Problem>;
-    /// Forgets one. Says whether it was there.
-    async fn forget(&self, id: &str) -> Result<bool, Problem>;
 }
 
 /// A cart's row.
@@ -81,15 +73,6 @@ pub struct Write {
     pub cart_id: CartId,
     pub before: Option<Row>,
     pub after: Row,
-}
-
-/// A message that could not be taken in.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct DeadLetter {
-    pub id: String,
-    pub died: Millis,
-    pub reason: String,
-    pub body: Vec<u8>,
 }
 
 /// Adds to the values of a key. Batches are small, and lists of pairs take far less code than maps do.
@@ -176,9 +159,11 @@ async fn report(env: &Env, config: &Config, region: Region) -> Result<Report, Pr
     }
     let waiting = queue::waiting(env, region).await;
     let store = open(env, config, region)?;
-    let (Ok(freshness), Ok(dead_letters)) = (store.freshness().await, store.count_dead_letters().await)
+    let (Ok(freshness), Ok(dead_letters), Ok(gone)) =
+        (store.freshness().await, store.count_dead_letters().await, store.tallies().await)
     else {
         return Ok(Report { waiting, ..Report::default() });
     };
-    Ok(Report { available: true, freshness, waiting, dead_letters, rows_written: d1::rows_written() })
+    let rows_written = d1::rows_written();
+    Ok(Report { available: true, freshness, waiting, dead_letters, rows_written, gone })
 }

@@ -39,7 +39,7 @@ pub async fn enqueue(env: &Env, config: &Config, letter: Letter) -> Result<(), P
     }
     let store = open(env, config, letter.store)?;
     let arrivals = vec![(letter.cart_id.clone(), vec![arrival(&letter)?])];
-    let outcomes = take_in(&store, arrivals).await;
+    let outcomes = take_in(env, config, &store, arrivals).await;
     let told = outcomes.into_iter().map(|(_, told)| told).collect::<Result<Vec<_>, _>>()?;
     tell(env, config, told).await;
     Ok(())
@@ -130,7 +130,7 @@ async fn take_mail(
     let mut arrivals = Vec::new();
     mail.iter().for_each(|(cart_id, _, arrival)| push(&mut arrivals, cart_id.clone(), arrival.clone()));
     let outcomes = match open(env, config, store) {
-        Ok(store) => take_in(&store, arrivals).await,
+        Ok(store) => take_in(env, config, &store, arrivals).await,
         Err(problem) => arrivals.into_iter().map(|(cart_id, _)| (cart_id, Err(problem.clone()))).collect(),
     };
     for (cart_id, message, _) in &mail {
