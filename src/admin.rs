@@ -21,7 +21,7 @@ use crate::call::Call;
 use crate::config::Config;
 use crate::error::Problem;
 use crate::guard::Visitor;
-use crate::letter::{Ask, Errand, Listed, Position, Report, minute};
+use crate::letter::{Ask, Errand, Listed, Position, Report, Walked, minute};
 use crate::region_store::letters::{Age, DeadLetter, DeadLetters as _};
 use crate::region_store::{self, RegionStore as _, dead, home_of, open, slots};
 use crate::respond::{self, rfc3339};
@@ -212,6 +212,9 @@ impl Admin<'_> {
                 let gone = report.gone.iter().map(|(kind, count)| (kind.as_str(), Value::from(*count)));
                 object(gone.collect())
             });
+            let walks = report.as_ref().map(|report| {
+                object(report.walks.iter().map(|walk| (walk.name.as_str(), stands(walk))).collect())
+            });
             regions.push(object(vec![
                 ("region", region.name().into()),
                 ("served_here", self.config.peer(region).is_none().into()),
@@ -225,7 +228,10 @@ impl Admin<'_> {
                 ("taken_at", freshness.map(|freshness| rfc3339(freshness.taken)).into()),
                 ("backlog", backlog.into()),
                 ("dead_letters", report.as_ref().map(|report| report.dead_letters).into()),
+                ("second", place.second.map(Region::name).into()),
+                ("closing", place.closing.into()),
                 ("gone", gone.into()),
+                ("walks", walks.into()),
                 ("rows_written", report.as_ref().map(|report| report.rows_written).into()),
             ]));
         }
@@ -461,6 +467,18 @@ fn shown(row: &Listed) -> Value {
         ("erased", row.erased.into()),
         ("digest", hex(&row.digest).into()),
         ("rev", row.rev.into()),
+    ])
+}
+
+fn stands(walk: &Walked) -> Value {
+    object(vec![
+        ("began_at", rfc3339(walk.began).into()),
+        ("ended_at", walk.ended.map(rfc3339).into()),
+        ("passed", walk.passed.into()),
+        ("done", walk.done.into()),
+        ("queries_max", walk.queries_max.into()),
+        ("calls_max", walk.calls_max.into()),
+        ("current", walk.current.into()),
     ])
 }
 

@@ -55,6 +55,12 @@ const TALLY: &str = "INSERT INTO tallies (name, count) VALUES (?, ?) \
 
 thread_local! {
     static ROWS_WRITTEN: Cell<u64> = const { Cell::new(0) };
+    static QUERIES: Cell<u64> = const { Cell::new(0) };
+}
+
+/// How many statements this isolate has given to databases.
+pub fn queries() -> u64 {
+    QUERIES.get()
 }
 
 /// How many rows this isolate has written to stores, entries of indexes included.
@@ -114,6 +120,7 @@ impl D1Store {
     /// The rows that a query gives.
     pub async fn rows(&self, name: &str, sql: &str, values: &[JsValue]) -> Result<Vec<JsValue>, Problem> {
         let statement = self.statement(name, sql, values)?;
+        QUERIES.set(QUERIES.get() + 1);
         statement.raw_js_value().await.map_err(|error| Problem::store(&error))
     }
 
@@ -132,6 +139,7 @@ impl D1Store {
         let prepare = |(sql, values): (&str, Vec<JsValue>)| self.statement(name, sql, &values);
         let prepared = statements.into_iter().map(prepare).collect::<Result<Vec<_>, _>>()?;
         let failed = |error: worker::Error| Problem::store(&error);
+        QUERIES.set(QUERIES.get() + prepared.len() as u64);
         let results = self.database(name)?.batch(prepared).await.map_err(failed)?;
         let mut changed = Vec::with_capacity(results.len());
         for result in results {
@@ -152,10 +160,16 @@ impl D1Store {
         values: &[JsValue],
     ) -> Result<u64, Problem> {
         let gone = self.run(name, sql, values).await?;
+        self.tally(name, tally, gone).await?;
+        Ok(gone)
+    }
+
+    /// Adds to a tally.
+    pub async fn tally(&self, name: &str, tally: &str, gone: u64) -> Result<(), Problem> {
         if gone > 0 {
             self.run(name, TALLY, &[text(Some(tally)), number(gone)]).await?;
         }
-        Ok(gone)
+        Ok(())
     }
 
     /// How much has gone of the region's store, by kind.
@@ -268,7 +282,7 @@ impl RegionStore for D1Store {
                 while let Some((at, write)) =
                     rest.next_if(|_| ats.len() < BATCH_MAX && size < BATCH_BYTES_MAX)
                 {
-                    let (sql, values, more) = statement(self.region, write, self.term(name, &write.cart_id));
+                    let (sql, values, more) = statement(write, self.term(name, &write.cart_id));
                     size += more;
                     ats.push(at);
                     statements.push((sql, values));
@@ -339,53 +353,11 @@ impl RegionStore for D1Store {
         }
         Ok(latest)
     }
-
-    async fn idle(
-        &self,
-        since: Millis,
-        after: &Position,
-        count_max: usize,
-    ) -> Result<(Vec<(CartId, Row)>, Option<Position>), Problem> {
-        let mut idle: Vec<Position> = Vec::new();
-        for name in self.names() {
-            let ask = "SELECT minute, cart_id FROM carts WHERE resident = 1 AND minute < ?1 \
-                AND (minute, cart_id) > (?2, ?3) ORDER BY minute, cart_id LIMIT ?4";
-            let values = [
-                number(minute(since)),
-                number(after.minute),
-                text(Some(&after.cart_id)),
-                number(count_max as u64),
-            ];
-            idle.extend(self.rows(name, ask, &values).await?.iter().map(place_of_row));
-        }
-        idle.sort_unstable();
-        idle.truncate(count_max);
-        // By the places, since of a row that cannot be read there is no more than that.
-        let last = idle.last().filter(|_| idle.len() == count_max).cloned();
-        let ids: Vec<CartId> =
-            idle.into_iter().filter_map(|place| CartId::try_from(place.cart_id).ok()).collect();
-        let rows = self.read(&ids).await?;
-        Ok((rows.into_iter().filter_map(|(cart_id, row)| Some((cart_id, row.ok()?))).collect(), last))
-    }
-
-    async fn sweep_from(&self) -> Result<Position, Problem> {
-        let rows = self.rows(self.first()?, "SELECT minute, cart_id FROM sweep", &[]).await?;
-        Ok(rows.first().map(place_of_row).unwrap_or_default())
-    }
-
-    async fn swept(&self, to: Option<&Position>) -> Result<(), Problem> {
-        let Some(Position { minute, cart_id }) = to else {
-            return self.run(self.first()?, "DELETE FROM sweep", &[]).await.map(|_| ());
-        };
-        let statement = "INSERT INTO sweep (id, minute, cart_id) VALUES (1, ?, ?) \
-            ON CONFLICT (id) DO UPDATE SET minute = excluded.minute, cart_id = excluded.cart_id";
-        self.run(self.first()?, statement, &[number(*minute), text(Some(cart_id))]).await.map(|_| ())
-    }
 }
 
 /// The statement that writes a row, its values, and how many bytes they have. An index is named only if its
 /// entry changes: naming it would write it.
-fn statement(region: Region, write: &Write, term: u64) -> (String, Vec<JsValue>, usize) {
+fn statement(write: &Write, term: u64) -> (String, Vec<JsValue>, usize) {
     let Write { cart_id, before, after } = write;
     let Stored { incarnation, rev, cart, ties } = &after.stored;
     let (state, ties_bytes) = (cart.to_bytes(), after.stored.ties_bytes());
@@ -397,7 +369,7 @@ fn statement(region: Region, write: &Write, term: u64) -> (String, Vec<JsValue>,
         false => stored.ties.owner.as_ref().map(|owner| owner.as_str().to_owned()),
     };
     let owner = owner_of(&after.stored);
-    let resident = after.resident && home_of(cart_id, &after.stored.cart) == region;
+    let resident = after.resident;
     let incarnation = bytes(&incarnation.to_be_bytes());
     // In the order of the columns.
     let mut values = vec![
@@ -502,9 +474,4 @@ fn listed_of(row: &JsValue) -> Listed {
         digest: row.bytes().unwrap_or_default(),
         rev: row.number(),
     }
-}
-
-fn place_of_row(row: &JsValue) -> Position {
-    let mut row = Fields::of(row);
-    Position { minute: row.number(), cart_id: row.text().unwrap_or_default() }
 }

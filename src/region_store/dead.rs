@@ -9,7 +9,8 @@ use worker::{Env, MessageExt as _, RawMessage};
 
 use super::d1::D1Store;
 use super::letters::{Age, DeadLetter, DeadLetters};
-use super::queue::{bytes_of, send_bytes, settle};
+use super::queue::{bytes_of, order_of, send_bytes, settle};
+use super::walk::Stepped;
 use super::{RegionStore as _, Row, open};
 use crate::config::Config;
 use crate::error::Problem;
@@ -19,6 +20,11 @@ use crate::sys;
 /// Keeps the messages of the queue of dead letters.
 pub async fn keep(env: &Env, config: &Config, messages: impl Iterator<Item = RawMessage>) {
     for message in messages {
+        // An order: the cron will say it again.
+        if order_of(&message).is_some() {
+            message.ack();
+            continue;
+        }
         let store =
             bytes_of(&message).and_then(|bytes| unpack(&bytes).ok()).map(|letter: Letter| letter.store);
         let reason = "the store did not take it, however often it was tried";
@@ -107,7 +113,7 @@ pub async fn tidy(
     store: &D1Store,
     after: &Age,
     count_max: usize,
-) -> Result<(usize, Option<Age>), Problem> {
+) -> Result<Stepped, Problem> {
     let life_ms = u64::from(config.dead_letter_days) * Millis::DAY;
     store.expire(sys::now(config.skew_ms).less(life_ms)).await?;
     let letters = store.dead_letters(after, count_max).await?;
@@ -123,10 +129,8 @@ pub async fn tidy(
             Err(problem) => worker::console_error!("dead letters: {}", problem.detail),
         }
     }
-    if !gone.is_empty() {
-        store.scrub(&gone).await?;
-    }
-    Ok((letters.len(), last))
+    let done = if gone.is_empty() { 0 } else { store.scrub(&gone).await? };
+    Ok(Stepped { passed: letters.len(), done: done as usize, next: last })
 }
 
 /// What a message was, if it can be read.
@@ -136,8 +140,7 @@ pub fn meant(letter: &DeadLetter) -> Option<Letter> {
 
 /// The regions whose stores are served here.
 pub fn here(config: &Config) -> impl Iterator<Item = Region> {
-    let stores = config.regions.places.iter().filter(|place| !place.stores.is_empty());
-    stores.map(|place| place.region).filter(|region| config.peer(*region).is_none())
+    config.regions.with_stores().filter(|region| config.peer(*region).is_none())
 }
 
 /// Sends a message again, and forgets it. Sent twice, it is joined once.

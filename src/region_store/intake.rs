@@ -39,6 +39,8 @@ pub struct Told {
     answer: Option<(Vec<Region>, Frame)>,
     /// The cart is erased.
     erased: bool,
+    /// The row was written.
+    pub wrote: bool,
 }
 
 /// Takes in frames of several carts. For each cart what is to be told, or why it must be tried again. Of one that
@@ -129,9 +131,10 @@ async fn attempt(
         let sent = arrived.iter().map(|arrival| arrival.sent).min().unwrap_or(now);
         freshness.late_ms = freshness.late_ms.max(now.0.saturating_sub(sent.0));
         freshness.late_versions = freshness.late_versions.max(sequence - known);
-        let resident = home == store.region();
-        let after = Row { stored, sequence, updated: now, resident, elsewhere: false };
+        // Whoever sent it has its storage.
+        let after = Row { stored, sequence, updated: now, resident: true, elsewhere: false };
         writes.push(Write { cart_id: cart_id.clone(), before, after });
+        told.wrote = true;
         waiting.push(told);
     }
     let written = if writes.is_empty() { Vec::new() } else { store.write(&writes, Some(freshness)).await? };
@@ -158,7 +161,7 @@ fn told(
     }
     let asked = frames.iter().filter(|frame| frame.pull).map(|frame| frame.from.region()).collect();
     let answer = answer.map(|frame| (asked, frame));
-    Told { by, cart_id: cart_id.clone(), receipts: by_region, answer, erased: false }
+    Told { by, cart_id: cart_id.clone(), receipts: by_region, answer, erased: false, wrote: false }
 }
 
 /// Tells the senders, each once of all that concerns a cart: to know it costs the sender a row. One that

@@ -20,7 +20,7 @@ pub struct DeadLetter {
 }
 
 /// The place of a dead letter among all: by age, then by its id.
-pub type Age = (u64, String);
+pub type Age = super::walk::Place;
 
 /// Where a store keeps what it could not take in.
 #[allow(async_fn_in_trait)] // All is on one thread.
