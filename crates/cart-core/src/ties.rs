@@ -32,6 +32,9 @@ pub struct Ties {
     pub erasures: BTreeMap<Actor, Millis>,
     /// The cart into which this guest's cart was merged, once it was.
     pub seal: Option<Seal>,
+    /// When the session was last used, by whichever device, noted at most once a day; only in its root cart, and zero
+    /// until a day after that was made: none in format 3. The latest known.
+    pub used: Millis,
 }
 
 /// A further cart of a session.
@@ -96,7 +99,24 @@ impl Ties {
             carts: Vec::new(),
             erasures: BTreeMap::new(),
             seal: None,
+            used: Millis(0),
         }
+    }
+
+    /// Notes a use of the session, once a day: what is in between is not worth a row.
+    pub fn note_use(&mut self, now: Millis) {
+        if self.owner.is_some() && self.last_use().is_none_or(|last| last < now) {
+            self.used = now;
+        }
+    }
+
+    /// When the session can last have been used, as far as this root cart knows: the end of the last day on which it
+    /// was seen. `None` if it never was.
+    pub fn last_use(&self) -> Option<Millis> {
+        self.owner.as_ref()?;
+        let made = self.carts.iter().map(|further| further.made);
+        let last = made.fold(self.used.max(self.created), Millis::max);
+        Some(last.day().end())
     }
 
     /// The session's further carts that are there, oldest first.
@@ -140,6 +160,7 @@ impl Ties {
         self.join_owner(other);
         self.created = self.created.min(other.created);
         self.signed_out = self.signed_out.max(other.signed_out);
+        self.used = self.used.max(other.used);
         self.ended = self.ended.max(other.ended);
         for (actor, until) in &other.leases {
             let mine = self.leases.entry(*actor).or_insert(*until);
@@ -212,6 +233,7 @@ mod tests {
         let mut other = one.clone();
         other.strike(&cart(1), Millis(9));
         other.signed_out = Some(Millis(4));
+        other.used = Millis(7);
         other.seal = Some(Seal { day: Day(2), into: cart(6), retired: vec![Dot::new(Actor(2), 1)] });
         let mut third = Ties::new(Millis(2));
         third.leases.insert(Actor(1), Millis(12));
@@ -268,6 +290,27 @@ mod tests {
         assert_eq!(told, forgot);
         told.forget_ended(Millis(Ties::STRUCK_MS + 2));
         assert_eq!((told.leases.len(), told.carts.len()), (0, 0));
+    }
+
+    #[test]
+    fn a_use_is_noted_once_a_day() {
+        let day = |n: u64| Millis(n * Millis::DAY);
+        let mut ties = Ties::new(day(3).plus(5));
+        ties.note_use(day(9));
+        assert_eq!((ties.used, ties.last_use()), (Millis(0), None), "of no session");
+        ties.owner = Some(SessionId::mint([1; 15]));
+        ties.note_use(day(3).plus(50));
+        assert_eq!(
+            (ties.used, ties.last_use()),
+            (Millis(0), Some(Millis(day(4).0 - 1))),
+            "it was made that day"
+        );
+        ties.note_use(day(4));
+        ties.note_use(day(5).less(1));
+        assert_eq!((ties.used, ties.last_use()), (day(4), Some(Millis(day(5).0 - 1))));
+        ties.note_use(day(2));
+        ties.note_use(day(5));
+        assert_eq!(ties.used, day(5));
     }
 
     #[test]

@@ -45,6 +45,11 @@ impl Day {
         Millis(self.0 as u64 * Millis::DAY)
     }
 
+    /// Its last millisecond.
+    pub const fn end(self) -> Millis {
+        self.start().plus(Millis::DAY - 1)
+    }
+
     /// The day `days` before, not before the first.
     pub const fn before(self, days: u16) -> Self {
         Self(self.0.saturating_sub(days))

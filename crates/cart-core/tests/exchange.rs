@@ -493,6 +493,46 @@ fn a_sign_out_is_not_taken_back_by_a_slower_clock() {
 }
 
 #[test]
+fn a_use_of_the_session_is_one_row_a_day_and_known_elsewhere() {
+    let (mut home, mut away) = pair();
+    let (now, frames) = away.ring();
+    home.take(frames[0].1.clone(), now);
+    let last_use = |site: &mut Site, now| match site.service(Input::LastUse, now) {
+        (effects, ReplyKind::LastUse(at)) => {
+            assert_eq!(effects, [], "asking changes nothing");
+            at
+        }
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(last_use(&mut home, now), Some(BEGIN.day().end()), "the day on which the cart was made");
+    let writes = |site: &mut Site, now| {
+        let (effects, _) = site.step(&site.session.shopper(), Input::Use, now);
+        effects.iter().any(|effect| matches!(effect, Effect::Put(_)))
+    };
+    let (tomorrow, updated) = (now.plus(DAY), home.replica.book().updated);
+    assert!(!writes(&mut home, now.plus(1)), "it is known of today");
+    assert!(writes(&mut home, tomorrow));
+    assert!(!writes(&mut home, tomorrow.plus(1)));
+    assert_eq!(last_use(&mut home, tomorrow), Some(tomorrow.day().end()));
+    assert_eq!(home.replica.book().updated, updated, "nothing of the cart has changed");
+    let (told, frames) = home.ring();
+    assert_eq!(frames.len(), 1);
+    away.take(frames[0].1.clone(), told);
+    assert_eq!(last_use(&mut away, told), Some(tomorrow.day().end()));
+    assert_eq!(home.replica.digest(), away.replica.digest());
+    assert!(!writes(&mut away, told), "another region has told of today");
+}
+
+#[test]
+fn of_a_cart_that_nobody_made_no_use_is_known() {
+    let mut home = Site::new(Region::Weur, 1, true);
+    home.service(Input::Fresh, BEGIN);
+    let (effects, _) = home.step(&home.session.shopper(), Input::Use, BEGIN.plus(DAY));
+    assert_eq!(effects, [], "there is nothing to keep");
+    assert_eq!(home.service(Input::LastUse, BEGIN.plus(DAY)).1, ReplyKind::LastUse(None));
+}
+
+#[test]
 fn an_erased_cart_knows_whom_to_tell() {
     let (mut home, mut away) = pair();
     let (now, frames) = away.ring();

@@ -70,6 +70,7 @@ fn ties() -> Ties {
         carts: vec![Further { cart: cart_id(2), made: BEGIN.plus(4), struck: Some(BEGIN.plus(5)) }],
         erasures: [(actor(2), BEGIN.plus(6))].into(),
         seal: Some(Seal { day: BEGIN.day(), into: cart_id(3), retired: vec![Dot::new(actor(3), 7)] }),
+        used: BEGIN.plus(7),
     }
 }
 
@@ -139,6 +140,8 @@ fn inputs() -> Vec<(&'static str, Input)> {
         ("hand-over", Input::HandOver { to: Region::Enam }),
         ("take-over", Input::TakeOver { term: 1 }),
         ("tick", Input::Tick),
+        ("use", Input::Use),
+        ("last-use", Input::LastUse),
     ]
 }
 
@@ -159,5 +162,6 @@ fn replies() -> Vec<(&'static str, ReplyKind)> {
         ("taken", ReplyKind::Taken { receipt: vec![1], frame: Some(vec![2]) }),
         ("at-home", ReplyKind::AtHome(Region::Enam)),
         ("done", ReplyKind::Done),
+        ("last-use", ReplyKind::LastUse(Some(BEGIN))),
     ]
 }

@@ -144,6 +144,10 @@ pub enum Input {
     },
     /// The alarm.
     Tick,
+    /// The session was used today, told to its root cart: that is no row if it is known.
+    Use,
+    /// When the session of this root cart was last used.
+    LastUse,
 }
 
 /// Plain HTTP commands, all or none.
@@ -277,6 +281,9 @@ pub enum ReplyKind {
     AtHome(Region),
     /// Done.
     Done,
+    /// When the session was last used at the latest: the end of the last day on which it was. `None` if this replica
+    /// knows of no session; where the reply is partial, others may.
+    LastUse(Option<Millis>),
 }
 
 /// The actors under which a session's key may have been used, today's first.

@@ -285,6 +285,11 @@ impl Replica {
                 self.forward(effects);
                 Ok(ReplyKind::Done)
             }
+            Input::Use => {
+                self.book.ties.note_use(now);
+                Ok(ReplyKind::Done)
+            }
+            Input::LastUse => Ok(ReplyKind::LastUse(self.book.ties.last_use())),
         }
     }
 
@@ -302,6 +307,7 @@ impl Replica {
                 | Input::Erased { .. }
                 | Input::Carts
                 | Input::SignOut
+                | Input::Use
         ) || self.asks_newest(caller);
         if !owns || (self.cart.is_erased() && !of_session) {
             return Err(Reject::CartNotFound);

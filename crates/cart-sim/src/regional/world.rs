@@ -328,7 +328,7 @@ impl World {
         let told = matches!(input, Input::Frame { .. });
         let tied = matches!(
             input,
-            Input::Enroll { .. } | Input::Strike { .. } | Input::SignOut | Input::Lease { .. }
+            Input::Enroll { .. } | Input::Strike { .. } | Input::SignOut | Input::Lease { .. } | Input::Use
         );
         self.load(at);
         let sequence = self.load(at).book().sequence;
