@@ -21,7 +21,8 @@ use crate::call::Call;
 use crate::config::Config;
 use crate::error::Problem;
 use crate::guard::Visitor;
-use crate::letter::{Ask, Errand, Listed, Position, Report, minute};
+use crate::letter::{Ask, Errand, Listed, Position, Report, Walked, minute};
+use crate::region_store::letters::{Age, DeadLetter, DeadLetters as _};
 use crate::region_store::{self, RegionStore as _, dead, home_of, open, slots};
 use crate::respond::{self, rfc3339};
 use crate::route::{Endpoint, Route};
@@ -55,7 +56,8 @@ async fn handle(request: &mut Request, env: &Env, config: &Config) -> Result<Res
         Endpoint::StoredCarts => {
             &["home", "owner", "updated_since", "updated_before", "tolerance_ms", "cursor"]
         }
-        Endpoint::StoredCart | Endpoint::DeadLetters => &["region"],
+        Endpoint::StoredCart => &["region"],
+        Endpoint::DeadLetters => &["region", "cursor"],
         Endpoint::MoveSlot => &["region", "to"],
         _ => &[],
     };
@@ -206,6 +208,13 @@ impl Admin<'_> {
                     ("oldest_at", waiting.oldest.map(rfc3339).into()),
                 ])
             });
+            let gone = report.as_ref().map(|report| {
+                let gone = report.gone.iter().map(|(kind, count)| (kind.as_str(), Value::from(*count)));
+                object(gone.collect())
+            });
+            let walks = report.as_ref().map(|report| {
+                object(report.walks.iter().map(|walk| (walk.name.as_str(), stands(walk))).collect())
+            });
             regions.push(object(vec![
                 ("region", region.name().into()),
                 ("served_here", self.config.peer(region).is_none().into()),
@@ -219,6 +228,10 @@ impl Admin<'_> {
                 ("taken_at", freshness.map(|freshness| rfc3339(freshness.taken)).into()),
                 ("backlog", backlog.into()),
                 ("dead_letters", report.as_ref().map(|report| report.dead_letters).into()),
+                ("second", place.second.map(Region::name).into()),
+                ("closing", place.closing.into()),
+                ("gone", gone.into()),
+                ("walks", walks.into()),
                 ("rows_written", report.as_ref().map(|report| report.rows_written).into()),
             ]));
         }
@@ -388,25 +401,34 @@ impl Admin<'_> {
         ])
     }
 
+    /// Dead letters, oldest first.
     async fn dead_letters(&self) -> Result<Response, Problem> {
         let only = self.asked("region").map(|_| self.region_here()).transpose()?;
+        let after = self.asked("cursor").map(age).transpose()?.unwrap_or_default();
         let mut letters = Vec::new();
         for region in dead::here(self.config).filter(|region| only.is_none_or(|only| only == *region)) {
-            for letter in open(self.env, self.config, region)?.dead_letters(PAGE).await? {
-                let meant = dead::meant(&letter);
-                letters.push(object(vec![
-                    ("id", letter.id.into()),
-                    ("kept_in", region.name().into()),
-                    ("died_at", rfc3339(letter.died).into()),
-                    ("reason", letter.reason.into()),
-                    ("bytes", letter.body.len().into()),
-                    ("store", meant.as_ref().map(|meant| meant.store.name()).into()),
-                    ("cart_id", meant.as_ref().map(|meant| meant.cart_id.as_str()).into()),
-                    ("sent_at", meant.as_ref().map(|meant| rfc3339(meant.sent)).into()),
-                ]));
-            }
+            let kept = open(self.env, self.config, region)?.dead_letters(&after, PAGE + 1).await?;
+            letters.extend(kept.into_iter().map(|letter| (region, letter)));
         }
-        answer(vec![("dead_letters", letters.into())])
+        letters.sort_unstable_by(|(_, one), (_, other)| (one.died, &one.id).cmp(&(other.died, &other.id)));
+        let next = letters.get(PAGE - 1).filter(|_| letters.len() > PAGE);
+        let next = next.map(|(_, letter)| format!("{}.{}", letter.died.0, letter.id));
+        letters.truncate(PAGE);
+        let shown = |(region, letter): (Region, DeadLetter)| {
+            let meant = dead::meant(&letter);
+            object(vec![
+                ("id", letter.id.into()),
+                ("kept_in", region.name().into()),
+                ("died_at", rfc3339(letter.died).into()),
+                ("reason", letter.reason.into()),
+                ("bytes", letter.body.len().into()),
+                ("store", meant.as_ref().map(|meant| meant.store.name()).into()),
+                ("cart_id", meant.as_ref().map(|meant| meant.cart_id.as_str()).into()),
+                ("sent_at", meant.as_ref().map(|meant| rfc3339(meant.sent)).into()),
+            ])
+        };
+        let letters: Vec<Value> = letters.into_iter().map(shown).collect();
+        answer(vec![("dead_letters", letters.into()), ("next_cursor", next.into())])
     }
 }
 
@@ -448,6 +470,18 @@ fn shown(row: &Listed) -> Value {
     ])
 }
 
+fn stands(walk: &Walked) -> Value {
+    object(vec![
+        ("began_at", rfc3339(walk.began).into()),
+        ("ended_at", walk.ended.map(rfc3339).into()),
+        ("passed", walk.passed.into()),
+        ("done", walk.done.into()),
+        ("queries_max", walk.queries_max.into()),
+        ("calls_max", walk.calls_max.into()),
+        ("current", walk.current.into()),
+    ])
+}
+
 fn source(source: &Source) -> Value {
     object(vec![
         ("home", source.home.name().into()),
@@ -470,8 +504,11 @@ fn moment(field: &'static str, text: &str) -> Result<Millis, Problem> {
 }
 
 fn position(text: &str) -> Result<Position, Problem> {
-    let parts = text.split_once('.').and_then(|(minute, id)| Some((minute.parse().ok()?, id)));
-    let (minute, id) =
-        parts.ok_or_else(|| Problem::invalid("cursor", "use the next_cursor of the page before"))?;
-    Ok(Position { minute, cart_id: id.to_owned() })
+    age(text).map(|(minute, cart_id)| Position { minute, cart_id })
+}
+
+/// A place in a list: a number and an id.
+fn age(text: &str) -> Result<Age, Problem> {
+    let parts = text.split_once('.').and_then(|(number, id)| Some((number.parse().ok()?, id.to_owned())));
+    parts.ok_or_else(|| Problem::invalid("cursor", "use the next_cursor of the page before"))
 }

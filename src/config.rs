@@ -7,7 +7,8 @@ use cart_core::idem::Ledger;
 use cart_core::limits::Limits;
 use cart_core::packed::Format;
 use cart_core::regions::Regions;
-use cart_core::session::{SLIDE_MS, Signer};
+use cart_core::session::{RENEW_MS, SLIDE_MS, Signer};
+use cart_core::time::Millis;
 use worker::Env;
 
 use crate::error::Problem;
@@ -17,6 +18,13 @@ pub const CURRENCY: &str = "USD";
 
 /// For how long a store that does not take a message is tried, in seconds, unless STORE_PATIENCE_S says otherwise.
 const STORE_PATIENCE_S: u64 = 6 * 3_600;
+
+/// How long the carts of a session are kept after its last use, in days, unless CART_DAYS says otherwise: no less,
+/// since so long a session may be renewed.
+const CART_DAYS: u32 = (RENEW_MS / Millis::DAY) as u32;
+
+/// How long a dead letter is kept, in days, unless DEAD_LETTER_DAYS says otherwise.
+const DEAD_LETTER_DAYS: u32 = 30;
 
 #[derive(Clone)]
 pub struct Config {
@@ -34,6 +42,10 @@ pub struct Config {
     pub admin_token: String,
     /// For how long a store that does not take a message is tried before it is put aside, in seconds.
     pub store_patience_s: u64,
+    /// How long the carts of a session are kept after its last use, in days.
+    pub cart_days: u32,
+    /// How long dead letters are kept, in days.
+    pub dead_letter_days: u32,
     /// How old a token may be before it is renewed on the way, in milliseconds.
     pub slide_ms: u64,
     /// What signs tokens and contexts.
@@ -55,6 +67,7 @@ impl Config {
         let regions = text("REGIONS").unwrap_or_default();
         let regions: Regions = serde_json::from_str(&regions)
             .map_err(|error| Problem::misconfigured(&format!("REGIONS: {error}")))?;
+        regions.check().map_err(|error| Problem::misconfigured(&format!("REGIONS: {error}")))?;
         let here = match text("REGION").as_deref() {
             None | Some("" | "auto") => None,
             Some(name) => match Region::parse(name).filter(|region| regions.place(*region).is_some()) {
@@ -74,6 +87,13 @@ impl Config {
                 .filter(|_| development)
                 .unwrap_or_default(),
             store_patience_s: number("STORE_PATIENCE_S").map_or(STORE_PATIENCE_S, u64::from),
+            cart_days: match number("CART_DAYS").unwrap_or(CART_DAYS) {
+                days if days < CART_DAYS => {
+                    return Err(Problem::misconfigured("CART_DAYS is at least 30: so long a session lives"));
+                }
+                days => days,
+            },
+            dead_letter_days: number("DEAD_LETTER_DAYS").unwrap_or(DEAD_LETTER_DAYS),
             admin_token: env.secret("ADMIN_TOKEN").map(|secret| secret.to_string()).unwrap_or_default(),
             slide_ms: number("SESSION_SLIDE_MS").filter(|_| development).map_or(SLIDE_MS, u64::from),
             signer: Signer::new(secret.as_bytes())

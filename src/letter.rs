@@ -25,6 +25,10 @@ pub enum Errand {
     Report { store: Region },
     /// Answer with a page of carts: a packed list of [`Listed`], and how late it is.
     List { store: Region, ask: Ask },
+    /// Answer with what there is of root carts: a packed list of each with its [`cart_core::sweep::Rooted`].
+    Peek { store: Region, carts: Vec<CartId> },
+    /// Take in at once what another store has: the bytes of a frame each. Answer with how many rows changed by it.
+    Keep { store: Region, frames: Vec<(CartId, Vec<u8>)> },
 }
 
 impl Errand {
@@ -34,7 +38,9 @@ impl Errand {
             Self::Take(Letter { store, .. })
             | Self::Read { store, .. }
             | Self::Report { store }
-            | Self::List { store, .. } => *store,
+            | Self::List { store, .. }
+            | Self::Peek { store, .. }
+            | Self::Keep { store, .. } => *store,
         }
     }
 }
@@ -52,6 +58,43 @@ pub struct Report {
     pub dead_letters: u64,
     /// How many rows this isolate has written to stores, entries of indexes included.
     pub rows_written: u64,
+    /// How much has gone from its databases, by kind; nothing in format 3.
+    #[serde(default)]
+    pub gone: Vec<(String, u64)>,
+    /// How the walks through its rows stand; none in format 3.
+    #[serde(default)]
+    pub walks: Vec<Walked>,
+}
+
+/// How a walk through the rows of a store stands: its last run in each database, or the present one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Walked {
+    pub name: String,
+    pub began: Millis,
+    /// `None` while it lasts.
+    pub ended: Option<Millis>,
+    pub passed: u64,
+    /// With how many rows something was done.
+    pub done: u64,
+    /// The most that one of its steps has asked of databases, and of all.
+    pub queries_max: u64,
+    pub calls_max: u64,
+    /// It is for the pairs of stores as they are configured.
+    pub current: bool,
+    /// The pairs before.
+    pub before: String,
+}
+
+impl Walked {
+    /// With that of another database.
+    pub fn join(&mut self, other: Self) {
+        self.began = self.began.min(other.began);
+        self.ended = self.ended.zip(other.ended).map(|(one, other)| one.max(other));
+        (self.passed, self.done) = (self.passed + other.passed, self.done + other.done);
+        self.queries_max = self.queries_max.max(other.queries_max);
+        self.calls_max = self.calls_max.max(other.calls_max);
+        self.current &= other.current;
+    }
 }
 
 /// What waits in a queue.

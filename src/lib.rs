@@ -72,6 +72,6 @@ mod events {
 
     #[event(scheduled)]
     async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) {
-        region_store::sweep::scheduled(&env).await;
+        region_store::walk::scheduled(&env).await;
     }
 }

@@ -2,7 +2,7 @@
 //! which: a Durable Object stub, where this process serves the region, or HTTP to the process that does.
 //! Every call may be repeated: edits by their dots, frames by what a join is, the rest by what they are.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::pin::pin;
 use std::time::Duration;
 
@@ -76,6 +76,15 @@ thread_local! {
     static BUDGET: RefCell<RetryBudget> = RefCell::default();
 }
 
+thread_local! {
+    static CALLS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// How many calls of replicas and of other stores this isolate has made, retries aside.
+pub fn calls() -> u64 {
+    CALLS.get()
+}
+
 /// How the calls of this isolate to the replicas of a region fare.
 fn circuit(region: Region) -> Circuit {
     breaker(Holder::Replica(region), |breaker| breaker.circuit(now()))
@@ -115,6 +124,7 @@ async fn through<T>(
     if faults::parted(config, from, to.region()) || !breaker(to, |breaker| breaker.admits(now())) {
         return Err(Problem::unreachable(to.region()));
     }
+    CALLS.set(CALLS.get() + 1);
     let span = load(to, |load| load.called(now()));
     let outcome = within(deadline_ms, call).await;
     load(to, |load| load.answered(span, now()));

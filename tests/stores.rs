@@ -117,6 +117,59 @@ async fn what_cannot_be_read_is_put_aside_and_can_be_replayed_and_dropped() {
     assert!(operator.dead_letters(&cart).await.is_empty());
 }
 
+/// What they say is to be nowhere: neither those that were there before the erasure, of a build that did not say of
+/// which cart, nor those that come after it.
+#[tokio::test(flavor = "multi_thread")]
+async fn dead_letters_go_with_their_cart_and_at_their_end() {
+    const LETTERS: usize = 60;
+    let mut runtime = Runtime::start(Options::default()).await;
+    let operator = Operator::of(&runtime);
+    let mut dice = fastrand::Rng::with_seed(16);
+    let (gone, other) = (cart(Region::Apac, &mut dice), cart(Region::Apac, &mut dice));
+    let mut maker = Maker::new(&session(&mut dice));
+    maker.add("engraved");
+    let mut cut = maker.frame().to_bytes();
+    cut.truncate(cut.len() - 1);
+    for _ in 0..LETTERS {
+        operator.deliver_bytes(Region::Apac, &gone, cut.clone()).await;
+    }
+    operator.deliver_bytes(Region::Weur, &gone, cut.clone()).await;
+    operator.deliver_bytes(Region::Apac, &other, cut.clone()).await;
+    operator.dead_letter(&other, ARRIVES_MAX).await;
+    let count = async |cart: &CartId, wanted: usize| {
+        let began = Instant::now();
+        loop {
+            let found = operator.dead_letters(cart).await.len();
+            if found == wanted {
+                return;
+            }
+            assert!(began.elapsed() < ARRIVES_MAX, "{found} dead letters of {cart}, not {wanted}");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    };
+    count(&gone, LETTERS + 1).await;
+    runtime.kill();
+    let unnamed = "db.execute('UPDATE dead_letters SET cart_id = NULL WHERE rowid % 2')";
+    each_store(runtime.state(), unnamed, &[]);
+    runtime.restart().await;
+    let erased = Frame { state: Cart::erased().to_bytes(), ..maker.frame() };
+    operator.deliver(Region::Apac, &gone, &erased).await;
+    count(&gone, 0).await;
+    count(&other, 1).await;
+    operator.deliver_bytes(Region::Apac, &gone, cut.clone()).await;
+    operator.deliver_bytes(Region::Apac, &other, cut).await;
+    count(&other, 2).await;
+    count(&gone, 0).await;
+    runtime.set("CLOCK_SKEW_MS", &(31 * Millis::DAY).to_string());
+    runtime.restart().await;
+    Answer::of(runtime.shop().request(Method::GET, "/cdn-cgi/local/scheduled")).await.expect(200);
+    count(&other, 0).await;
+    let regions = operator.regions().await;
+    let apac = regions.iter().find(|region| region["region"] == "apac").expect("it is named");
+    let gone = (&apac["gone"]["letters_scrubbed"], &apac["gone"]["letters_expired"]);
+    assert_eq!(gone, (&LETTERS.into(), &2.into()), "{apac}");
+}
+
 /// A slot that nobody owns, as if a move had been cut off between its two steps.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_store_did_not_take_is_replayed_once_it_can() {

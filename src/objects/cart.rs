@@ -292,6 +292,9 @@ impl CartObject {
         let Ok(config) = Config::from_env(&self.env) else { return true };
         let Some((home, unknown)) = self.known(call, rows) else { return true };
         // A frame brings what an absent replica would ask for; only the home has to look in its store first.
+        if matches!(call.input, Input::Retire) {
+            return true;
+        }
         if unknown && call.fresh {
             self.tell(call, Input::Fresh);
         } else if unknown && !(tells && call.region != home) {

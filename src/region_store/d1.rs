@@ -1,5 +1,5 @@
-//! A region's store in D1: one or more databases, each with some of the slots. The SQL of rows and dead
-//! letters; which database is asked is in `slots.rs`.
+//! A region's store in D1: one or more databases, each with some of the slots. The SQL of
+//! rows; which database is asked is in `slots.rs`.
 
 use std::cell::{Cell, RefCell};
 
@@ -15,7 +15,7 @@ use worker::{D1Database, D1PreparedStatement, Env};
 
 use super::fields::{Fields, bytes, flag, number, text};
 use super::slots::slot_of;
-use super::{DeadLetter, RegionStore, Row, Write, home_of, push};
+use super::{RegionStore, Row, Write, home_of, push};
 use crate::error::Problem;
 use crate::letter::{Ask, Freshness, Listed, Position, minute};
 
@@ -51,8 +51,17 @@ const FRESHNESS: &str = "INSERT INTO freshness (id, taken, late_ms, late_version
     ON CONFLICT (id) DO UPDATE SET taken = excluded.taken, late_ms = excluded.late_ms, \
     late_versions = excluded.late_versions";
 
+const TALLY: &str = "INSERT INTO tallies (name, count) VALUES (?, ?) \
+    ON CONFLICT (name) DO UPDATE SET count = count + excluded.count";
+
 thread_local! {
     static ROWS_WRITTEN: Cell<u64> = const { Cell::new(0) };
+    static QUERIES: Cell<u64> = const { Cell::new(0) };
+}
+
+/// How many statements this isolate has given to databases.
+pub fn queries() -> u64 {
+    QUERIES.get()
 }
 
 /// How many rows this isolate has written to stores, entries of indexes included.
@@ -112,6 +121,7 @@ impl D1Store {
     /// The rows that a query gives.
     pub async fn rows(&self, name: &str, sql: &str, values: &[JsValue]) -> Result<Vec<JsValue>, Problem> {
         let statement = self.statement(name, sql, values)?;
+        QUERIES.set(QUERIES.get() + 1);
         statement.raw_js_value().await.map_err(|error| Problem::store(&error))
     }
 
@@ -130,6 +140,7 @@ impl D1Store {
         let prepare = |(sql, values): (&str, Vec<JsValue>)| self.statement(name, sql, &values);
         let prepared = statements.into_iter().map(prepare).collect::<Result<Vec<_>, _>>()?;
         let failed = |error: worker::Error| Problem::store(&error);
+        QUERIES.set(QUERIES.get() + prepared.len() as u64);
         let results = self.database(name)?.batch(prepared).await.map_err(failed)?;
         let mut changed = Vec::with_capacity(results.len());
         for result in results {
@@ -139,6 +150,44 @@ impl D1Store {
             changed.push(meta.and_then(|meta| meta.changes).unwrap_or(0) as u64);
         }
         Ok(changed)
+    }
+
+    /// Runs a statement by which something goes, and adds to the tally how much: it.
+    pub async fn tallied(
+        &self,
+        name: &str,
+        tally: &str,
+        sql: &str,
+        values: &[JsValue],
+    ) -> Result<u64, Problem> {
+        let gone = self.run(name, sql, values).await?;
+        self.tally(name, tally, gone).await?;
+        Ok(gone)
+    }
+
+    /// Adds to a tally.
+    pub async fn tally(&self, name: &str, tally: &str, gone: u64) -> Result<(), Problem> {
+        if gone > 0 {
+            self.run(name, TALLY, &[text(Some(tally)), number(gone)]).await?;
+        }
+        Ok(())
+    }
+
+    /// How much has gone of the region's store, by kind.
+    pub async fn tallies(&self) -> Result<Vec<(String, u64)>, Problem> {
+        let mut tallies: Vec<(String, u64)> = Vec::new();
+        for name in self.names() {
+            for mut row in
+                self.rows(name, "SELECT name, count FROM tallies", &[]).await?.iter().map(Fields::of)
+            {
+                let (kind, count) = (row.text().unwrap_or_default(), row.number());
+                match tallies.iter_mut().find(|(there, _)| *there == kind) {
+                    Some((_, sum)) => *sum += count,
+                    None => tallies.push((kind, count)),
+                }
+            }
+        }
+        Ok(tallies)
     }
 
     /// What a database says of carts. A row that is damaged holds no other up.
@@ -234,7 +283,7 @@ impl RegionStore for D1Store {
                 while let Some((at, write)) =
                     rest.next_if(|_| ats.len() < BATCH_MAX && size < BATCH_BYTES_MAX)
                 {
-                    let (sql, values, more) = statement(self.region, write, self.term(name, &write.cart_id));
+                    let (sql, values, more) = statement(write, self.term(name, &write.cart_id));
                     size += more;
                     ats.push(at);
                     statements.push((sql, values));
@@ -305,84 +354,11 @@ impl RegionStore for D1Store {
         }
         Ok(latest)
     }
-
-    async fn idle(
-        &self,
-        since: Millis,
-        after: &Position,
-        count_max: usize,
-    ) -> Result<(Vec<(CartId, Row)>, Option<Position>), Problem> {
-        let mut idle: Vec<Position> = Vec::new();
-        for name in self.names() {
-            let ask = "SELECT minute, cart_id FROM carts WHERE resident = 1 AND minute < ?1 \
-                AND (minute, cart_id) > (?2, ?3) ORDER BY minute, cart_id LIMIT ?4";
-            let values = [
-                number(minute(since)),
-                number(after.minute),
-                text(Some(&after.cart_id)),
-                number(count_max as u64),
-            ];
-            idle.extend(self.rows(name, ask, &values).await?.iter().map(place_of_row));
-        }
-        idle.sort_unstable();
-        idle.truncate(count_max);
-        // By the places, since of a row that cannot be read there is no more than that.
-        let last = idle.last().filter(|_| idle.len() == count_max).cloned();
-        let ids: Vec<CartId> =
-            idle.into_iter().filter_map(|place| CartId::try_from(place.cart_id).ok()).collect();
-        let rows = self.read(&ids).await?;
-        Ok((rows.into_iter().filter_map(|(cart_id, row)| Some((cart_id, row.ok()?))).collect(), last))
-    }
-
-    async fn sweep_from(&self) -> Result<Position, Problem> {
-        let rows = self.rows(self.first()?, "SELECT minute, cart_id FROM sweep", &[]).await?;
-        Ok(rows.first().map(place_of_row).unwrap_or_default())
-    }
-
-    async fn swept(&self, to: Option<&Position>) -> Result<(), Problem> {
-        let Some(Position { minute, cart_id }) = to else {
-            return self.run(self.first()?, "DELETE FROM sweep", &[]).await.map(|_| ());
-        };
-        let statement = "INSERT INTO sweep (id, minute, cart_id) VALUES (1, ?, ?) \
-            ON CONFLICT (id) DO UPDATE SET minute = excluded.minute, cart_id = excluded.cart_id";
-        self.run(self.first()?, statement, &[number(*minute), text(Some(cart_id))]).await.map(|_| ())
-    }
-
-    async fn bury(&self, letter: &DeadLetter) -> Result<(), Problem> {
-        let statement = "INSERT INTO dead_letters (id, died, reason, body) VALUES (?, ?, ?, ?) \
-            ON CONFLICT DO NOTHING";
-        let values =
-            [text(Some(&letter.id)), number(letter.died.0), text(Some(&letter.reason)), bytes(&letter.body)];
-        self.run(self.first()?, statement, &values).await?;
-        Ok(())
-    }
-
-    async fn dead_letters(&self, count_max: usize) -> Result<Vec<DeadLetter>, Problem> {
-        let ask = "SELECT id, died, reason, body FROM dead_letters ORDER BY died, id LIMIT ?";
-        let rows = self.rows(self.first()?, ask, &[number(count_max as u64)]).await?;
-        Ok(rows.iter().map(dead_letter_of).collect())
-    }
-
-    async fn count_dead_letters(&self) -> Result<u64, Problem> {
-        let rows = self.rows(self.first()?, "SELECT count(*) FROM dead_letters", &[]).await?;
-        Ok(rows.first().map_or(0, |row| Fields::of(row).number()))
-    }
-
-    async fn dead_letter(&self, id: &str) -> Result<Option<DeadLetter>, Problem> {
-        let ask = "SELECT id, died, reason, body FROM dead_letters WHERE id = ?";
-        let rows = self.rows(self.first()?, ask, &[text(Some(id))]).await?;
-        Ok(rows.first().map(dead_letter_of))
-    }
-
-    async fn forget(&self, id: &str) -> Result<bool, Problem> {
-        let statement = "DELETE FROM dead_letters WHERE id = ?";
-        Ok(self.run(self.first()?, statement, &[text(Some(id))]).await? > 0)
-    }
 }
 
 /// The statement that writes a row, its values, and how many bytes they have. An index is named only if its
 /// entry changes: naming it would write it.
-fn statement(region: Region, write: &Write, term: u64) -> (String, Vec<JsValue>, usize) {
+fn statement(write: &Write, term: u64) -> (String, Vec<JsValue>, usize) {
     let Write { cart_id, before, after } = write;
     let Stored { incarnation, rev, cart, ties } = &after.stored;
     let (state, ties_bytes) = (cart.to_bytes(), after.stored.ties_bytes());
@@ -394,7 +370,7 @@ fn statement(region: Region, write: &Write, term: u64) -> (String, Vec<JsValue>,
         false => stored.ties.owner.as_ref().map(|owner| owner.as_str().to_owned()),
     };
     let owner = owner_of(&after.stored);
-    let resident = after.resident && home_of(cart_id, &after.stored.cart) == region;
+    let resident = after.resident;
     let incarnation = bytes(&incarnation.to_be_bytes());
     // In the order of the columns.
     let mut values = vec![
@@ -501,20 +477,5 @@ fn listed_of(row: &JsValue) -> Listed {
         erased: row.flag(),
         digest: row.bytes().unwrap_or_default(),
         rev: row.number(),
-    }
-}
-
-fn place_of_row(row: &JsValue) -> Position {
-    let mut row = Fields::of(row);
-    Position { minute: row.number(), cart_id: row.text().unwrap_or_default() }
-}
-
-fn dead_letter_of(row: &JsValue) -> DeadLetter {
-    let mut row = Fields::of(row);
-    DeadLetter {
-        id: row.text().unwrap_or_default(),
-        died: Millis(row.number()),
-        reason: row.text().unwrap_or_default(),
-        body: row.bytes().unwrap_or_default(),
     }
 }

@@ -9,7 +9,8 @@ use cart_core::time::Millis;
 use futures_util::future::join_all;
 use worker::Env;
 
-use super::{RegionStore, Row, Write, home_of, push};
+use super::letters::DeadLetters;
+use super::{RegionStore, Row, Write, dead, home_of, push};
 use crate::call::Call;
 use crate::config::Config;
 use crate::error::Problem;
@@ -36,10 +37,32 @@ pub struct Told {
     /// To whom, by its region.
     receipts: Vec<(Region, Vec<Receipt>)>,
     answer: Option<(Vec<Region>, Frame)>,
+    /// The cart is erased.
+    erased: bool,
+    /// The row was written.
+    pub wrote: bool,
 }
 
-/// Takes in frames of several carts. For each cart what is to be told, or why it must be tried again.
+/// Takes in frames of several carts. For each cart what is to be told, or why it must be tried again. Of one that
+/// is erased no dead letter is left before anybody is told.
 pub async fn take_in(
+    env: &Env,
+    config: &Config,
+    store: &(impl RegionStore + DeadLetters),
+    arrivals: Vec<(CartId, Vec<Arrival>)>,
+) -> Vec<(CartId, Result<Told, Problem>)> {
+    let mut outcomes = join_in(store, arrivals).await;
+    let is_erased = |outcome: &Result<Told, Problem>| outcome.as_ref().is_ok_and(|told| told.erased);
+    let erased = outcomes.iter().filter(|(_, outcome)| is_erased(outcome));
+    let erased: Vec<CartId> = erased.map(|(cart_id, _)| cart_id.clone()).collect();
+    if let Err(problem) = dead::scrub(env, config, store, &erased).await {
+        let outcomes = outcomes.iter_mut().filter(|(_, outcome)| is_erased(outcome));
+        outcomes.for_each(|(_, outcome)| *outcome = Err(problem.clone()));
+    }
+    outcomes
+}
+
+async fn join_in(
     store: &impl RegionStore,
     mut arrivals: Vec<(CartId, Vec<Arrival>)>,
 ) -> Vec<(CartId, Result<Told, Problem>)> {
@@ -94,7 +117,9 @@ async fn attempt(
                 continue;
             }
         };
-        let told = told(store.region(), cart_id, &frames, receipts, answer);
+        let mut told = told(store.region(), cart_id, &frames, receipts, answer);
+        let after = write.as_ref().or(before.as_ref().map(|row| &row.stored));
+        told.erased = after.is_some_and(|after| after.cart.is_erased());
         let Some(stored) = write else {
             done.push((cart_id.clone(), Ok(told)));
             continue;
@@ -106,9 +131,10 @@ async fn attempt(
         let sent = arrived.iter().map(|arrival| arrival.sent).min().unwrap_or(now);
         freshness.late_ms = freshness.late_ms.max(now.0.saturating_sub(sent.0));
         freshness.late_versions = freshness.late_versions.max(sequence - known);
-        let resident = home == store.region();
-        let after = Row { stored, sequence, updated: now, resident, elsewhere: false };
+        // Whoever sent it has its storage.
+        let after = Row { stored, sequence, updated: now, resident: true, elsewhere: false };
         writes.push(Write { cart_id: cart_id.clone(), before, after });
+        told.wrote = true;
         waiting.push(told);
     }
     let written = if writes.is_empty() { Vec::new() } else { store.write(&writes, Some(freshness)).await? };
@@ -134,7 +160,8 @@ fn told(
         }
     }
     let asked = frames.iter().filter(|frame| frame.pull).map(|frame| frame.from.region()).collect();
-    Told { by, cart_id: cart_id.clone(), receipts: by_region, answer: answer.map(|frame| (asked, frame)) }
+    let answer = answer.map(|frame| (asked, frame));
+    Told { by, cart_id: cart_id.clone(), receipts: by_region, answer, erased: false, wrote: false }
 }
 
 /// Tells the senders, each once of all that concerns a cart: to know it costs the sender a row. One that

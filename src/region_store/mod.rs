@@ -2,26 +2,38 @@
 //! A row changes only by join, and only against the row that was read. [`RegionStore`] is what a company with
 //! another database implements; what a cart becomes by a frame is decided by the core (`cart_core::store`).
 
+mod backfill;
 pub mod d1;
 pub mod dead;
+mod ends;
 mod fields;
 mod intake;
+pub mod letters;
+mod passes;
 pub mod queue;
 pub mod slots;
-pub mod sweep;
+mod sweep;
+pub mod walk;
 
 use cart_core::cart::Cart;
 use cart_core::id::{CartId, Region};
-use cart_core::packed::{pack_as, unpack};
+use cart_core::packed::{Format, pack_as, unpack};
 use cart_core::store::Stored;
+use cart_core::sweep::Rooted;
 use cart_core::time::Millis;
 use worker::{Env, Request, Response};
 
 use self::d1::D1Store;
+use self::intake::take_in;
+use self::letters::DeadLetters as _;
 use crate::config::Config;
 use crate::error::Problem;
-use crate::letter::{Ask, Errand, Freshness, Listed, Position, Report};
+use crate::letter::{Ask, Errand, Freshness, Listed, Report};
+use crate::sys;
 use crate::transport::{self, within};
+
+/// How often a row is read again, since it was written when it was to be marked.
+const READS_MAX: u32 = 8;
 
 /// The store of one region.
 #[allow(async_fn_in_trait)] // All is on one thread.
@@ -38,28 +50,6 @@ pub trait RegionStore {
     async fn list(&self, ask: &Ask) -> Result<Vec<Listed>, Problem>;
     /// How late what it took last was; `None` before it has taken anything.
     async fn freshness(&self) -> Result<Option<Freshness>, Problem>;
-    /// Carts at home here that may still have their storage and were not written since, longest first, after a
-    /// place among them; and the place after which there may be more.
-    async fn idle(
-        &self,
-        since: Millis,
-        after: &Position,
-        count_max: usize,
-    ) -> Result<(Vec<(CartId, Row)>, Option<Position>), Problem>;
-    /// Where a sweep of the idle carts begins: where the last one stopped, or at the first.
-    async fn sweep_from(&self) -> Result<Position, Problem>;
-    /// Notes where a sweep has come to; `None` where it has come to the end.
-    async fn swept(&self, to: Option<&Position>) -> Result<(), Problem>;
-    /// Puts a message aside. Put aside twice, it is there once.
-    async fn bury(&self, letter: &DeadLetter) -> Result<(), Problem>;
-    /// The messages put aside, oldest first.
-    async fn dead_letters(&self, count_max: usize) -> Result<Vec<DeadLetter>, Problem>;
-    /// One of them.
-    async fn dead_letter(&self, id: &str) -> Result<Option<DeadLetter>, Problem>;
-    /// How many there are.
-    async fn count_dead_letters(&self) -> Result<u64, Problem>;
-    /// Forgets one. Says whether it was there.
-    async fn forget(&self, id: &str) -> Result<bool, Problem>;
 }
 
 /// A cart's row.
@@ -70,7 +60,8 @@ pub struct Row {
     pub sequence: u64,
     /// When the row was last written.
     pub updated: Millis,
-    /// The cart's home is here and may still have its storage.
+    /// A replica of the cart may have its storage, wherever it is: the sweep has not found it gone since this was
+    /// last written, or read by one that came back.
     pub resident: bool,
     /// It was read where it is being moved away from: the next write makes it anew.
     pub elsewhere: bool,
@@ -81,15 +72,6 @@ pub struct Write {
     pub cart_id: CartId,
     pub before: Option<Row>,
     pub after: Row,
-}
-
-/// A message that could not be taken in.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct DeadLetter {
-    pub id: String,
-    pub died: Millis,
-    pub reason: String,
-    pub body: Vec<u8>,
 }
 
 /// Adds to the values of a key. Batches are small, and lists of pairs take far less code than maps do.
@@ -140,35 +122,61 @@ pub async fn receive(request: &mut Request, env: &Env, config: &Config) -> Resul
 async fn carry_out(env: &Env, config: &Config, errand: Errand) -> Result<Vec<u8>, Problem> {
     match errand {
         Errand::Take(letter) => queue::enqueue(env, config, letter).await.map(|()| Vec::new()),
-        Errand::Read { store, cart_id } => {
-            let store = open(env, config, store)?;
-            let rows = store.read(std::slice::from_ref(&cart_id)).await?;
-            let Some(row) = rows.into_iter().next().map(|(_, row)| row).transpose()? else {
-                return Ok(Vec::new());
-            };
-            note_return(&store, &cart_id, &row).await;
-            Ok(row.stored.frame(store.region()).to_bytes_as(config.format))
-        }
+        Errand::Read { store, cart_id } => read(&open(env, config, store)?, &cart_id, config.format).await,
         Errand::Report { store } => Ok(pack_as(config.format, &report(env, config, store).await?)),
-        Errand::List { store, ask } => {
-            Ok(pack_as(config.format, &open(env, config, store)?.list(&ask).await?))
+        Errand::List { store, ask } => Ok(pack_as(config.format, &open(env, config, store)?.list(&ask).await?)),
+        Errand::Peek { store, carts } => Ok(pack_as(config.format, &peek(&open(env, config, store)?, &carts).await?)),
+        Errand::Keep { store, frames } => {
+            let arrival = |bytes: &[u8]| Ok::<_, Problem>(queue::arrival(bytes, sys::now(0))?);
+            let arrivals = frames.iter().map(|(cart_id, bytes)| Ok((cart_id.clone(), vec![arrival(bytes)?])));
+            let arrivals = arrivals.collect::<Result<_, Problem>>()?;
+            let outcomes = take_in(env, config, &open(env, config, store)?, arrivals).await;
+            let told = outcomes.into_iter().map(|(_, told)| told).collect::<Result<Vec<_>, _>>()?;
+            Ok(pack_as(config.format, &(told.iter().filter(|told| told.wrote).count() as u64)))
         }
     }
 }
 
-/// A home that had given up its storage reads its store to have it back: from now on the sweep is to find it,
-/// also if it never has anything to tell.
-async fn note_return(store: &impl RegionStore, cart_id: &CartId, row: &Row) {
-    if row.resident || home_of(cart_id, &row.stored.cart) != store.region() {
-        return;
+/// All that a store has of a cart; nothing, if it has none. A replica that comes back from it may have its storage
+/// from now on, also if it never has anything to tell: it gets the row only with that written, so that the row is
+/// not deleted meanwhile, and the sweep finds it.
+async fn read(store: &impl RegionStore, cart_id: &CartId, format: Format) -> Result<Vec<u8>, Problem> {
+    for _ in 0..READS_MAX {
+        let rows = store.read(std::slice::from_ref(cart_id)).await?;
+        let Some(row) = rows.into_iter().next().map(|(_, row)| row).transpose()? else {
+            return Ok(Vec::new());
+        };
+        let bytes = row.stored.frame(store.region()).to_bytes_as(format);
+        if row.resident {
+            return Ok(bytes);
+        }
+        let mut after = Row { resident: true, ..row.clone() };
+        after.stored.rev += 1;
+        let write = Write { cart_id: cart_id.clone(), before: Some(row), after };
+        match store.write(&[write], None).await {
+            // Somebody has written it meanwhile, or deleted it.
+            Ok(written) if !written.contains(&true) => {}
+            Ok(_) => return Ok(bytes),
+            // What cannot write does not delete either, and the cart is to be read all the same.
+            Err(problem) => {
+                worker::console_error!("store: {}", problem.detail);
+                return Ok(bytes);
+            }
+        }
     }
-    let mut after = Row { resident: true, ..row.clone() };
-    after.stored.rev += 1;
-    let write = Write { cart_id: cart_id.clone(), before: Some(row.clone()), after };
-    // Where somebody has written it meanwhile, that has said so.
-    if let Err(problem) = store.write(&[write], None).await {
-        worker::console_error!("store: {}", problem.detail);
+    Err(Problem::retry(503, "store_unavailable", "the row could not be marked; try again"))
+}
+
+/// What a store has of root carts, without waking anybody.
+async fn peek(store: &impl RegionStore, carts: &[CartId]) -> Result<Vec<(CartId, Rooted)>, Problem> {
+    let mut known = Vec::new();
+    for (cart_id, row) in store.read(carts).await? {
+        let row = row?;
+        // A use of the session is a change of its root cart.
+        let used = row.stored.ties.last_use().map_or(row.updated, |used| used.max(row.updated));
+        known.push((cart_id, Rooted { resident: row.resident, used }));
     }
+    Ok(known)
 }
 
 /// How the store of a region does. One that does not answer is not available, which is no refusal.
@@ -178,9 +186,14 @@ async fn report(env: &Env, config: &Config, region: Region) -> Result<Report, Pr
     }
     let waiting = queue::waiting(env, region).await;
     let store = open(env, config, region)?;
-    let (Ok(freshness), Ok(dead_letters)) = (store.freshness().await, store.count_dead_letters().await)
-    else {
+    let (Ok(freshness), Ok(dead_letters), Ok(gone), Ok(walks)) = (
+        store.freshness().await,
+        store.count_dead_letters().await,
+        store.tallies().await,
+        walk::walked(config, &store).await,
+    ) else {
         return Ok(Report { waiting, ..Report::default() });
     };
-    Ok(Report { available: true, freshness, waiting, dead_letters, rows_written: d1::rows_written() })
+    let rows_written = d1::rows_written();
+    Ok(Report { available: true, freshness, waiting, dead_letters, rows_written, gone, walks })
 }

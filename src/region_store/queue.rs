@@ -16,6 +16,7 @@ use worker::{
 };
 
 use super::intake::{Arrival, Told, take_in, tell};
+use super::walk::{self, Order};
 use super::{dead, open, push};
 use crate::config::Config;
 use crate::error::Problem;
@@ -31,6 +32,9 @@ const RETRY_S_MIN: u64 = 2;
 /// to this. The platform tries a hundred times: for seven hours.
 const RETRY_S_MAX: u64 = 300;
 
+/// How many orders one batch follows: each may ask a thousand times, and databases a hundred.
+const ORDERS_MAX: usize = 2;
+
 /// Puts a letter into the queue of its store. The receipt comes to the frame's sender later.
 pub async fn enqueue(env: &Env, config: &Config, letter: Letter) -> Result<(), Problem> {
     let bytes = pack_as(config.format, &letter);
@@ -38,8 +42,8 @@ pub async fn enqueue(env: &Env, config: &Config, letter: Letter) -> Result<(), P
         return send_bytes(env, letter.store, &bytes).await;
     }
     let store = open(env, config, letter.store)?;
-    let arrivals = vec![(letter.cart_id.clone(), vec![arrival(&letter)?])];
-    let outcomes = take_in(&store, arrivals).await;
+    let arrivals = vec![(letter.cart_id.clone(), vec![arrival(&letter.frame, letter.sent)?])];
+    let outcomes = take_in(env, config, &store, arrivals).await;
     let told = outcomes.into_iter().map(|(_, told)| told).collect::<Result<Vec<_>, _>>()?;
     tell(env, config, told).await;
     Ok(())
@@ -47,10 +51,18 @@ pub async fn enqueue(env: &Env, config: &Config, letter: Letter) -> Result<(), P
 
 /// Puts the bytes of a message into the queue of a region.
 pub async fn send_bytes(env: &Env, region: Region, bytes: &[u8]) -> Result<(), Problem> {
-    let failed = |error: worker::Error| Problem::store(&error);
     // Structured clone: as JSON it would be five times as long.
-    let message = RawMessageBuilder::new(Uint8Array::from(bytes).into());
-    let message = message.build_with_content_type(QueueContentType::V8);
+    send(env, region, Uint8Array::from(bytes).into(), QueueContentType::V8).await
+}
+
+/// Puts an order into the queue of a region: a text, where letters are bytes.
+pub async fn send_text(env: &Env, region: Region, text: &str) -> Result<(), Problem> {
+    send(env, region, JsValue::from_str(text), QueueContentType::Text).await
+}
+
+async fn send(env: &Env, region: Region, body: JsValue, kind: QueueContentType) -> Result<(), Problem> {
+    let failed = |error: worker::Error| Problem::store(&error);
+    let message = RawMessageBuilder::new(body).build_with_content_type(kind);
     env.queue(&binding(region)).map_err(failed)?.send_raw(message).await.map_err(failed)
 }
 
@@ -79,11 +91,11 @@ pub async fn waiting(env: &Env, region: Region) -> Option<Waiting> {
     })
 }
 
-/// The frame of a letter, with a state that can be read.
-fn arrival(letter: &Letter) -> Result<Arrival, Problem> {
-    let frame = Frame::from_bytes(&letter.frame)?;
+/// A frame with a state that can be read.
+pub fn arrival(frame: &[u8], sent: Millis) -> Result<Arrival, Problem> {
+    let frame = Frame::from_bytes(frame)?;
     Cart::from_any_build(&frame.state)?;
-    Ok(Arrival { frame, sent: letter.sent })
+    Ok(Arrival { frame, sent })
 }
 
 /// Takes in a batch of a queue. Never fails: that would reset the isolate.
@@ -101,13 +113,17 @@ pub async fn consume(batch: &MessageBatch<JsValue>, env: &Env) {
     if batch.queue().ends_with("-dead") {
         return dead::keep(env, &config, messages).await;
     }
-    let mut mail = Vec::new();
+    let (mut mail, mut orders) = (Vec::new(), Vec::new());
     for message in messages {
+        if let Some(order) = order_of(&message) {
+            orders.push((message, order));
+            continue;
+        }
         let letter = bytes_of(&message)
             .ok_or_else(|| Problem::new(422, "malformed", "it is no message of this service"))
             .and_then(|bytes| Ok(unpack::<Letter>(&bytes)?));
         let store = letter.as_ref().ok().map(|letter| letter.store);
-        match letter.and_then(|letter| Ok((arrival(&letter)?, letter))) {
+        match letter.and_then(|letter| Ok((arrival(&letter.frame, letter.sent)?, letter))) {
             Ok((arrival, letter)) => push(&mut mail, letter.store, (letter.cart_id, message, arrival)),
             // Of a build that is only coming: that takes it.
             Err(problem) if problem.status == 503 && waited(&message) <= config.store_patience_s => {
@@ -124,6 +140,37 @@ pub async fn consume(batch: &MessageBatch<JsValue>, env: &Env) {
         told.extend(take_mail(env, &config, store, mail).await);
     }
     tell(env, &config, told).await;
+    follow_orders(env, &config, orders).await;
+}
+
+/// What a text asks for; `None` where the message is no text.
+pub fn order_of(message: &RawMessage) -> Option<Option<Order>> {
+    message.body().as_string().map(|text| serde_json::from_str(&text).ok())
+}
+
+/// Follows as many orders as one invocation may; the others come again.
+async fn follow_orders(env: &Env, config: &Config, orders: Vec<(RawMessage, Option<Order>)>) {
+    let mut followed: Vec<Order> = Vec::new();
+    for (message, order) in orders {
+        let outcome = match order {
+            // Of a later build: its cron will say it again.
+            None => Ok(()),
+            Some(order) if followed.contains(&order) => Ok(()),
+            Some(order) if followed.len() >= ORDERS_MAX => walk::order(env, &order).await,
+            Some(order) => {
+                let outcome = walk::follow(env, config, &order).await;
+                followed.push(order);
+                outcome
+            }
+        };
+        match outcome {
+            Ok(()) => message.ack(),
+            Err(problem) => {
+                worker::console_error!("walk: {}", problem.detail);
+                message.retry_with_options(&later(&message));
+            }
+        }
+    }
 }
 
 async fn take_mail(
@@ -135,7 +182,7 @@ async fn take_mail(
     let mut arrivals = Vec::new();
     mail.iter().for_each(|(cart_id, _, arrival)| push(&mut arrivals, cart_id.clone(), arrival.clone()));
     let outcomes = match open(env, config, store) {
-        Ok(store) => take_in(&store, arrivals).await,
+        Ok(store) => take_in(env, config, &store, arrivals).await,
         Err(problem) => arrivals.into_iter().map(|(cart_id, _)| (cart_id, Err(problem.clone()))).collect(),
     };
     for (cart_id, message, _) in &mail {

@@ -138,9 +138,14 @@ impl Operator {
     }
 
     pub async fn dead_letters(&self, cart: &CartId) -> Vec<Value> {
-        let all = self.get("/dead-letters").await.expect(200).json();
-        let all = all["dead_letters"].as_array().expect("a list").clone();
-        all.into_iter().filter(|letter| letter["cart_id"] == cart.as_str()).collect()
+        let (mut letters, mut path) = (Vec::new(), "/dead-letters".to_owned());
+        loop {
+            let page = self.get(&path).await.expect(200).json();
+            let page_letters = page["dead_letters"].as_array().expect("a list").iter();
+            letters.extend(page_letters.filter(|letter| letter["cart_id"] == cart.as_str()).cloned());
+            let Some(next) = page["next_cursor"].as_str() else { return letters };
+            path = format!("/dead-letters?cursor={next}");
+        }
     }
 
     pub async fn dead_letter(&self, cart: &CartId, wait_max: Duration) -> Value {

@@ -25,6 +25,7 @@ pub mod reject;
 pub mod replica;
 pub mod session;
 pub mod store;
+pub mod sweep;
 pub mod sync;
 pub mod ties;
 pub mod time;

@@ -20,6 +20,29 @@ pub struct Place {
     /// The databases of its store, by the names of their bindings; empty if it has none.
     #[serde(default)]
     pub stores: Vec<String>,
+    /// The region whose store is the second to hold its carts. Where it has no store itself, its carts are where
+    /// those of that region are. Only where two regions have stores, that is plain without a word.
+    #[serde(default)]
+    pub second: Option<Region>,
+    /// Those that were that before, as long as its carts may still have to be looked for there.
+    #[serde(default)]
+    pub second_before: Vec<Region>,
+    /// It is about to be taken out of use: it gets no new sessions, its carts are given other homes, and no
+    /// other region's second store is chosen there.
+    #[serde(default)]
+    pub closing: bool,
+}
+
+impl Place {
+    /// A region without stores.
+    pub fn at(region: Region, latitude: f64, longitude: f64) -> Self {
+        let (share, stores, second, second_before) = (None, Vec::new(), None, Vec::new());
+        Self { region, latitude, longitude, share, stores, second, second_before, closing: false }
+    }
+
+    fn has_store(&self) -> bool {
+        !self.stores.is_empty()
+    }
 }
 
 /// All regions in use, in the order of the configuration.
@@ -36,12 +59,90 @@ impl Regions {
         self.places.iter().find(|place| place.region == region)
     }
 
-    /// The stores that hold a cart at home in `home`: its own, and the nearest other region's.
+    /// The regions with stores, in the order of the configuration.
+    pub fn with_stores(&self) -> impl Iterator<Item = Region> {
+        self.places.iter().filter(|place| place.has_store()).map(|place| place.region)
+    }
+
+    /// Whether it is plain which stores hold the carts of each region: a pair is never to change because another
+    /// region has been added.
+    ///
+    /// # Errors
+    /// What is to be mended.
+    pub fn check(&self) -> Result<(), String> {
+        let stores = self.with_stores().count();
+        for place in &self.places {
+            let Place { region, second, .. } = place;
+            if self.places.iter().filter(|other| other.region == *region).count() > 1 {
+                return Err(format!("{region} is there twice"));
+            }
+            match second {
+                None if stores > 2 => {
+                    return Err(format!(
+                        "{region} needs \"second\": the region whose store is the second to hold its carts, \
+                         as it is now, if there was none before the nearest other one with a store"
+                    ));
+                }
+                Some(second) if second == region || !self.with_stores().any(|there| there == *second) => {
+                    return Err(format!("\"second\" of {region} is no other region that has a store"));
+                }
+                _ => {}
+            }
+            let before = place.second_before.iter().find(|before| self.place(**before).is_none());
+            if let Some(before) = before {
+                return Err(format!("\"second_before\" of {region} names {before}, which is not in use"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The stores that hold a cart at home in `home`: its own and its second. Those of a home that is no longer in
+    /// use may be anywhere.
     pub fn stores_of(&self, home: Region) -> Vec<Region> {
-        let Some(place) = self.place(home) else { return Vec::new() };
+        let Some(place) = self.place(home) else { return self.with_stores().collect() };
+        if let (false, Some(second)) = (place.has_store(), place.second) {
+            let next = self.place(second).and_then(|place| place.second);
+            return [second].into_iter().chain(next.or_else(|| self.other_than(second))).collect();
+        }
+        let first = [place].into_iter().filter(|place| place.has_store()).map(|place| place.region);
         let near = self.nearest(place.latitude, place.longitude).into_iter();
-        let with_store = |region: &Region| self.place(*region).is_some_and(|place| !place.stores.is_empty());
-        near.filter(with_store).take(2).collect()
+        let open =
+            |region: &Region| self.place(*region).is_some_and(|place| place.has_store() && !place.closing);
+        let mut stores: Vec<Region> = Vec::new();
+        for store in first.chain(place.second).chain(near.filter(open)) {
+            if stores.len() < 2 && !stores.contains(&store) {
+                stores.push(store);
+            }
+        }
+        stores
+    }
+
+    /// All stores in which a cart at home in `home` may be: those that hold it, and those that did until their carts
+    /// have been given to these.
+    pub fn holding(&self, home: Region) -> Vec<Region> {
+        let mut stores = self.stores_of(home);
+        for before in self.place(home).into_iter().flat_map(|place| &place.second_before) {
+            if !stores.contains(before) && self.place(*before).is_some_and(Place::has_store) {
+                stores.push(*before);
+            }
+        }
+        stores
+    }
+
+    fn other_than(&self, region: Region) -> Option<Region> {
+        let place = self.place(region)?;
+        let near = self.nearest(place.latitude, place.longitude).into_iter();
+        near.filter(|other| *other != region).find(|other| self.with_stores().any(|there| there == *other))
+    }
+
+    /// Which stores hold whose carts, as one text: where it changes, rows are to be given to others.
+    pub fn pairs(&self) -> String {
+        let pair = |place: &Place| {
+            let names =
+                |stores: Vec<Region>| stores.iter().map(|store| store.name()).collect::<Vec<_>>().join("+");
+            format!("{}:{}", place.region, names(self.holding(place.region)))
+        };
+        self.places.iter().map(pair).collect::<Vec<_>>().join(" ")
     }
 
     /// The regions by their distance from a point on earth, nearest first.
@@ -59,6 +160,8 @@ impl Regions {
     /// a random number; without, the nearest does. What an unhealthy region would get goes to the nearest that
     /// is healthy. `near` is in the order of distance. If none is healthy, the nearest.
     pub fn assign(&self, near: &[Region], healthy: impl Fn(Region) -> bool, luck: u64) -> Option<Region> {
+        let open = |region: Region| self.place(region).is_none_or(|place| !place.closing);
+        let healthy = |region: Region| open(region) && healthy(region);
         let share = |place: &&Place| u64::from(place.share.unwrap_or(0));
         let total: u64 = self.places.iter().map(|place| share(&place)).sum();
         let mut rest = luck.checked_rem(total).unwrap_or_default();
@@ -69,7 +172,8 @@ impl Regions {
                 Some(less) => rest = less,
             }
         }
-        near.iter().find(|region| healthy(**region)).or(near.first()).copied()
+        let nearest = || near.iter().find(|region| open(**region)).or(near.first());
+        near.iter().find(|region| healthy(**region)).or_else(nearest).copied()
     }
 
     /// The regions by their distance from one of them, which comes first; from one that is no longer in use, as
@@ -94,11 +198,8 @@ mod tests {
 
     fn three() -> Regions {
         let place = |region, latitude, longitude| Place {
-            region,
-            latitude,
-            longitude,
-            share: None,
             stores: vec!["STORE".into()],
+            ..Place::at(region, latitude, longitude)
         };
         Regions {
             places: vec![
@@ -155,5 +256,62 @@ mod tests {
         regions.places[2].stores.clear();
         assert_eq!(regions.stores_of(Region::Apac), [Region::Weur, Region::Enam]);
         assert_eq!(Regions::default().stores_of(Region::Weur), []);
+    }
+
+    /// The regions with their seconds named, as they were.
+    fn paired() -> Regions {
+        let mut regions = three();
+        for (place, second) in regions.places.iter_mut().zip([Region::Weur, Region::Enam, Region::Weur]) {
+            place.second = Some(second);
+        }
+        regions
+    }
+
+    #[test]
+    fn a_region_that_is_added_takes_nobodys_second_store() {
+        assert!(three().check().is_err_and(|error| error.contains("second")), "which was nobody's word");
+        let mut regions = paired();
+        assert_eq!(regions.check(), Ok(()));
+        let before: Vec<_> = regions.places.iter().map(|place| regions.stores_of(place.region)).collect();
+        let eeur = Place { stores: vec!["STORE".into()], ..Place::at(Region::Eeur, 52.2, 21.0) };
+        regions.places.push(eeur.clone());
+        assert!(regions.check().is_err(), "it says nothing of its own second");
+        regions.places[3].second = Some(Region::Weur);
+        assert_eq!(regions.check(), Ok(()));
+        let after: Vec<_> =
+            regions.places.iter().take(3).map(|place| regions.stores_of(place.region)).collect();
+        assert_eq!(after, before);
+        // By the operator's word it does, and the one before is asked as long as that says so.
+        let pairs = regions.pairs();
+        regions.places[1].second = Some(Region::Eeur);
+        regions.places[1].second_before = vec![Region::Enam];
+        assert_eq!(regions.stores_of(Region::Weur), [Region::Weur, Region::Eeur]);
+        assert_eq!(regions.holding(Region::Weur), [Region::Weur, Region::Eeur, Region::Enam]);
+        assert_ne!(regions.pairs(), pairs);
+        for wrong in [Region::Weur, Region::Oc] {
+            regions.places[1].second = Some(wrong);
+            assert!(regions.check().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn where_a_region_has_no_store_its_carts_are_where_its_seconds_are() {
+        let mut regions = paired();
+        regions.places.push(Place { second: Some(Region::Apac), ..Place::at(Region::Oc, -33.9, 151.2) });
+        assert_eq!(regions.check(), Ok(()));
+        assert_eq!(regions.stores_of(Region::Oc), [Region::Apac, Region::Weur]);
+        // What was at home in a region that has gone may be anywhere.
+        assert_eq!(regions.stores_of(Region::Sam), [Region::Enam, Region::Weur, Region::Apac]);
+    }
+
+    #[test]
+    fn a_region_that_closes_gets_no_new_sessions() {
+        let mut regions = paired();
+        let near = regions.nearest(48.9, 2.4);
+        regions.places[1].closing = true;
+        assert_eq!(regions.assign(&near, |_| true, 5), Some(Region::Enam));
+        assert_eq!(regions.assign(&near, |_| false, 5), Some(Region::Enam), "nor where nobody is well");
+        regions.places.iter_mut().for_each(|place| place.share = Some(50));
+        assert!((0..150).all(|luck| regions.assign(&near, |_| true, luck) != Some(Region::Weur)));
     }
 }

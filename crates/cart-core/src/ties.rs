@@ -15,6 +15,10 @@ use crate::time::{Day, Millis};
 pub struct Ties {
     /// The session that owns the cart. It is one by the capability that made the cart; of two the lesser.
     pub owner: Option<SessionId>,
+    /// The root cart of that session, which knows when it was last used; `None` where that is not known yet, as in
+    /// format 3. Of two of one session the lesser.
+    #[serde(default)]
+    pub root: Option<CartId>,
     /// When the cart was made: the earliest known.
     pub created: Millis,
     /// Tokens issued until then open nothing: the latest known.
@@ -101,6 +105,7 @@ impl Ties {
     pub fn new(created: Millis) -> Self {
         Self {
             owner: None,
+            root: None,
             created,
             signed_out: None,
             ended: Millis(0),
@@ -167,7 +172,7 @@ impl Ties {
 
     /// Joins what another replica knows: commutative, associative, idempotent.
     pub fn join(&mut self, other: &Self) {
-        self.owner = lesser(self.owner.take(), other.owner.clone());
+        self.join_owner(other);
         self.created = self.created.min(other.created);
         self.signed_out = self.signed_out.max(other.signed_out);
         self.used = self.used.max(other.used);
@@ -190,6 +195,14 @@ impl Ties {
             (mine, theirs) => mine.or(theirs),
         };
         self.more.join(&other.more);
+    }
+
+    /// The root is that of the session.
+    fn join_owner(&mut self, other: &Self) {
+        let lesser_owner = lesser(self.owner.clone(), other.owner.clone());
+        let root = |ties: &Self| ties.root.clone().filter(|_| ties.owner == lesser_owner);
+        self.root = lesser(root(self), root(other));
+        self.owner = lesser_owner;
     }
 
     /// Of too many erasures the oldest are forgotten.
@@ -241,6 +254,7 @@ mod tests {
     fn some() -> Vec<Ties> {
         let mut one = Ties::new(Millis(5));
         one.owner = Some(SessionId::mint([1; 15]));
+        one.root = Some(cart(4));
         one.leases.insert(Actor(1), Millis(10));
         one.enroll(cart(1), Millis(3));
         one.enroll(cart(2), Millis(3));
@@ -254,6 +268,7 @@ mod tests {
         third.leases.insert(Actor(2), Millis(1));
         third.seal = Some(Seal { day: Day(2), into: cart(6), retired: vec![Dot::new(Actor(1), 1)] });
         third.enroll(cart(3), Millis(1));
+        (third.owner, third.root) = (Some(SessionId::mint([2; 15])), Some(cart(1)));
         third.note_erasure(Actor(9), Millis(9));
         let mut fourth = third.clone();
         fourth.seal = Some(Seal { day: Day(3), into: cart(5), retired: vec![Dot::new(Actor(3), 1)] });

@@ -32,11 +32,8 @@ struct Site {
 impl Site {
     fn new(region: Region, incarnation: u64, stores: bool) -> Self {
         let place = |region, longitude| Place {
-            region,
-            latitude: 0.0,
-            longitude,
-            share: None,
             stores: if stores { vec!["STORE".into()] } else { vec![] },
+            ..Place::at(region, 0.0, longitude)
         };
         let places = vec![place(Region::Weur, 8.0), place(Region::Enam, -77.0), place(Region::Apac, 139.0)];
         let replica = Replica::new(cart_id(1), region, incarnation, BEGIN);
@@ -598,11 +595,8 @@ fn a_home_that_was_taken_over_fetches_what_only_a_store_of_the_lost_one_has() {
     home.replica = home.replica.among(Arc::new(Regions {
         places: [(Region::Weur, 8.0), (Region::Enam, -17.0), (Region::Apac, 139.0), (Region::Oc, 151.0)]
             .map(|(region, longitude)| Place {
-                region,
-                latitude: 0.0,
-                longitude,
-                share: None,
                 stores: vec!["STORE".into()],
+                ..Place::at(region, 0.0, longitude)
             })
             .into(),
     }));

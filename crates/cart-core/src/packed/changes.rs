@@ -26,6 +26,9 @@ const CHANGES: &[Changed] = &[
     came(4, "Book", "more"),
     came(4, "Edit", "keys"),
     came(4, "Edit", "tried"),
+    came(4, "Report", "gone"),
+    came(4, "Report", "walks"),
+    came(4, "Ties", "root"),
     came(4, "Ties", "used"), came(4, "Ties", "more"),
 ];
 

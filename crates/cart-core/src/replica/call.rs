@@ -129,7 +129,8 @@ pub enum Input {
         /// The holder.
         from: Holder,
     },
-    /// The replica has long been idle: it deletes its storage once others hold all of it.
+    /// The replica has long been idle: it deletes its storage once others hold all of it. One without storage is not
+    /// to be brought back for this: it answers as it is.
     Retire,
     /// The home grants itself away.
     HandOver {

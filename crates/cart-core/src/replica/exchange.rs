@@ -70,15 +70,15 @@ impl Replica {
         holders
     }
 
-    /// The stores that hold the cart: two of its home. Once its home has moved, all there are: those of a home
+    /// The stores that hold the cart: two of its home, and those that did until its pair of stores was another. Once
+    /// its home has moved, all there are: those of a home
     /// that was lost may have what no replica has, and from that of the region named by the cart's id who knows
     /// nothing of it finds the home.
     pub fn stores(&self) -> Vec<Region> {
         let mut stores = self.stores_of(self.home().region).to_vec();
         if self.cart.home.is_some() {
-            let there = self.regions.places.iter().filter(|place| !place.stores.is_empty());
             let others: Vec<Region> =
-                there.map(|place| place.region).filter(|region| !stores.contains(region)).collect();
+                self.regions.with_stores().filter(|region| !stores.contains(region)).collect();
             stores.extend(others);
         }
         stores
@@ -90,7 +90,8 @@ impl Replica {
 
     fn stores_of(&self, home: Region) -> &[Region] {
         let of_home = self.stores_of.iter().find(|(region, _)| *region == home);
-        of_home.map_or(&[], |(_, stores)| stores)
+        // A home that is no longer in use may have had its stores anywhere.
+        of_home.map_or(&self.all_stores, |(_, stores)| stores)
     }
 
     /// The replicas of the cart, by the state: each with its epoch and whether it has left.

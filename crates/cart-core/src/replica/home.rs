@@ -129,9 +129,12 @@ impl Replica {
     }
 
     /// An idle replica goes: the home once its stores hold the same, another once it has marked itself as left
-    /// and the home holds the same.
+    /// and the home holds the same. Answers whether it has no storage, also where that went long ago.
     pub(super) fn retire(&mut self, now: Millis, effects: &mut Vec<Effect>) -> Result<ReplyKind, Reject> {
-        let idle = self.stored && self.book.updated.plus(IDLE_MS.max(self.key_ms)) <= now;
+        if !self.stored {
+            return Ok(ReplyKind::Answer(true));
+        }
+        let idle = self.book.updated.plus(IDLE_MS.max(self.key_ms)) <= now;
         let owes = self.book.forwarding.as_ref().is_some_and(|there| there.outbox != Cart::default());
         if !idle || owes {
             return Ok(ReplyKind::Answer(false));

@@ -49,8 +49,9 @@ pub struct Replica {
     key_ms: u64,
     format: Format,
     regions: Arc<Regions>,
-    /// The stores of a cart by its home, as [`Regions::stores_of`] says.
+    /// The stores of a cart by its home, as [`Regions::holding`] says, and all there are.
     stores_of: Vec<(Region, Vec<Region>)>,
+    all_stores: Vec<Region>,
     /// Whether it has a row.
     stored: bool,
     /// The changes since it was read, by the sequence number they led to; not all of them, and then none.
@@ -123,6 +124,7 @@ impl Replica {
             format: Format::default(),
             regions: Arc::default(),
             stores_of: Vec::new(),
+            all_stores: Vec::new(),
             stored,
             recent: Vec::new(),
             pace: BTreeMap::new(),
@@ -144,8 +146,9 @@ impl Replica {
 
     /// Among the regions in use, of which some have stores.
     pub fn among(self, regions: Arc<Regions>) -> Self {
-        let stores_of = |place: &Place| (place.region, regions.stores_of(place.region));
-        Self { stores_of: regions.places.iter().map(stores_of).collect(), regions, ..self }
+        let stores_of = |place: &Place| (place.region, regions.holding(place.region));
+        let all_stores = regions.with_stores().collect();
+        Self { stores_of: regions.places.iter().map(stores_of).collect(), all_stores, regions, ..self }
     }
 
     /// The state.
@@ -386,8 +389,10 @@ impl Replica {
     }
 
     fn own(&mut self, caller: &Caller) {
-        if let (None, Caller::Session { id, .. }) = (&self.book.ties.owner, caller) {
-            self.book.ties.owner = Some(id.clone());
+        let Caller::Session { id, root, .. } = caller else { return };
+        let ties = &mut self.book.ties;
+        if ties.owner.get_or_insert_with(|| id.clone()) == id {
+            ties.root.get_or_insert_with(|| root.clone());
         }
     }
 

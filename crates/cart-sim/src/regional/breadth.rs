@@ -269,11 +269,8 @@ impl Model for Tiny {
 impl Tiny {
     fn new(scope: Scope) -> Self {
         let place = |region, latitude, stores: &[&str]| Place {
-            region,
-            latitude,
-            longitude: 0.0,
-            share: None,
             stores: stores.iter().map(|name| (*name).to_owned()).collect(),
+            ..Place::at(region, latitude, 0.0)
         };
         let places = vec![place(HOME, 50.0, &["STORE"]), place(AWAY, 10.0, &[])];
         Self {
