@@ -107,7 +107,9 @@ async fn attempt(
         freshness.late_ms = freshness.late_ms.max(now.0.saturating_sub(sent.0));
         freshness.late_versions = freshness.late_versions.max(sequence - known);
         let resident = home == store.region();
-        let after = Row { stored, sequence, updated: now, resident, elsewhere: false };
+        // Whoever's clock said so, lists go by no time to come.
+        let updated = stored.ties.updated().min(now);
+        let after = Row { stored, sequence, updated, resident, elsewhere: false };
         writes.push(Write { cart_id: cart_id.clone(), before, after });
         waiting.push(told);
     }

@@ -68,7 +68,7 @@ pub struct Row {
     pub stored: Stored,
     /// The version of the home that was last taken in.
     pub sequence: u64,
-    /// When the row was last written.
+    /// When a shopper last changed the cart.
     pub updated: Millis,
     /// The cart's home is here and may still have its storage.
     pub resident: bool,
