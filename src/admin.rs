@@ -9,7 +9,6 @@ use cart_core::packed::unpack;
 use cart_core::reject::Reject;
 use cart_core::replica::{Input, Reply, ReplyKind};
 use cart_core::time::Millis;
-use cart_core::wire::Version;
 use futures_util::future::join_all;
 use serde::Deserialize;
 use serde_json::Value;
@@ -330,7 +329,7 @@ impl Admin<'_> {
             ("slot", slots::slot_of(cart_id).into()),
             ("rev", stored.rev.into()),
             ("digest", hex(&digest).into()),
-            ("version", hex(&Version::of_bytes(&stored.cart.to_bytes()).0).into()),
+            ("version", stored.cart.version().to_hex().into()),
             ("sequence", row.sequence.into()),
             ("updated_at", rfc3339(row.updated).into()),
             ("erased", stored.cart.is_erased().into()),

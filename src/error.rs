@@ -67,7 +67,8 @@ impl Problem {
         Self::retry(503, "misconfigured", format!("this deployment is not configured: {detail}"))
     }
 
-    /// The object or its storage did not do it; whether it did is not known.
+    /// The object or its storage gave no answer: whether it did it is not known. Only where its storage itself said that
+    /// it has no room, in the turn, was nothing done.
     pub fn object(error: &worker::Error) -> Self {
         worker::console_error!("object: {error}");
         let text = error.to_string();

@@ -25,7 +25,7 @@ const CONTEXT_HEADER_MAX: usize = 6 * 1_024;
 /// A cart as it goes out: the body and what identifies it.
 pub struct Shown {
     pub body: String,
-    /// Strong: a digest of all that is shown.
+    /// Strong: the version, and a digest of all that is shown.
     pub etag: String,
     pub version: String,
     pub context: String,
@@ -55,7 +55,7 @@ pub async fn show(
     let body = serde_json::to_string(&view).map_err(|error| Problem::object(&error.into()))?;
     let digest: [u8; 32] = Sha256::digest(body.as_bytes()).into();
     Ok(Shown {
-        etag: format!("\"{}\"", base16ct::lower::encode_string(&digest[..16])),
+        etag: format!("\"{}.{}\"", view.version, base16ct::lower::encode_string(&digest[..8])),
         body,
         version: view.version,
         context,
@@ -101,9 +101,15 @@ pub fn etag_matches(list: &str, etag: &str) -> bool {
     list.split(',').map(str::trim).any(|there| there == "*" || there.trim_start_matches("W/") == etag)
 }
 
-/// The same strongly, as `If-Match` does (RFC 9110, 13.1.1): no weak tag matches.
-pub fn etag_is(list: &str, etag: &str) -> bool {
-    list.split(',').map(str::trim).any(|there| there == "*" || there == etag)
+/// The versions that `If-Match` names (RFC 9110, 13.1.1), with commas between: of each entity tag its first part. `None`
+/// for `*`, which any cart matches; a weak tag names none.
+pub fn versions_of(list: &str) -> Option<String> {
+    let tags = || list.split(',').map(str::trim);
+    if tags().any(|tag| tag == "*") {
+        return None;
+    }
+    let version = |tag: &str| Some(tag.strip_prefix('"')?.strip_suffix('"')?.split_once('.')?.0.to_owned());
+    Some(tags().filter_map(version).collect::<Vec<_>>().join(","))
 }
 
 /// What the replica said of itself: where it stands, and in development what it cost.

@@ -19,9 +19,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use cart_core::change::Change;
+use cart_core::command::Command;
 use cart_core::id::{Actor, CartId, Dot, SessionId};
 use cart_core::line::{LineKey, Location};
-use cart_core::replica::actors_of_key;
+use cart_core::replica;
 use cart_core::sync::{Device, Learned, SyncResponse};
 use cart_core::time::{Day, Millis};
 use harness::{Answer, Options, Runtime, Session, Shop};
@@ -373,7 +374,10 @@ impl Writer {
         let line = self.made % SKUS.len();
         let dot = match &mut self.maker {
             Maker::Client { id, day, name } => {
-                Dot::new(actors_of_key(*day, id, &format!("{name}-{}", self.made))[0], 1)
+                let command =
+                    Command::Add { sku: SKUS[line].into(), quantity: 1, variant: None, customization: None };
+                let key = format!("{name}-{}", self.made);
+                Dot::new(replica::Edit::of(*day, id, &key, vec![command]).actors[0], 1)
             }
             Maker::Device(device) => {
                 let key = LineKey::new(SKUS[line], None, None).expect("a key");

@@ -507,6 +507,7 @@ impl<'a> World<'a> {
             digest,
             joined: true,
             pull: false,
+            edited: Millis(0),
             ties: None,
             state,
         }

@@ -638,6 +638,7 @@ impl Maker {
             digest: frame::digest(&self.cart, &self.ties),
             joined: true,
             pull: false,
+            edited: self.ties.edited,
             ties: Some(self.ties.clone()),
             state: self.cart.to_bytes(),
         }

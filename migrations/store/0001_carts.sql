@@ -16,7 +16,7 @@ CREATE TABLE carts (
     quantity INTEGER NOT NULL,         -- of all lines in the cart
     lines INTEGER NOT NULL,            -- in the cart
     created INTEGER NOT NULL,          -- ms since 1970
-    updated INTEGER NOT NULL,          -- ms since 1970, when this row was last written
+    updated INTEGER NOT NULL,          -- ms since 1970, when a shopper last changed the cart
     minute INTEGER NOT NULL,           -- of `updated`: indexed in its place, since it seldom changes
     erased INTEGER NOT NULL,
     resident INTEGER NOT NULL,         -- its home is here and may still have its storage

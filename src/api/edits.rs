@@ -66,11 +66,8 @@ impl Exchange<'_> {
                 return self.edited(&cart_id, &reply, &head).await;
             }
             edit.seen = context.map(|context| self.config.signer.seen(&cart_id, &context)).transpose()?;
-            if let Some(wanted) = if_match {
-                // Where it does not match, the replica still has to say whether this is a retry.
-                edit.if_version =
-                    Some(self.matched_version(&session, &cart_id, &wanted).await?.unwrap_or_default());
-            }
+            // Where none matches, the replica still has to say whether this is a retry.
+            edit.if_version = if_match.and_then(|wanted| respond::versions_of(&wanted));
             let (reply, head) = self.call_as(&session, &cart_id, Input::Edit(edit)).await?;
             (cart_id, reply, head)
         } else {
@@ -107,18 +104,5 @@ impl Exchange<'_> {
             }
             None => Ok(()),
         }
-    }
-
-    /// The version that `If-Match` stands for, if the cart still shows what it names.
-    pub(super) async fn matched_version(
-        &self,
-        session: &Session,
-        cart_id: &CartId,
-        wanted: &str,
-    ) -> Result<Option<String>, Problem> {
-        let (reply, head) = self.call_as(session, cart_id, Input::Read).await?;
-        let shown =
-            respond::show(self.env, self.config, cart_id, &reply, head.region, self.visitor.now).await?;
-        Ok(respond::etag_is(wanted, &shown.etag).then_some(shown.version))
     }
 }

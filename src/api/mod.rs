@@ -254,6 +254,10 @@ impl Exchange<'_> {
                     return Ok(Some((cart_id.clone(), reply, head)));
                 }
                 Err(problem) if problem.code != "cart_not_found" => return Err(problem),
+                // Not that of the first try, or one that could not ask it: there it may be done.
+                Ok((reply, head)) if reply.partial || head.region != self.visitor.region(self.config) => {
+                    return Err(Problem::outcome_unknown());
+                }
                 Ok(_) | Err(_) => {}
             }
         }
@@ -342,8 +346,9 @@ impl Exchange<'_> {
                     {
                         edit.doubt(hung);
                     }
-                    // That one has no room says more than that others cannot be reached.
-                    if refusal.code != Problem::FULL {
+                    // That one may have done it says more than that one has no room, and that more than that others
+                    // cannot be reached.
+                    if hung || (!again && refusal.code != Problem::FULL) {
                         refusal = problem;
                     }
                 }

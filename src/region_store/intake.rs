@@ -131,8 +131,10 @@ async fn attempt(
         let sent = arrived.iter().map(|arrival| arrival.sent).min().unwrap_or(now);
         freshness.late_ms = freshness.late_ms.max(now.0.saturating_sub(sent.0));
         freshness.late_versions = freshness.late_versions.max(sequence - known);
+        // Whoever's clock said so, lists go by no time to come.
+        let updated = stored.ties.updated().min(now);
         // Whoever sent it has its storage.
-        let after = Row { stored, sequence, updated: now, resident: true, elsewhere: false };
+        let after = Row { stored, sequence, updated, resident: true, elsewhere: false };
         writes.push(Write { cart_id: cart_id.clone(), before, after });
         told.wrote = true;
         waiting.push(told);

@@ -58,7 +58,7 @@ pub struct Row {
     pub stored: Stored,
     /// The version of the home that was last taken in.
     pub sequence: u64,
-    /// When the row was last written.
+    /// When a shopper last changed the cart.
     pub updated: Millis,
     /// A replica of the cart may have its storage, wherever it is: the sweep has not found it gone since this was
     /// last written, or read by one that came back.

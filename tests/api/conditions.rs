@@ -120,3 +120,38 @@ async fn an_answer_can_be_left_out() {
     minimal(Method::POST, "/lines", json!({"sku": "nothing"})).await.refused(422, "unknown_sku");
     Answer::of(client.call(Method::GET, "").header("Prefer", "return=minimal")).await.expect(200).json();
 }
+
+/// A replica in another region changes nothing for shoppers by coming: neither the version nor when the cart was changed
+/// last, nor what `If-Match` compares.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_read_from_another_region_changes_no_version() {
+    let client = client().await;
+    client.add(BAGELS.0, 1).await;
+    let before = client.get("").await.expect(200);
+    let (home, seen) = (before.header("evercart-region").to_owned(), before.json());
+    let other = if home == "apac" { "enam" } else { "apac" };
+    let there = Answer::of(client.call(Method::GET, "").header("Evercart-Region", other)).await.expect(200);
+    assert_eq!(there.header("evercart-region"), other);
+    // Until the home has heard of it.
+    let mut here = client.get("").await.expect(200);
+    for _ in 0..600 {
+        if here.header("evercart-sequence") != before.header("evercart-sequence") {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        here = client.get("").await.expect(200);
+    }
+    assert_ne!(here.header("evercart-sequence"), before.header("evercart-sequence"), "it tells of itself");
+    for view in [here.json(), there.json()] {
+        assert_eq!((&view["version"], &view["updated_at"]), (&seen["version"], &seen["updated_at"]));
+    }
+    assert_eq!(here.header("etag"), before.header("etag"), "nothing that is shown has changed");
+    // Each region's ETag is of the same version.
+    let edit = async |etag: &str, sku: &str| {
+        Answer::of(client.call(Method::POST, "/lines").header("If-Match", etag).json(&json!({"sku": sku})))
+            .await
+    };
+    let edited = edit(there.header("etag"), BANANAS.0).await.expect(200);
+    edit(before.header("etag"), BANANAS.0).await.refused(412, "version_mismatch");
+    edit(edited.header("etag"), BANANAS.0).await.expect(200);
+}

@@ -223,7 +223,8 @@ impl Browser {
         let sent = Sent {
             call: call.header("idempotency-key", &name),
             key: self.keys,
-            actor: Edit::of(self.way.token().day(), &self.world.session_id, &name, commands.clone()).actors[0],
+            actor: Edit::of(self.way.token().day(), &self.world.session_id, &name, commands.clone()).actors
+                [0],
             commands,
             seen: view.filter(|view| view.context.is_some()).map(|view| view.seen.clone()),
             refusal,

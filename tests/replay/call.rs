@@ -15,7 +15,7 @@ use crate::seen::Seen;
 use crate::way::Way;
 
 /// How often a call is made while the service says that it cannot be served now.
-const TRIES_MAX: u32 = 6;
+const TRIES_MAX: u32 = 20;
 const PAUSE_MS: u64 = 150;
 /// Contexts that are longer go in a header: addresses are cut off at some thousand characters.
 const CONTEXT_IN_URL_BYTES_MAX: usize = 4_000;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use cart_core::cart::Cart;
 use cart_core::id::{CartId, Region};
+use cart_core::wire::Version;
 use data_encoding::BASE64_NOPAD;
 use harness::{Counts, Operator, stores_of};
 
@@ -48,7 +49,7 @@ impl Copy {
             Ok(cart) => format!(
                 "{} has {} {}",
                 self.holder,
-                cart.version().to_hex(),
+                Version::of_bytes(&self.state).to_hex(),
                 Shown::of_cart(&cart).to_final()
             ),
             Err(reject) => format!("{} has no state: {reject}", self.holder),

@@ -171,13 +171,14 @@ impl World {
         // but one made twice, in two regions that did not hear of each other, saw two things.
         for fault in played.faults.iter_mut().filter(|_| self.rows.is_shaken()) {
             if matches!(fault.kind, FaultKind::NotReplayed | FaultKind::WrongRefusal) {
-                fault.kind = FaultKind::Unsettled;
+                fault.kind = FaultKind::Parted;
             }
         }
         for fault in &mut played.faults {
             fault.detail = format!("basket {}: {}", self.basket.name, fault.detail);
         }
-        if played.faults.iter().all(|fault| fault.kind != FaultKind::Unsettled) {
+        let left_out = [FaultKind::Unsettled, FaultKind::Parted];
+        if played.faults.iter().all(|fault| !left_out.contains(&fault.kind)) {
             played.line = Some(json!({
                 "basket": self.basket.name, "cart": self.session.cart_id, "scope": self.session.cart_id,
                 "events": events, "refused": played.refused, "views": views, "final": end,

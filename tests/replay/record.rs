@@ -95,8 +95,13 @@ pub enum FaultKind {
     NotReplayed,
     /// Replicas that have met all differ.
     Diverged,
-    /// No answer, or one that cannot be read, or whose commit is not known: the basket is not judged.
+    /// No answer, or one that cannot be read, or whose commit is not known: the basket cannot be judged, which fails the
+    /// run.
     Unsettled,
+    /// Regions could not hear of each other, as their answers say, and a key that was repeated was not recognised by one
+    /// that had not heard of it, or it refused what it did not know. That is as it must be; but what each then saw is
+    /// not known, and the basket is left out.
+    Parted,
 }
 
 /// All that one device did.

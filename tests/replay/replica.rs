@@ -56,6 +56,8 @@ pub struct Replica {
 #[derive(Clone)]
 struct Request {
     call: Call,
+    /// The highest counter sent before.
+    sent_before: u64,
     /// The highest counter that it holds.
     highest: u64,
 }
@@ -222,7 +224,7 @@ impl Replica {
     fn request(&mut self) -> (Request, u64) {
         let before = self.device.sent();
         let bytes = self.device.request().to_bytes();
-        let request = Request { call: Call::sync(bytes), highest: self.device.sent() };
+        let request = Request { call: Call::sync(bytes), sent_before: before, highest: self.device.sent() };
         self.requests.push(request.clone());
         (request, before)
     }
@@ -258,6 +260,11 @@ impl Replica {
         } else {
             self.measure.again()
         }
+        if !first && heard.code() == "actor_shared" && self.way.are_regions() {
+            // It comes to a region that has heard of later changes of the device, but not yet of these, as if another
+            // instance made them. Nothing of it is taken in, and the device has long had its answer.
+            return None;
+        }
         if !heard.is_ok() {
             let detail =
                 format!("a sync → {} `{}`: {}", heard.answer.status.as_u16(), heard.code(), heard.detail());
@@ -271,8 +278,15 @@ impl Replica {
                 return None;
             }
         };
-        self.settle(&response, request, &heard.cost, heard.unsure);
-        Some(response)
+        // A try before had no answer, and may have done it: that is this device's doing.
+        let taken = match heard.unsure {
+            true => SyncResponse { prior: response.prior.min(request.sent_before), ..response.clone() },
+            false => response.clone(),
+        };
+        // Where one replica numbers all commits, that of the first try is not known.
+        let told = if self.way.are_regions() { &taken } else { &response };
+        self.settle(told, request, &heard.cost, heard.unsure);
+        Some(taken)
     }
 
     /// What the device had seen.

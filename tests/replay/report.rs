@@ -108,7 +108,7 @@ impl Run {
     }
 
     /// What may not be.
-    fn verdict(&self) -> [(&'static str, u64); 9] {
+    fn verdict(&self) -> [(&'static str, u64); 10] {
         [
             ("edits lost", self.accounted("lost")),
             ("edits doubled", self.accounted("doubled")),
@@ -119,6 +119,7 @@ impl Run {
             ("dirty rows accepted", self.fault(FaultKind::WrongAcceptance)),
             ("repeated calls not recognised", self.fault(FaultKind::NotReplayed)),
             ("replicas that differ at the end", self.fault(FaultKind::Diverged)),
+            ("answers without which a cart cannot be judged", self.fault(FaultKind::Unsettled)),
         ]
     }
 
@@ -151,7 +152,7 @@ pub fn summary(run: &Run) -> String {
     }
     let end = match (run.is_violated(), run.is_unjudged()) {
         (true, _) => "FAILED",
-        (false, true) => "NOT JUDGED: too many answers were lost",
+        (false, true) => "NOT JUDGED: in too many carts regions could not hear of each other",
         (false, false) => "passed",
     };
     let _ = write!(out, "\nreplay: {end}");
@@ -250,7 +251,7 @@ fn verdict(run: &Run) -> String {
     }
     let unsettled = run.unsettled;
     if unsettled > 0 {
-        let _ = writeln!(out, "| not judged: the first answer was lost for good | {unsettled} |");
+        let _ = writeln!(out, "| left out: regions could not hear of each other | {unsettled} |");
     }
     let _ = writeln!(
         out,

@@ -13,6 +13,7 @@ use crate::id::Region;
 use crate::packed::{Format, pack_as, unpack};
 use crate::reject::Reject;
 use crate::ties::Ties;
+use crate::time::Millis;
 use crate::wire::Version;
 
 /// The largest frame, in bytes: some states at their bound, joined.
@@ -83,6 +84,8 @@ pub struct Frame {
     pub joined: bool,
     /// The sender wants what it lacks in the answer.
     pub pull: bool,
+    /// [`Ties::edited`], which changes with every edit: alone it brings no ties along. None in format 3: 0.
+    pub edited: Millis,
     /// The ties, where they changed after `base`.
     pub ties: Option<Ties>,
     /// The canonical bytes of the changes joined, or of the whole state.

@@ -58,6 +58,7 @@ impl Stored {
             digest: frame::digest_of_bytes(&state, &self.ties),
             joined: true,
             pull: false,
+            edited: self.ties.edited,
             ties: Some(self.ties.clone()),
             state,
         }
@@ -91,6 +92,7 @@ pub fn take(
         };
         after.cart.join(&state);
         frame.ties.iter().for_each(|ties| after.ties.join(ties));
+        after.ties.edited = after.ties.edited.max(frame.edited);
         if after.cart.is_erased() {
             after.ties.leases.clear();
         }

@@ -21,6 +21,10 @@ pub struct Ties {
     pub root: Option<CartId>,
     /// When the cart was made: the earliest known.
     pub created: Millis,
+    /// When a shopper last changed the cart, by the clock of the replica that took it in: the latest known. None in
+    /// format 3: 0, as of one that no shopper has changed.
+    #[serde(default)]
+    pub edited: Millis,
     /// Tokens issued until then open nothing: the latest known.
     pub signed_out: Option<Millis>,
     /// What ended until then is forgotten: the latest end of anything forgotten. It travels, so that all forget the
@@ -107,6 +111,7 @@ impl Ties {
             owner: None,
             root: None,
             created,
+            edited: Millis(0),
             signed_out: None,
             ended: Millis(0),
             leases: BTreeMap::new(),
@@ -132,6 +137,11 @@ impl Ties {
         let made = self.carts.iter().map(|further| further.made);
         let last = made.fold(self.used.max(self.created), Millis::max);
         Some(last.day().end())
+    }
+
+    /// When a shopper last did something to the cart: made it, or changed it.
+    pub fn updated(&self) -> Millis {
+        self.edited.max(self.created)
     }
 
     /// The session's further carts that are there, oldest first.
@@ -174,6 +184,7 @@ impl Ties {
     pub fn join(&mut self, other: &Self) {
         self.join_owner(other);
         self.created = self.created.min(other.created);
+        self.edited = self.edited.max(other.edited);
         self.signed_out = self.signed_out.max(other.signed_out);
         self.used = self.used.max(other.used);
         self.ended = self.ended.max(other.ended);
@@ -266,6 +277,7 @@ mod tests {
         let mut third = Ties::new(Millis(2));
         third.leases.insert(Actor(1), Millis(12));
         third.leases.insert(Actor(2), Millis(1));
+        third.edited = Millis(8);
         third.seal = Some(Seal { day: Day(2), into: cart(6), retired: vec![Dot::new(Actor(1), 1)] });
         third.enroll(cart(3), Millis(1));
         (third.owner, third.root) = (Some(SessionId::mint([2; 15])), Some(cart(1)));

@@ -6,7 +6,8 @@ mod shop;
 use cart_core::cart::Cart;
 use cart_core::command::{Command, Place};
 use cart_core::id::Region;
-use cart_core::replica::{Input, ReplyKind, Tried, seen_of};
+use cart_core::reject::Reject;
+use cart_core::replica::{Caller, Edit, Input, ReplyKind, Tried, seen_of};
 use cart_core::time::Millis;
 use shop::{BEGIN, Shop, key, order};
 
@@ -132,7 +133,10 @@ fn the_same_body_in_other_words_is_the_same_edit() {
             r#"{"op": "add", "sku": "X", "quantity": 1, "customization": {"b": 1, "a": {"d": 2.0, "c": "é"}}}"#,
             r#"{"customization": {"a": {"c": "\u00e9", "d": 2}, "b": 1}, "sku": "X", "op": "add"}"#,
         ),
-        (r#"{"op": "add", "sku": "X", "customization": {}}"#, r#"{"op": "add", "sku": "X", "variant": null}"#),
+        (
+            r#"{"op": "add", "sku": "X", "customization": {}}"#,
+            r#"{"op": "add", "sku": "X", "variant": null}"#,
+        ),
     ];
     let shop = Shop::new(1);
     for (one, other) in same {
@@ -169,4 +173,24 @@ fn an_edit_of_the_build_before_is_found_under_its_key() {
     let mut enam = weur.in_region(Region::Enam);
     let reply = enam.ask(&caller, Input::Edit(again), at(4)).map(|reply| reply.kind);
     assert_eq!(reply, Ok(ReplyKind::State { replayed: true, merged_into: None }));
+}
+
+/// `current` is another cart by now: who does not know whether the edit was made in the one that was it then does not
+/// have it made in the next, whatever it is.
+#[test]
+fn a_retry_to_the_newest_cart_is_not_made_there_where_its_outcome_is_unknown() {
+    let (mut weur, _) = regions();
+    let Caller::Session { id, root, issued, .. } = weur.shopper() else { panic!("a shopper") };
+    let caller = Caller::Session { id, root, issued, current: true };
+    weur.ask(&caller, Input::Enroll { cart: shop::cart_id(9) }, at(10)).expect("a further cart");
+    let mut edit = weur.edit_of("K", vec![order("Z", 1)], at(20));
+    let asked = |weur: &mut Shop, edit: &Edit, now| {
+        weur.ask(&caller, Input::Edit(edit.clone()), now).map(|reply| reply.kind)
+    };
+    let elsewhere = |kind| matches!(kind, Ok(ReplyKind::Elsewhere { .. }));
+    assert!(elsewhere(asked(&mut weur, &edit, at(20))), "all have told what they have");
+    edit.doubt(false);
+    assert_eq!(asked(&mut weur, &edit, at(20)), Err(Reject::OutcomeUnknown));
+    // Keys of the time before have ended.
+    assert!(elsewhere(asked(&mut weur, &edit, at(10 + 24 * 3_600 + 1))));
 }

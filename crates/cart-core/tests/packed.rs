@@ -204,6 +204,7 @@ fn frame() -> Frame {
         digest: [5; 16],
         joined: true,
         pull: false,
+        edited: BEGIN.plus(9),
         ties: Some(ties()),
         state: vec![6, 7],
     }
@@ -216,6 +217,7 @@ fn receipt() -> Receipt {
 fn ties() -> Ties {
     Ties {
         owner: Some(Shop::new(1).session),
+        edited: BEGIN.plus(8),
         signed_out: Some(BEGIN.plus(1)),
         ended: BEGIN.plus(2),
         leases: [(actor(1), BEGIN.plus(3))].into(),

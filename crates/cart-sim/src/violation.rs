@@ -41,6 +41,10 @@ pub enum Invariant {
     LeasesHold,
     /// A home that moves is where it moved to.
     HomeMoves,
+    /// What no shopper changes moves neither the version nor the time of the last change.
+    Unmoved,
+    /// A tab that alone uses its actor is never told that another does.
+    Honest,
     /// Tabs show what the replicas show.
     TabsEqual,
     /// Without changes there is soon nothing to say.
@@ -70,6 +74,8 @@ impl fmt::Display for Invariant {
             Self::NoLessShown => "a session is shown no less than before",
             Self::LeasesHold => "the horizon waits for leases",
             Self::HomeMoves => "a home that moves is where it moved to",
+            Self::Unmoved => "only what shoppers change moves the version",
+            Self::Honest => "who alone uses an actor is not told that it is shared",
             Self::TabsEqual => "tabs end with what the replicas have",
             Self::Quiet => "regions without changes are quiet",
             Self::Costs => "an edit costs few frames and rows",

@@ -29,6 +29,7 @@ const CHANGES: &[Changed] = &[
     came(4, "Report", "gone"),
     came(4, "Report", "walks"),
     came(4, "Ties", "root"),
+    came(4, "Ties", "edited"),
     came(4, "Ties", "used"), came(4, "Ties", "more"),
 ];
 

@@ -52,7 +52,7 @@ pub struct Book {
     pub sequence: u64,
     /// Later than every hybrid time given or seen.
     pub clock: HybridClock,
-    /// When it was last changed.
+    /// When this replica was last changed, by whatever: until when it counts as in use.
     pub updated: Millis,
     /// The sequence number at which the ties changed last.
     pub tied: u64,

@@ -170,7 +170,7 @@ pub struct Edit {
     pub commands: Vec<Command>,
     /// What the caller saw: the verified bytes of a view's context. Absent: what the replica holds.
     pub seen: Option<Vec<u8>>,
-    /// Refuse unless the state has this version (`If-Match`).
+    /// Refuse unless the state has one of these versions, with commas between (`If-Match`).
     pub if_version: Option<String>,
     /// Whether it may have been made before. Perhaps, in format 3.
     #[serde(default)]
@@ -198,7 +198,15 @@ impl Edit {
         let keys = actors_of_key(day, session, key);
         let body = command::digest(&commands);
         let actors = keys.iter().map(|actor| actor.of_body(key, &body)).collect();
-        Self { keys, actors, commands, seen: None, if_version: None, tried: Tried::default(), pages: Vec::new() }
+        Self {
+            keys,
+            actors,
+            commands,
+            seen: None,
+            if_version: None,
+            tried: Tried::default(),
+            pages: Vec::new(),
+        }
     }
 
     /// The actors by which the ledger knows the key.
@@ -287,7 +295,7 @@ pub struct Reply {
     pub sequence: u64,
     /// The hybrid time of the last change of this call, or the latest known.
     pub time: HybridTime,
-    /// When the state was last changed.
+    /// When a shopper last changed the cart.
     pub updated: Millis,
     /// When the cart was made.
     pub created: Millis,

@@ -74,8 +74,11 @@ impl Replica {
         if edit.hangs_on_its_outcome() {
             return Err(Reject::OutcomeUnknown);
         }
-        if edit.if_version.as_ref().is_some_and(|wanted| *wanted != self.cart.version().to_hex()) {
-            return Err(Reject::VersionMismatch);
+        if let Some(wanted) = &edit.if_version {
+            let version = self.cart.version().to_hex();
+            if wanted.split(',').all(|wanted| wanted != version) {
+                return Err(Reject::VersionMismatch);
+            }
         }
         let actor = *edit.actors.first().ok_or(Reject::Malformed("an edit without an actor"))?;
         if actor.day() < self.cart.context().horizon() {
@@ -117,6 +120,7 @@ impl Replica {
         }
         self.own(caller);
         self.book.clock = clock;
+        self.edited(now);
         self.change(after, &whole, now);
         // Purged here, where the row is written anyway: no alarm and no row of its own.
         let days = RETRY_DAYS + 1;
@@ -154,6 +158,7 @@ impl Replica {
                 }
                 self.own(caller);
                 self.book.clock.observe(admitted.latest_time());
+                self.edited(now);
                 self.change(after, &admitted, now);
             }
         }

@@ -137,7 +137,12 @@ impl Replica {
             self.book.sequence += 1;
             self.note_recent(Some(&Cart::default()));
         }
-        self.book.tied = self.book.sequence;
+        // When the last edit was made every frame says.
+        let edited = std::mem::replace(&mut self.book.ties.edited, before.edited);
+        if self.book.ties != *before {
+            self.book.tied = self.book.sequence;
+        }
+        self.book.ties.edited = edited;
     }
 
     /// Keeps a change for those that have acknowledged what was before it; without one they get the whole.
@@ -177,6 +182,7 @@ impl Replica {
             digest: self.digest(),
             joined: self.book.joined,
             pull: pull || !self.book.joined,
+            edited: self.book.ties.edited,
             ties: (self.book.tied > base || base == 0).then(|| self.book.ties.clone()),
             state,
         }
@@ -196,6 +202,7 @@ impl Replica {
         let mut after = self.cart.clone();
         after.join(&state);
         let (ties, before) = (self.book.ties.clone(), self.book.sequence);
+        self.book.ties.edited = self.book.ties.edited.max(frame.edited);
         if let Some(theirs) = &frame.ties {
             self.book.ties.join(theirs);
             // A store has no clock. What it holds is forgotten with the next change: a cart that comes back from it

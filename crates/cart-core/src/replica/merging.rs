@@ -90,6 +90,7 @@ impl Replica {
         if after != self.cart && !self.cart.is_erased() {
             self.own(caller);
             self.book.clock.observe(guest.latest_time());
+            self.edited(now);
             self.change(after, &guest, now);
             // What is kept here must hear of what becomes of the cart, whoever brought it.
             self.enter(now);

@@ -181,7 +181,7 @@ impl Replica {
         let heard = matches!(input, Input::Frame { .. } | Input::Receipts { .. });
         let (fresh, receipts) = (matches!(input, Input::Fresh), matches!(input, Input::Receipts { .. }));
         let reply = match (self.admits(caller, &input), self.elsewhere(caller, &input, now)) {
-            (Ok(()), Some(elsewhere)) => Ok(elsewhere),
+            (Ok(()), Some(elsewhere)) => elsewhere,
             (Ok(()), None) => self.decide(caller, input, now, &mut effects),
             (Err(reject), _) => Err(reject),
         };
@@ -270,6 +270,7 @@ impl Replica {
                 if let Some(forwarding) = &mut self.book.forwarding {
                     forwarding.outbox = Cart::default();
                 }
+                self.edited(now);
                 self.changed(None, now);
                 self.forget_keys(effects);
                 Ok(ReplyKind::Done)
@@ -339,13 +340,18 @@ impl Replica {
 
     /// Where to go, if the session's newest cart was asked for and is another. A retry stays where the first
     /// try was answered.
-    fn elsewhere(&self, caller: &Caller, input: &Input, now: Millis) -> Option<ReplyKind> {
+    fn elsewhere(&self, caller: &Caller, input: &Input, now: Millis) -> Option<Result<ReplyKind, Reject>> {
         let retries = matches!(input, Input::Edit(edit) if self.replay(edit, now).is_some());
         if !self.asks_newest(caller) || retries {
             return None;
         }
         let mut listed = self.book.ties.listed().rev();
         let mut behind = listed.next()?;
+        let doubted = matches!(input, Input::Edit(edit) if edit.tried == Tried::Unknown);
+        if doubted && behind.made.plus(self.key_ms) >= now {
+            // It may have been made in the cart that was the newest then: in this one it would be made once more.
+            return Some(Err(Reject::OutcomeUnknown));
+        }
         let newest = behind.cart.clone();
         // Each was the newest until the one behind it was made.
         let mut before = Vec::new();
@@ -356,7 +362,7 @@ impl Replica {
             before.push(further.cart.clone());
             behind = further;
         }
-        Some(ReplyKind::Elsewhere { newest, before })
+        Some(Ok(ReplyKind::Elsewhere { newest, before }))
     }
 
     /// The session's carts, oldest first: this, its root, unless it was erased, and the others.
@@ -411,6 +417,11 @@ impl Replica {
     fn set(&mut self, after: Cart) {
         self.cart = after;
         self.bytes = Bytes::default();
+    }
+
+    /// A shopper has changed the cart, here or in a guest's that was merged into it.
+    fn edited(&mut self, now: Millis) {
+        self.book.ties.edited = self.book.ties.edited.max(now);
     }
 
     /// One more in sequence, by `delta`, or by what no delta says.
@@ -477,7 +488,7 @@ impl Replica {
             kind,
             sequence: self.book.sequence,
             time: self.book.clock.last(),
-            updated: self.book.updated,
+            updated: self.book.ties.updated(),
             created: self.book.ties.created,
             partial: !self.book.joined,
             cart,

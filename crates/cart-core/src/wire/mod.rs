@@ -61,12 +61,12 @@ const HAS_PLACE: u8 = 16;
 const QUANTITY_SHIFT: u32 = 5;
 const QUANTITY_INLINE_MAX: u32 = 7;
 
-/// A digest of a cart's canonical bytes: its `version`, and the cheap "are we equal?" between replicas.
+/// A digest of canonical bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Version(pub [u8; 16]);
 
 impl Version {
-    /// The version of canonical bytes: the first 16 bytes of their SHA-256.
+    /// That of bytes: the first 16 of their SHA-256.
     pub fn of_bytes(bytes: &[u8]) -> Self {
         let digest: [u8; 32] = Sha256::digest(bytes).into();
         let mut version = [0; 16];
@@ -109,9 +109,21 @@ impl Cart {
         }
     }
 
-    /// The digest of the canonical bytes.
+    /// The cart's `version`: a digest of what shoppers change, which is lines, details, coupons, fields and the orders
+    /// taken. That a replica has come, that the home has moved or that an actor is forgotten does not change it. Whether
+    /// two replicas are equal is told by all their bytes: see [`crate::frame::digest`].
     pub fn version(&self) -> Version {
-        Version::of_bytes(&self.to_bytes())
+        let mut changed = Self {
+            lines: self.lines.clone(),
+            details: self.details.clone(),
+            coupons: self.coupons.clone(),
+            meta: self.meta.clone(),
+            fences: self.fences.clone(),
+            erased: self.erased,
+            ..Self::default()
+        };
+        changed.context.extend(live_dots(self));
+        Version::of_bytes(&changed.to_bytes())
     }
 }
 

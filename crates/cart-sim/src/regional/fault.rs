@@ -91,6 +91,14 @@ kinds! {
     RetriedElsewhere,
     /// An edit made again with the key's actors of the next day.
     RetriedNextDay,
+    /// A key that came again with another body.
+    KeyReused,
+    /// An edit not made, since it is not known whether it was.
+    OutcomeUnknown,
+    /// A tab's request that came again long after.
+    SyncedAgain,
+    /// A tab's request made again in another region, since the first gave no answer.
+    SyncedElsewhere,
     /// The home handed over.
     HandOver,
     /// The home taken over.
@@ -142,6 +150,10 @@ impl Kind {
                 | Self::Damaged
                 | Self::RetriedElsewhere
                 | Self::RetriedNextDay
+                | Self::KeyReused
+                | Self::OutcomeUnknown
+                | Self::SyncedAgain
+                | Self::SyncedElsewhere
                 | Self::Struck
                 | Self::Synced
                 | Self::LeasedAgain

@@ -16,6 +16,7 @@ pub mod fault;
 pub mod ledger;
 pub mod merging;
 pub mod network;
+pub mod once;
 pub mod orders;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod runner;

@@ -84,6 +84,7 @@ impl World {
             digest: [0; 16],
             joined: false,
             pull: false,
+            edited: self.now,
             ties: None,
             state: order.delta,
         };

@@ -5,6 +5,7 @@ use cart_core::cart::{Cart, Home};
 use cart_core::frame::{Frame, Holder};
 use cart_core::id::{Actor, CartId, Dot, Region};
 use cart_core::packed::{pack, unpack};
+use cart_core::reject::Reject;
 use cart_core::replica::{ASK_MS, Book, COALESCE_MS, Caller, Edit, Input, LEASE_MS, ReplyKind};
 use cart_core::ties::Ties;
 use cart_core::time::Millis;
@@ -111,8 +112,7 @@ impl World {
         let key = format!("key {}", self.made.len());
         let cart = self.sites[at].cart;
         let made = shopper::edit(cart, key, &self.sessions[cart], self.now, &mut self.dice);
-        self.made.push(made.clone());
-        self.edit(at, made);
+        self.make(at, made);
     }
 
     /// An edit that no state of the cart makes impossible.
@@ -120,6 +120,12 @@ impl World {
         let key = format!("key {}", self.made.len());
         let cart = self.sites[at].cart;
         let made = shopper::add(cart, key, &self.sessions[cart], self.now);
+        self.make(at, made);
+    }
+
+    /// An edit is made for the first time.
+    fn make(&mut self, at: usize, mut made: Made) {
+        made.tried.insert(at % self.places());
         self.made.push(made.clone());
         self.edit(at, made);
     }
@@ -130,10 +136,14 @@ impl World {
         if self.made.len() == from {
             return self.shop(at);
         }
-        let mut made = self.made[from + self.dice.below(self.made.len() - from)].clone();
+        let which = from + self.dice.below(self.made.len() - from);
+        let mut made = self.made[which].clone();
         let at = self.sites_of(made.cart).start + at % self.places();
         if made.at.plus(Millis::DAY / 2) < self.now {
             return self.shop(at);
+        }
+        if self.dice.chance(10) {
+            return self.reuse_key(at, made);
         }
         self.faults.fire(Kind::RetriedElsewhere);
         let known = |actor: &Actor| {
@@ -146,7 +156,31 @@ impl World {
             let day = cart_core::time::Day(made.at.day().0 + 1);
             made.edit = Edit::of(day, &self.sessions[made.cart], &made.key, made.edit.commands);
         }
+        self.doubt(at, &mut made);
+        self.made[which].tried.insert(at % self.places());
         self.edit(at, made);
+    }
+
+    /// The key of an edit comes again with another body: two edits, where no region can tell.
+    fn reuse_key(&mut self, at: usize, made: Made) {
+        let session = self.sessions[made.cart].clone();
+        let other = shopper::edit(made.cart, made.key.clone(), &session, made.at, &mut self.dice);
+        if other.edit.commands != made.edit.commands {
+            self.faults.fire(Kind::KeyReused);
+            self.make(at, Made { tried: made.tried, ..other });
+        }
+    }
+
+    /// Who comes with a key to another region was shown the cart in those where it was tried, or tried them just now:
+    /// they are asked first, and where one does not answer the replica is told so.
+    fn doubt(&mut self, at: usize, made: &mut Made) {
+        self.prepare(at, false, false);
+        let start = self.sites_of(made.cart).start;
+        for place in made.tried.clone().into_iter().filter(|place| start + place != at) {
+            if !self.pull(at, Holder::Replica(self.sites[start + place].region)) {
+                made.edit.doubt(false);
+            }
+        }
     }
 
     fn edit(&mut self, at: usize, made: Made) {
@@ -156,8 +190,15 @@ impl World {
         let fresh = self.made.len() == 1 && self.rows == 0 && at == 0 && self.dice.chance(50);
         self.prepare(at, false, fresh);
         let caller = self.caller(self.sites[at].cart);
+        let before = self.load(at).cart().clone();
         let turn = self.step(at, &caller, Input::Edit(made.edit.clone()), crash);
         let told = matches!(&turn.reply, Some(Ok(_)));
+        if matches!(turn.reply, Some(Err(Reject::OutcomeUnknown))) {
+            self.faults.fire(Kind::OutcomeUnknown);
+        }
+        if turn.before.is_some() && made.quantity == 0 {
+            self.follow_key(at, &made, &before);
+        }
         let Some(held) = self.sites[at].held.as_ref() else {
             if told {
                 self.facts_at(at)
@@ -176,6 +217,21 @@ impl World {
                     .breaks(Invariant::I1NoLostAdd, format!("{} is acknowledged, not on disk", made.key));
             }
             None => {}
+        }
+    }
+
+    /// What an edit has taken off where it was made again, it had taken off where it was made first.
+    fn follow_key(&mut self, at: usize, made: &Made, before: &Cart) {
+        let Some(after) = self.sites[at].held.as_ref().map(|held| &held.cart) else { return };
+        let has =
+            |cart: &Cart| made.edit.actors.iter().any(|actor| cart.context().contains(Dot::new(*actor, 1)));
+        if after.is_erased() || has(before) || !has(after) {
+            return;
+        }
+        let edit = format!("{} {:?}", made.key, made.edit.commands);
+        if let Some(more) = self.once.follow(made.cart, edit, before, after) {
+            let text = format!("{} takes off {more:?} once more at {}", made.key, self.sites[at].region);
+            self.facts_at(at).breaks(Invariant::Doubled, text);
         }
     }
 

@@ -10,11 +10,14 @@ use cart_core::sync::{Device, Learned, SyncResponse};
 
 use super::fault::Kind;
 use super::shopper::{ADDED, ANY};
-use super::site::Held;
+use super::site::{Crash, Held, Turn};
 use super::world::World;
+use crate::violation::Invariant;
 
 /// The most tabs that are open at once.
 const TABS_MAX: usize = 3;
+/// How many of a tab's requests may still be on their way.
+const SENT_MAX: usize = 4;
 
 /// A tab.
 pub struct Tab {
@@ -24,6 +27,8 @@ pub struct Tab {
     pub device: Device,
     /// What it has not heard of as being on a disk.
     pub changes: Vec<Changed>,
+    /// Requests that it has sent, and what each removes: they may come again.
+    pub sent: Vec<(Vec<u8>, Vec<Dot>)>,
 }
 
 /// A change made in a tab.
@@ -51,6 +56,44 @@ impl World {
         if self.dice.chance(70) {
             self.sync(tab, at);
         }
+        if self.tabs.len() > tab && self.dice.chance(15) {
+            self.sync_late(tab, at);
+        }
+    }
+
+    /// A request that a tab sent before comes again, or only now, to the replica of whatever region. Nobody waits for
+    /// what is answered.
+    fn sync_late(&mut self, tab: usize, at: usize) {
+        let sent = &self.tabs[tab].sent;
+        if sent.is_empty() || self.tabs[tab].cart != self.sites[at].cart {
+            return;
+        }
+        let (request, removes) = sent[self.dice.below(sent.len())].clone();
+        self.faults.fire(Kind::SyncedAgain);
+        self.tell(|world| format!("a tab's request comes late to {}", world.sites[at].region));
+        self.prepare(at, false, false);
+        let crash = self.crash();
+        self.take_request(tab, at, request, removes, crash);
+    }
+
+    /// A replica takes a request of a tab, and what it writes is noted.
+    fn take_request(
+        &mut self,
+        tab: usize,
+        at: usize,
+        request: Vec<u8>,
+        removes: Vec<Dot>,
+        crash: Option<Crash>,
+    ) -> Turn {
+        let cart = self.sites[at].cart;
+        self.removing = removes;
+        let turn = self.step(at, &self.caller(cart), Input::Sync { request }, crash);
+        if let Some(held) = &self.sites[at].held {
+            for change in self.tabs[tab].changes.iter().filter(|change| held.knows(change.dot)) {
+                self.facts[cart].note(change.dot, &change.key, change.quantity, held, false);
+            }
+        }
+        turn
     }
 
     fn open_tab(&mut self, at: usize) {
@@ -58,7 +101,7 @@ impl World {
         if self.lease(at, actor).is_ok() {
             let cart = self.sites[at].cart;
             let device = Device::new(actor, self.carts[cart].scope());
-            self.tabs.push(Tab { cart, device, changes: Vec::new() });
+            self.tabs.push(Tab { cart, device, changes: Vec::new(), sent: Vec::new() });
             let tab = self.tabs.len() - 1;
             self.sync(tab, at);
         }
@@ -107,23 +150,37 @@ impl World {
     pub fn sync(&mut self, tab: usize, at: usize) {
         self.prepare(at, false, false);
         let sent_before = self.tabs[tab].device.sent();
-        let request = self.tabs[tab].device.request().to_bytes();
-        self.removing = self.tabs[tab].changes.iter().flat_map(|change| change.removes.clone()).collect();
-        let (cart, crash) = (self.sites[at].cart, self.crash());
-        let turn = self.step(at, &self.caller(cart), Input::Sync { request }, crash);
+        let request = self.tabs[tab].device.request();
+        let (bytes, crash) = (request.to_bytes(), self.crash());
+        let removes: Vec<Dot> =
+            self.tabs[tab].changes.iter().flat_map(|change| change.removes.clone()).collect();
+        let sent = &mut self.tabs[tab].sent;
+        sent.push((bytes.clone(), removes.clone()));
+        if sent.len() > SENT_MAX {
+            sent.remove(0);
+        }
         self.tell(|world| format!("a tab syncs with {}", world.sites[at].region));
-        if let Some(held) = &self.sites[at].held {
-            for change in self.tabs[tab].changes.iter().filter(|change| held.knows(change.dot)) {
-                self.facts[cart].note(change.dot, &change.key, change.quantity, held, false);
-            }
+        let mut turn = self.take_request(tab, at, bytes.clone(), removes.clone(), crash);
+        let (mut at, mut first) = (at, true);
+        // The edge gets no answer, and makes the request again in the next region.
+        if turn.reply.is_none() && self.faulty && self.dice.chance(50) {
+            let start = self.sites_of(self.sites[at].cart).start;
+            (at, first) = (start + (at - start + 1) % self.places(), false);
+            self.faults.fire(Kind::SyncedElsewhere);
+            self.tell(|world| format!("which goes on to {}", world.sites[at].region));
+            self.prepare(at, false, false);
+            let crash = self.crash();
+            turn = self.take_request(tab, at, bytes, removes, crash);
         }
         let heard = !self.faulty || self.dice.chance(85);
         match turn.reply.filter(|_| heard) {
             Some(Ok(reply)) => {
                 let ReplyKind::Synced(bytes) = reply.kind else { return };
                 let response = SyncResponse::from_bytes(&bytes).expect("its own response");
+                let response = if first { response } else { response.as_first(&request) };
                 self.learn(tab, &response, sent_before);
             }
+            Some(Err(Reject::ActorShared)) => self.shared(tab),
             // Its lease has not come to this region yet, or was lost with a disk.
             Some(Err(Reject::ActorUnknown)) => {
                 self.faults.fire(Kind::LeasedAgain);
@@ -137,12 +194,18 @@ impl World {
         }
     }
 
+    /// No tab shares its actor: told so, it would make again what may have been done.
+    fn shared(&mut self, tab: usize) {
+        let Tab { cart, device, .. } = &self.tabs[tab];
+        let text = format!("a tab is told that its actor {:?} is shared", device.actor());
+        self.facts[*cart].breaks(Invariant::Honest, text);
+    }
+
     fn learn(&mut self, tab: usize, response: &SyncResponse, sent_before: u64) {
         self.faults.fire(Kind::Synced);
         let Tab { cart, device, changes } = &mut self.tabs[tab];
         if device.receive(response, sent_before) == Learned::ActorShared {
-            self.tabs.swap_remove(tab);
-            return;
+            return self.shared(tab);
         }
         let known = response.lacking.context().highest(device.actor());
         for change in changes.extract_if(.., |change| change.dot.counter <= known) {

@@ -14,10 +14,12 @@ use cart_core::regions::{Place, Regions};
 use cart_core::replica::{Book, Caller, Input, LEASE_MS};
 use cart_core::ties::Ties;
 use cart_core::time::{Day, Millis};
+use cart_core::wire::Version;
 
 use super::facts::Facts;
 use super::fault::{Faults, Kind};
 use super::network::{Network, Weather};
+use super::once::Once;
 use super::orders::Order;
 use super::shopper::Made;
 use super::site::{Additions, Crash, Held, Site, Turn};
@@ -165,6 +167,8 @@ pub struct World {
     pub facts: Vec<Facts>,
     /// Dots that the call to come removes, wherever they are.
     pub removing: Vec<Dot>,
+    /// What edits have taken off.
+    pub once: Once,
     /// What may go wrong.
     pub habits: Habits,
     /// Whether something still may.
@@ -257,6 +261,7 @@ impl World {
             rows: 0,
             facts: carts.iter().map(|_| Facts::default()).collect(),
             removing: Vec::new(),
+            once: Once::default(),
             habits,
             faulty: true,
             sites: both().map(|(cart, region)| Site::new(cart, region)).collect(),
@@ -338,6 +343,16 @@ impl World {
         // What was asked for is in memory until the first edit writes it.
         let unstored = by_edit && self.sites[at].held.is_none();
         let unstored = unstored.then(|| Held::of(self.load(at).cart()));
+        // Reading a cart, leasing an actor, leaving and moving change nothing that a shopper put there.
+        let moves_nothing = matches!(
+            input,
+            Input::Read
+                | Input::Lease { .. }
+                | Input::Retire
+                | Input::HandOver { .. }
+                | Input::TakeOver { .. }
+        );
+        let shown = moves_nothing.then(|| self.shown(at));
         let (handled, alarm) = (self.sites[at].handler.is_some(), self.sites[at].disk.alarm);
         let turn = self.sites[at].turn(caller, input, self.now, crash);
         if crash.is_some() && handled && self.sites[at].disk.alarm != alarm {
@@ -345,6 +360,14 @@ impl World {
         }
         if turn.failed {
             self.faults.fire(Kind::DiskFull);
+        }
+        if crash.is_none()
+            && !turn.failed
+            && !turn.forgot
+            && shown.is_some_and(|shown| shown != self.shown(at))
+        {
+            let text = format!("{} shows another version, and no shopper changed it", self.sites[at].region);
+            self.facts_at(at).breaks(Invariant::Unmoved, text);
         }
         if turn.forgot {
             self.faults.fire(Kind::Retired);
@@ -386,6 +409,12 @@ impl World {
             }
         }
         turn
+    }
+
+    /// The version that a replica shows, and when a shopper last changed it.
+    fn shown(&mut self, at: usize) -> (Version, Millis) {
+        let replica = self.load(at);
+        (replica.cart().version(), replica.book().ties.edited)
     }
 
     /// Others have told a replica of contributions of the days before.
@@ -486,6 +515,7 @@ impl World {
             Loss::LastWrite => self.stores[at].put_back(),
         }
         let cart = self.sites[at].cart;
+        self.once.forget(cart);
         let of_cart = self.sites_of(cart);
         let stores = self.stores[of_cart.clone()].iter();
         let sites = self.sites[of_cart.clone()].iter().filter_map(|site| site.held.as_ref());

@@ -32,7 +32,7 @@ pub(super) fn check(world: &mut World, cart: usize) -> Check {
                         format!("{sku} has {dot:?}, which nobody made")
                     });
                 };
-                let once = facts.excused.contains(&dot) || keys.insert(&known.key);
+                let once = facts.excused.contains(&dot) || keys.insert((&known.key, known.quantity));
                 Fault::unless(once, Invariant::Doubled, || format!("{sku} counts {} twice", known.key))?;
                 sum += known.quantity;
             }
