@@ -1,27 +1,44 @@
-//! The catalog in D1. Names and prices of what is in carts are kept in the isolate for a minute, what is not
-//! there too. What is browsed is not kept here: browsers and caches may keep the answers.
+//! The catalog in D1. Names and prices of what is in carts are kept in the isolate, what is not there too: for a
+//! minute they serve, and longer where the catalog does not answer, since a cart is shown without it. What is
+//! browsed is not kept here: browsers and caches may keep the answers. Searches, which read the whole table, have a
+//! budget of their own, so that no cart waits for them.
 
-use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 
+use cart_core::breaker::Breaker;
 use cart_core::money::Money;
 use cart_core::time::Millis;
-use cart_core::view::Offer;
+use cart_core::view::{Offer, Offers};
 use lru::LruCache;
 use serde::{Deserialize, Serialize};
 use worker::Env;
 use worker::wasm_bindgen::JsValue;
 
 use crate::error::Problem;
-use crate::transport;
+use crate::{faults, transport};
 
 /// How long an entry serves, in milliseconds.
 const FRESH_MS: u64 = 60 * Millis::SECOND;
 /// The most products kept in an isolate: about 2 MB.
 const KEPT_MAX: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();
 
+/// How long a view waits for prices, in milliseconds: then it is shown without them.
+const VIEW_MS: u64 = 1_000;
+/// How long a search may take, in milliseconds.
+const SEARCH_MS: u64 = 2_000;
+/// How many searches of an isolate may wait for the catalog at a time.
+const SEARCHES_MAX: usize = 2;
+
 thread_local! {
+    /// Of the look-ups of views: while it is open they are not made.
+    static VIEWS: Cell<Breaker> = Cell::default();
+    /// Of the searches. One that hung goes on in the database, so that a further one would make it worse.
+    static SEARCHES: Cell<Breaker> = Cell::default();
+    /// How many searches there were, and of those that wait which it was and when it began. One whose caller has gone
+    /// is heard of no more.
+    static SEARCHING: RefCell<(u64, Vec<(u64, Millis)>)> = RefCell::default();
     static KEPT: RefCell<LruCache<String, (Option<Offer>, Millis)>> = RefCell::new(LruCache::new(KEPT_MAX));
 }
 
@@ -46,40 +63,104 @@ pub struct Department {
 const COLUMNS: &str =
     "SELECT sku, title, department, brand, package_size, price_minor, currency FROM products";
 
-/// What the catalog has of these products; those it does not have are absent.
-pub async fn offers(
-    env: &Env,
-    skus: impl IntoIterator<Item = &str>,
-    now: Millis,
-) -> Result<BTreeMap<String, Offer>, Problem> {
-    let mut found = BTreeMap::new();
-    let mut missing = BTreeSet::new();
+/// What the catalog has of these products. Where it cannot be asked, what it had when it was asked last.
+pub async fn offers(env: &Env, skus: impl IntoIterator<Item = &str>, now: Millis) -> Offers {
+    let mut offers = Offers::default();
+    let (mut missing, mut before) = (BTreeSet::new(), Vec::new());
     KEPT.with_borrow_mut(|kept| {
         for sku in skus {
             match kept.get(sku) {
                 Some((offer, at)) if now.0 < at.0 + FRESH_MS && at.0 <= now.0 => {
-                    found.extend(offer.clone().map(|offer| (sku.to_owned(), offer)));
+                    offers.known.extend(offer.clone().map(|offer| (sku.to_owned(), offer)));
                 }
-                _ => drop(missing.insert(sku.to_owned())),
+                old => {
+                    before.extend(old.and_then(|(offer, _)| Some((sku.to_owned(), offer.clone()?))));
+                    missing.insert(sku.to_owned());
+                }
             }
         }
     });
     if missing.is_empty() {
-        return Ok(found);
+        return offers;
     }
-    let products = fetch(env, &missing).await.map_err(|error| Problem::catalog(&error))?;
-    for product in products {
-        let price =
-            product.price_minor.map(|minor| Money { amount_minor: minor.into(), currency: product.currency });
-        found.insert(product.sku, Offer { title: product.title, price });
-    }
-    KEPT.with_borrow_mut(|kept| {
-        for sku in missing {
-            let offer = found.get(&sku).cloned();
-            kept.put(sku, (offer, now));
+    match asked(&VIEWS, fetch(env, &missing), VIEW_MS, false).await {
+        Some(Ok(products)) => {
+            for product in products {
+                let currency = product.currency;
+                let price = product.price_minor.map(|minor| Money { amount_minor: minor.into(), currency });
+                offers.known.insert(product.sku, Offer { title: product.title, price });
+            }
+            KEPT.with_borrow_mut(|kept| {
+                for sku in missing {
+                    let offer = offers.known.get(&sku).cloned();
+                    kept.put(sku, (offer, now));
+                }
+            });
         }
+        failed => {
+            if let Some(Err(error)) = failed {
+                worker::console_error!("catalog: {error}");
+            }
+            offers.stale = !before.is_empty();
+            for (sku, offer) in before {
+                missing.remove(&sku);
+                offers.known.insert(sku, offer);
+            }
+            offers.unknown = missing;
+        }
+    }
+    offers
+}
+
+/// What a query gives, if its breaker lets it through. `weighs` says that one that hung opens it by itself.
+async fn asked<T>(
+    breaker: &'static std::thread::LocalKey<Cell<Breaker>>,
+    query: impl Future<Output = worker::Result<T>>,
+    deadline_ms: u64,
+    weighs: bool,
+) -> Option<worker::Result<T>> {
+    let with = |take: &dyn Fn(&mut Breaker) -> bool| {
+        let mut there = breaker.get();
+        let said = take(&mut there);
+        breaker.set(there);
+        said
+    };
+    if !with(&|there| there.admits(transport::now())) {
+        return None;
+    }
+    let answer = transport::within(deadline_ms, query).await;
+    with(&|there| {
+        match &answer {
+            Some(Ok(_)) => there.succeeded(),
+            Some(Err(_)) => there.failed(false, transport::now()),
+            None => there.failed(weighs, transport::now()),
+        }
+        true
     });
-    Ok(found)
+    Some(answer.unwrap_or_else(|| Err("it did not answer in time".into())))
+}
+
+/// The place of a search among those that wait.
+struct Searching(u64);
+
+impl Searching {
+    fn begin() -> Option<Self> {
+        let now = transport::now();
+        SEARCHING.with_borrow_mut(|(number, waiting)| {
+            waiting.retain(|(_, began)| now.0 < began.0 + SEARCH_MS);
+            (waiting.len() < SEARCHES_MAX).then(|| {
+                *number += 1;
+                waiting.push((*number, now));
+                Self(*number)
+            })
+        })
+    }
+}
+
+impl Drop for Searching {
+    fn drop(&mut self) {
+        SEARCHING.with_borrow_mut(|(_, waiting)| waiting.retain(|(number, _)| *number != self.0));
+    }
 }
 
 /// At most `size` products by their sku: those after one, of one department, with all these words in title,
@@ -109,19 +190,36 @@ pub async fn page(
     }
     sql.push_str(" ORDER BY sku LIMIT ?");
     values.push((size as f64).into());
-    query(env, &sql, &values).await.map_err(|error| Problem::catalog(&error))
+    if words.is_empty() {
+        return browsed(query(env, &sql, &values)).await;
+    }
+    let busy = || {
+        let detail =
+            "too many search the catalog at this moment; search again in a second, or browse a category";
+        Problem::retry(429, "search_busy", detail)
+    };
+    let _searching = Searching::begin().ok_or_else(busy)?;
+    let found = asked(&SEARCHES, query(env, &sql, &values), SEARCH_MS, true).await;
+    found.ok_or_else(busy)?.map_err(|error| Problem::catalog(&error))
+}
+
+/// What is read by an index.
+async fn browsed<T>(query: impl Future<Output = worker::Result<T>>) -> Result<T, Problem> {
+    let answer = transport::within(transport::CALL_MS, query).await;
+    let answer = answer.unwrap_or_else(|| Err("it did not answer in time".into()));
+    answer.map_err(|error| Problem::catalog(&error))
 }
 
 /// The departments: a row read for each, 32 of the demo's.
 pub async fn departments(env: &Env) -> Result<Vec<Department>, Problem> {
     let sql = "SELECT name, products FROM departments ORDER BY products DESC, name";
-    query(env, sql, &[]).await.map_err(|error| Problem::catalog(&error))
+    browsed(query(env, sql, &[])).await
 }
 
 /// One product: one row read.
 pub async fn product(env: &Env, sku: &str) -> Result<Option<Product>, Problem> {
-    let found = query(env, &format!("{COLUMNS} WHERE sku = ?"), &[sku.into()]).await;
-    found.map(|found| found.into_iter().next()).map_err(|error| Problem::catalog(&error))
+    let found = browsed(query(env, &format!("{COLUMNS} WHERE sku = ?"), &[sku.into()])).await?;
+    Ok(found.into_iter().next())
 }
 
 /// Whether the catalog answers.
@@ -145,7 +243,6 @@ async fn query<T: for<'a> Deserialize<'a>>(
     sql: &str,
     values: &[JsValue],
 ) -> worker::Result<Vec<T>> {
-    let asked = env.d1("CATALOG")?.prepare(sql).bind(values)?;
-    let answer = transport::within(transport::CALL_MS, asked.all()).await;
-    answer.ok_or("it did not answer in time")??.results()
+    faults::in_catalog().await?;
+    env.d1("CATALOG")?.prepare(sql).bind(values)?.all().await?.results()
 }

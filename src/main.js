@@ -1,9 +1,19 @@
 // The Worker: one script of two Wasm modules. That of the edge is loaded with it. That of the stores is
 // loaded when first something comes for them, so that no shopper waits for it.
 import { WorkerEntrypoint, exports } from "cloudflare:workers";
-import Edge, { CartObject } from "./index.js";
+import Edge, { CartObject as Cart } from "./index.js";
 
-export { CartObject };
+/** The longest message of a socket, in bytes: the largest sync twice over. */
+const MESSAGE_BYTES_MAX = 256 * 1024;
+
+/** A cart's object. What Wasm is handed it copies, and its memory never shrinks: so what is too long is not. */
+export class CartObject extends Cart {
+  webSocketMessage(socket, message) {
+    const bytes = typeof message === "string" ? message.length : message.byteLength;
+    if (bytes <= MESSAGE_BYTES_MAX) return super.webSocketMessage(socket, message);
+    socket.close(1009, `a message has at most ${MESSAGE_BYTES_MAX} bytes: send less, or sync over HTTP`);
+  }
+}
 
 /** The regions' stores, and the operator's requests. */
 export class Stores extends WorkerEntrypoint {

@@ -41,7 +41,7 @@ pub async fn show(
     now: Millis,
 ) -> Result<Shown, Problem> {
     let cart = Cart::from_bytes(&reply.cart)?;
-    let offers = catalog::offers(env, cart.lines().map(|(key, _)| &*key.sku), now).await?;
+    let offers = catalog::offers(env, cart.lines().map(|(key, _)| &*key.sku), now).await;
     let context = config.signer.context(cart_id, &seen_of(&cart));
     let occasion = Occasion {
         cart_id,
@@ -121,6 +121,8 @@ pub fn replica_headers(response: &Response, reply: &Reply, head: &Head, config: 
         let (now, all) = (head.rows, head.rows_since_wake);
         set.put("Evercart-Rows", &format!("read={} written={}", now.read, now.written));
         set.put("Evercart-Rows-Since-Wake", &format!("read={} written={}", all.read, all.written));
+        #[cfg(target_arch = "wasm32")]
+        set.put("Evercart-Memory", &(core::arch::wasm32::memory_size(0) * 65_536).to_string());
     }
 }
 

@@ -330,8 +330,7 @@ async fn events_show_the_view_now_and_after_each_change() {
     assert!(events.ended().await && again.ended().await);
 }
 
-/// A further device is refused, since it can sync over HTTP; of streams, whose readers leave without a word, the
-/// oldest makes room.
+/// A further device is refused, since it can sync over HTTP, and a further stream while all are read.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cart_has_so_many_sockets_and_no_more() {
     const SOCKETS_MAX: usize = 64;
@@ -339,10 +338,11 @@ async fn a_cart_has_so_many_sockets_and_no_more() {
     let session = shop.open().await;
     shop.add(&session, SKUS[0], 1).await.expect(200);
     let mut streams = Vec::new();
-    for _ in 0..=SOCKETS_MAX {
+    for _ in 0..SOCKETS_MAX {
         streams.push(Events::of(&shop, &session, None).await);
     }
-    assert!(streams.remove(0).ended().await, "the oldest");
+    let further = Answer::of(shop.call(&session, Method::GET, "/v1/carts/current/events")).await;
+    assert_eq!(further.refused(429, "too_many_streams").header("retry-after"), "1");
     let mut sockets = Vec::new();
     for _ in 0..SOCKETS_MAX {
         sockets.push(connect(&shop, "current", &offer(&session), None).await.expect("a socket"));
@@ -357,6 +357,79 @@ async fn a_cart_has_so_many_sockets_and_no_more() {
     let edited = shop.add(&session, SKUS[0], 1).await.expect(200).json();
     let mut last = streams.pop().expect("a stream");
     while edited["version"] != last.next().await.0 {}
+}
+
+/// Readers that close the connection without a word, and such as keep it and read nothing of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn readers_that_have_vanished_end_no_honest_stream() {
+    const VANISHED: usize = 80;
+    let shop = Runtime::shared().await.shop();
+    let session = shop.open().await;
+    shop.add(&session, SKUS[0], 1).await.expect(200);
+    let mut honest = Events::of(&shop, &session, None).await;
+    assert_eq!(quantity(&honest.next().await.1), 1);
+    for _ in 0..VANISHED {
+        drop(Events::of(&shop, &session, None).await);
+    }
+    let edited = shop.add(&session, SKUS[0], 1).await.expect(200).json();
+    assert_eq!(edited["version"], honest.next().await.0, "it goes on");
+    // Who has closed counts no more, so that all of these are let in but the last.
+    let mut silent = Vec::new();
+    let began = Instant::now();
+    loop {
+        let call = shop.call(&session, Method::GET, "/v1/carts/current/events");
+        let response = call.send().await.expect("an answer");
+        match response.status().as_u16() {
+            200 => silent.push(response),
+            429 => break,
+            status => panic!("{status}"),
+        }
+        assert!(silent.len() < 64, "there is no bound");
+    }
+    assert!(silent.len() > 32, "those that have closed count still after {:?}", began.elapsed());
+    let edited = shop.add(&session, SKUS[0], 1).await.expect(200).json();
+    assert_eq!(edited["version"], honest.next().await.0, "it goes on");
+    drop(silent);
+    let began = Instant::now();
+    loop {
+        let further = shop.call(&session, Method::GET, "/v1/carts/current/events").send().await;
+        if further.expect("an answer").status() == 200 {
+            break;
+        }
+        assert!(began.elapsed() < MESSAGE_MAX, "those that have closed count for ever");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// What Wasm is handed it copies, and its memory never shrinks: a message that is too long is not handed to it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_is_too_long_is_closed_before_it_is_copied() {
+    const LONG: usize = 30 * 1_024 * 1_024;
+    let runtime = Runtime::start(Options { vars: vec![without_stores()], ..Options::default() }).await;
+    let shop = runtime.shop();
+    let session = shop.open().await;
+    shop.add(&session, SKUS[0], 1).await.expect(200);
+    let memory = async || -> u64 {
+        let read = Answer::of(shop.call(&session, Method::GET, "/v1/carts/current")).await.expect(200);
+        read.header("evercart-memory").parse().expect("bytes")
+    };
+    let mut lives = Vec::new();
+    for _ in 0..3 {
+        lives.push(Live::of(&shop, &session).await);
+    }
+    // What the longest message takes that may be there is taken before.
+    assert_eq!(lives[0].ask(vec![0; 200_000]).await.expect_err("is refused"), "body_too_large");
+    let before = memory().await;
+    for (live, message) in lives.iter_mut().zip([
+        Message::binary(vec![1; LONG]),
+        Message::text("x".repeat(LONG)),
+        Message::binary(vec![1; 300_000]),
+    ]) {
+        live.socket.send(message).await.expect("is sent");
+        assert_eq!(live.closed().await, 1009);
+    }
+    let after = memory().await;
+    assert!(after < before + 4 * 1_024 * 1_024, "Wasm has grown from {before} to {after} bytes");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -27,13 +27,14 @@ impl Exchange<'_> {
         self.minted = minted;
         let fresh = self.visitor.session.is_none();
         let session = self.visitor.session_or_new(self.config)?.clone();
-        // The root first: it knows whether the session was signed out, and whether this is a retry, which may come
-        // with a token that names another region.
-        let (root, _) = self.call_as(&session, &session.root, Input::Carts).await?;
+        // The root first: it knows whether the session was signed out, whether there is room for one more, and whether
+        // this is a retry, which may come with a token that names another region.
+        let derived = CartId::derive(session.region, &session.id, key.as_str());
+        let ask = if fresh { Input::Carts } else { Input::Room { cart: derived.clone() } };
+        let (root, _) = self.call_as(&session, &session.root, ask).await?;
         let cart_id = match root.kind {
             _ if fresh => session.root.clone(),
             ReplyKind::Carts(carts) => {
-                let derived = CartId::derive(session.region, &session.id, key.as_str());
                 carts.into_iter().find(|cart| cart.same_but_for_home(&derived)).unwrap_or(derived)
             }
             _ => return Err(odd_reply()),
@@ -43,7 +44,14 @@ impl Exchange<'_> {
         let edit = Edit::of(session.day(), &session.id, key.as_str(), Vec::from_iter(commands));
         let (reply, head) = self.call_as(&session, &cart_id, Input::Open(edit)).await?;
         if !fresh {
-            self.call_as(&session, &session.root, Input::Enroll { cart: cart_id.clone() }).await?;
+            let enroll = Input::Enroll { cart: cart_id.clone() };
+            let enrolled = self.call_as(&session, &session.root, enroll).await;
+            // Another has taken the room meanwhile: what was made just now, and is listed nowhere, is not to stay.
+            let made = matches!(reply.kind, ReplyKind::State { replayed: false, .. }) && !reply.partial;
+            if made && enrolled.as_ref().is_err_and(|problem| problem.code == "too_many_carts") {
+                self.call_as(&session, &cart_id, Input::Erase).await?;
+            }
+            enrolled?;
         }
         let response = self.view(&cart_id, &reply, &head, 201).await?;
         let mut set = Setter(response.headers());

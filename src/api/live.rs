@@ -161,16 +161,27 @@ struct Watch {
 }
 
 impl Watch {
+    /// Says that the events are read: the stream is only ever gone on with where its reader has taken what was before.
+    /// The replica's runtime answers by itself and keeps when, and nothing wakes.
+    fn prove(&self, proved: &mut Millis) {
+        let now = transport::now();
+        if proved.plus(SILENCE_MS) <= now {
+            *proved = now;
+            let _ = self.socket.0.send_with_str("ping");
+        }
+    }
+
     /// Writes events until the session or the socket ends, or the cart cannot be shown: who still wants them
     /// asks again, and is told why.
     async fn write(mut self, mut last: Option<String>) {
-        let began = transport::now();
+        let (began, mut proved) = (transport::now(), Millis(0));
         let Ok(mut nudges) = self.socket.0.events() else { return };
         if self.socket.0.accept().is_err() {
             return;
         }
         self.lines.borrow_mut().push_back(format!("retry: {RETRY_MS}\n\n"));
         loop {
+            self.prove(&mut proved);
             let Ok((version, body)) =
                 show(&mut self.visitor, &mut self.request, &self.env, &self.config, &self.cart).await
             else {
@@ -183,11 +194,18 @@ impl Watch {
             }
             loop {
                 match within(SILENCE_MS, nudges.next()).await {
+                    Some(Some(Ok(WebsocketEvent::Message(said)))) if said.text().is_some() => {}
                     Some(Some(Ok(WebsocketEvent::Message(_)))) => break,
                     Some(_) => return,
                     None if self.is_over(began) => return,
-                    None => self.lines.borrow_mut().push_back(":\n\n".to_owned()),
+                    None => {
+                        self.prove(&mut proved);
+                        self.lines.borrow_mut().push_back(":\n\n".to_owned());
+                    }
                 }
+            }
+            if self.gone.aborted() {
+                return;
             }
             // Of several changes the latest view is enough.
             while let Some(Some(Ok(WebsocketEvent::Message(_)))) = nudges.next().now_or_never() {}

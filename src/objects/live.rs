@@ -1,5 +1,6 @@
 //! The sockets of a cart: what comes over one is a sync, in the same turn as one over HTTP; what a turn has
-//! changed is told to all the others. They hibernate with the object, and cost no row and no alarm.
+//! changed is told to all the others. They hibernate with the object, and cost no row and no alarm. What is longer
+//! than any message may be never comes here: see `src/main.js`.
 
 use std::cell::RefCell;
 
@@ -10,8 +11,9 @@ use cart_core::replica::{Caller, Input, Replica, Reply, ReplyKind};
 use cart_core::session::TokenFault;
 use cart_core::time::Millis;
 use unsigned_varint::{decode, encode};
+use wasm_bindgen::prelude::*;
 use worker::worker_sys::WebSocketRequestResponsePair;
-use worker::{Request, Response, Result, WebSocket, WebSocketIncomingMessage, WebSocketPair};
+use worker::{Request, Response, Result, WebSocket, WebSocketIncomingMessage, WebSocketPair, web_sys};
 
 use super::cart::CartObject;
 use crate::body::{self, DELTA_BYTES_MAX};
@@ -27,6 +29,18 @@ pub const SOCKETS_MAX: usize = 64;
 pub const BURST_MAX: u64 = 60;
 /// After what time it may send a further one, in milliseconds.
 pub const MESSAGE_MS: u64 = 50;
+
+/// After what time without a proof that its events are read a socket of the edge makes room, in milliseconds: the
+/// edge gives one every fifteen seconds.
+const UNREAD_MS: u64 = 45_000;
+
+#[wasm_bindgen]
+extern "C" {
+    type RawState;
+    /// When the runtime has answered a socket by itself last.
+    #[wasm_bindgen(method, catch, js_name = getWebSocketAutoResponseTimestamp)]
+    fn answered_at(this: &RawState, socket: &web_sys::WebSocket) -> Result<Option<js_sys::Date>, JsValue>;
+}
 
 /// Of devices, which are told what is new.
 const DEVICES: &str = "live";
@@ -128,12 +142,7 @@ impl CartObject {
             let refusal = if merged_into.is_some() && !opening.nudged {
                 Some(Problem::from(Reject::AlreadyMerged))
             } else if opening.nudged {
-                // Its reader may have gone without a word; who still reads asks again.
-                let edge = self.state.get_websockets_with_tag(NUDGED);
-                edge.first()
-                    .filter(|_| edge.len() >= SOCKETS_MAX)
-                    .inspect(|oldest| close(oldest, Closing::Restart));
-                None
+                self.make_room()
             } else if self.state.get_websockets_with_tag(DEVICES).len() >= SOCKETS_MAX {
                 let detail = format!("a cart may have {SOCKETS_MAX} sockets; close one, or sync over HTTP");
                 Some(Problem::retry(429, "too_many_sockets", detail))
@@ -152,10 +161,41 @@ impl CartObject {
         Response::from_bytes(pack_as(format, &head))
     }
 
+    /// Room for a stream of events, by ending the one that nobody reads, if there is one; else why there is none.
+    fn make_room(&self) -> Option<Problem> {
+        let edge = self.state.get_websockets_with_tag(NUDGED);
+        if edge.len() < SOCKETS_MAX {
+            return None;
+        }
+        let proofs: Vec<Millis> = edge.iter().map(|socket| self.proved_at(socket)).collect();
+        match unread(&proofs, sys::now(0)).and_then(|at| edge.get(at)) {
+            Some(socket) => {
+                close(socket, Closing::Restart);
+                None
+            }
+            None => {
+                let detail = format!(
+                    "a cart may have {SOCKETS_MAX} streams of events, and all of them are read; close one, or use GET"
+                );
+                Some(Problem::retry(429, "too_many_streams", detail))
+            }
+        }
+    }
+
+    /// When the edge has said last that what this socket tells is read, or when it was opened.
+    fn proved_at(&self, socket: &WebSocket) -> Millis {
+        let state = AsRef::<JsValue>::as_ref(self.state.as_raw()).unchecked_ref::<RawState>();
+        let answered = state.answered_at(socket.as_ref()).ok().flatten();
+        let answered = answered.map_or(0, |at| at.get_time() as u64);
+        // Its second tag, see `accept`.
+        let opened = self.state.get_tags(socket).iter().find_map(|tag| tag.parse().ok());
+        Millis(answered.max(opened.unwrap_or(0)))
+    }
+
     fn accept(&self, opening: &Opening, format: Format) -> Result<Response> {
         let WebSocketPair { client, server } = WebSocketPair::new()?;
         let tag = if opening.nudged { NUDGED } else { DEVICES };
-        self.state.accept_websocket_with_tags(&server, &[tag]);
+        self.state.accept_websocket_with_tags(&server, &[tag, &sys::now(0).0.to_string()]);
         attach(&server, opening, format)?;
         // Answered without waking the object.
         self.state.set_websocket_auto_response(&WebSocketRequestResponsePair::new("ping", "pong")?);
@@ -269,6 +309,12 @@ impl CartObject {
     }
 }
 
+/// Of sockets by when each was last said to be read, the one that makes room.
+fn unread(proofs: &[Millis], now: Millis) -> Option<usize> {
+    let (at, proved) = proofs.iter().enumerate().min_by_key(|(_, proved)| **proved)?;
+    (proved.plus(UNREAD_MS) <= now).then_some(at)
+}
+
 fn attach(socket: &WebSocket, opening: &Opening, format: Format) -> Result<()> {
     socket.serialize_attachment(Base64Unpadded::encode_string(&pack_as(format, opening)))
 }
@@ -307,4 +353,18 @@ fn close(socket: &WebSocket, why: Closing) {
         Closing::TooMany => "too many messages: send fewer",
     };
     let _ = socket.close(Some(why as u16), Some(reason));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_not_been_read_for_longest_makes_room_and_nobody_who_is_read() {
+        let now = Millis(UNREAD_MS * 10);
+        let ago = |ms| now.less(ms);
+        assert_eq!(unread(&[ago(15_000), ago(UNREAD_MS - 1), ago(0)], now), None);
+        assert_eq!(unread(&[ago(15_000), ago(UNREAD_MS), ago(UNREAD_MS + 1), ago(0)], now), Some(2));
+        assert_eq!(unread(&[], now), None);
+    }
 }

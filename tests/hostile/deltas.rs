@@ -172,6 +172,11 @@ async fn a_delta_may_say_only_what_is_its_senders() {
             },
             &["counter_window"],
         ),
+        (
+            "a removal of one minted in a hundred years",
+            with_dot(seen([Dot::new(Actor::mint(Day(60_000), 7), 1)])),
+            &["actor_ahead"],
+        ),
         ("a set ahead of time", change(&set(4), ahead), &["clock_ahead"]),
         ("a move ahead of time", change(&save, ahead), &["clock_ahead"]),
         ("a note ahead of time", change(&note("x"), ahead), &["clock_ahead"]),

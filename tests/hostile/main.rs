@@ -43,6 +43,7 @@ const STATE_BYTES_MAX: usize = 64 * 1_024;
 
 /// All codes with which anything here may be refused.
 const CODES: &[&str] = &[
+    "actor_ahead",
     "actor_expired",
     "actor_shared",
     "actor_unknown",

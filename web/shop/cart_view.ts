@@ -59,6 +59,7 @@ const details = (line: Line): string =>
 const PROBLEMS = {
   not_for_sale: "Not for sale any more. It is not counted in the total; you can keep it for later or remove it.",
   over_limit: "More than can be bought at once, because several devices have added it. Set a smaller number.",
+  price_unavailable: "Its price is not known at present, and not in the total. It is in the cart all the same.",
 };
 
 /** What a line in the cart and one saved for later have in common. */

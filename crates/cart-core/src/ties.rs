@@ -222,7 +222,8 @@ impl Ties {
         else {
             return;
         };
-        let mut by_age: Vec<(Millis, Actor)> = self.erasures.iter().map(|(actor, at)| (*at, *actor)).collect();
+        let mut by_age: Vec<(Millis, Actor)> =
+            self.erasures.iter().map(|(actor, at)| (*at, *actor)).collect();
         by_age.sort_unstable();
         self.erasures = by_age.into_iter().skip(too_many).map(|(at, actor)| (actor, at)).collect();
     }

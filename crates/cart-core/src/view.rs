@@ -1,6 +1,6 @@
 //! The view: what a cart shows, priced. Lines stand in the order first added.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -20,6 +20,40 @@ pub struct Offer {
     pub title: String,
     /// Its unit price, if it is for sale.
     pub price: Option<Money>,
+}
+
+/// What the catalog says of the products of a cart, as far as it could be asked.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Offers {
+    /// By sku: what is neither here nor in `unknown` the catalog does not have.
+    pub known: BTreeMap<String, Offer>,
+    /// Of these it has not been heard.
+    pub unknown: BTreeSet<String>,
+    /// Some of what is known is of before, and could not be looked up again.
+    pub stale: bool,
+}
+
+impl Offers {
+    /// How a view says it.
+    pub fn prices(&self) -> Prices {
+        match (self.unknown.is_empty(), self.stale) {
+            (false, _) => Prices::Unavailable,
+            (true, true) => Prices::Stale,
+            (true, false) => Prices::Current,
+        }
+    }
+}
+
+/// What the prices of a view are worth.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Debug)]
+#[serde(rename_all = "snake_case")]
+pub enum Prices {
+    /// As the catalog has them.
+    Current,
+    /// The catalog could not be asked, and some are of before.
+    Stale,
+    /// The catalog could not be asked, and some are not known.
+    Unavailable,
 }
 
 /// Where and as of when a view is made.
@@ -66,6 +100,8 @@ pub struct View {
     pub locale: Option<String>,
     /// Where it is delivered to.
     pub delivery_region: Option<String>,
+    /// What the prices are worth.
+    pub prices: Prices,
     /// The sums of the lines in the cart.
     pub totals: Totals,
     /// When the state was last changed, RFC 3339.
@@ -104,6 +140,8 @@ pub enum Problem {
     NotForSale,
     /// A merge brought the line past the limit.
     OverLimit,
+    /// The catalog could not be asked for it: later it may have a price.
+    PriceUnavailable,
 }
 
 /// The sums of the lines in the cart that are for sale.
@@ -119,8 +157,8 @@ pub struct Totals {
     pub total: Money,
 }
 
-/// The view of a cart. `offers` holds what the catalog has of its products.
-pub fn view(cart: &Cart, occasion: Occasion<'_>, offers: &BTreeMap<String, Offer>, limits: &Limits) -> View {
+/// The view of a cart, with what the catalog has of its products.
+pub fn view(cart: &Cart, occasion: Occasion<'_>, offers: &Offers, limits: &Limits) -> View {
     let field = |field| cart.meta(field).and_then(|register| register.value.as_deref()).map(str::to_owned);
     let currency = field(Field::CURRENCY).unwrap_or_else(|| occasion.currency.to_owned());
     let lines = lines_at(cart, Location::Cart, &currency, offers, limits);
@@ -133,6 +171,7 @@ pub fn view(cart: &Cart, occasion: Occasion<'_>, offers: &BTreeMap<String, Offer
         version: cart.version().to_hex(),
         context: occasion.context,
         region: occasion.region,
+        prices: offers.prices(),
         totals: Totals { quantity, subtotal: money(subtotal), discount: money(0), total: money(subtotal) },
         saved: lines_at(cart, Location::Saved, &currency, offers, limits),
         lines,
@@ -155,19 +194,15 @@ pub fn shown_lines(cart: &Cart, at: Location) -> Vec<(&LineKey, u64)> {
     sorted_by(lines, |(place, _, _)| *place).into_iter().map(|(_, key, quantity)| (key, quantity)).collect()
 }
 
-fn lines_at(
-    cart: &Cart,
-    at: Location,
-    currency: &str,
-    offers: &BTreeMap<String, Offer>,
-    limits: &Limits,
-) -> Vec<LineView> {
+fn lines_at(cart: &Cart, at: Location, currency: &str, offers: &Offers, limits: &Limits) -> Vec<LineView> {
     let line = |(key, quantity): (&LineKey, u64)| {
-        let offer = offers.get(&*key.sku);
+        let offer = offers.known.get(&*key.sku);
         let unit_price =
             offer.and_then(|offer| offer.price.clone()).filter(|price| price.currency == currency);
         let total = unit_price.as_ref().and_then(|price| price.times(quantity));
-        let problem = if total.is_none() {
+        let problem = if offers.unknown.contains(&*key.sku) {
+            Some(Problem::PriceUnavailable)
+        } else if total.is_none() {
             Some(Problem::NotForSale)
         } else {
             (quantity > u64::from(limits.line_quantity_max)).then_some(Problem::OverLimit)

@@ -79,7 +79,9 @@ fn a_root_says_beforehand_whether_it_takes_a_further_cart() {
     let full = room(&mut shop, SESSION_CARTS_MAX as u64).expect_err("there is none");
     assert_eq!(full.code(), "too_many_carts");
     // A retry may come with a token that names another region than the first try.
-    let ReplyKind::Carts(carts) = room(&mut shop, 3).expect("it is there already").kind else { panic!("carts") };
+    let ReplyKind::Carts(carts) = room(&mut shop, 3).expect("it is there already").kind else {
+        panic!("carts")
+    };
     assert_eq!(carts.len(), SESSION_CARTS_MAX + 1);
 }
 

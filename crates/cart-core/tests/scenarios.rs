@@ -21,7 +21,7 @@ use cart_core::replica::{self, Caller, Input, Reply, ReplyKind};
 use cart_core::sync::Learned;
 use cart_core::time::{HybridClock, Millis};
 use cart_core::transplant::Transplant;
-use cart_core::view::{self, Occasion, Offer};
+use cart_core::view::{self, Occasion, Offer, Offers};
 use scenario::{Action, COUNT, Item, Scenario, Shown, Stage, Step, Who};
 use shop::{BEGIN, Shop, cart_id};
 
@@ -447,7 +447,7 @@ fn shown(cart: &Cart) -> Shown {
         updated_at: String::new(),
         currency: "USD",
     };
-    let view = view::view(cart, occasion, &offers, &Limits::default());
+    let view = view::view(cart, occasion, &Offers { known: offers, ..Offers::default() }, &Limits::default());
     let mut shown = Shown { coupons: view.coupons, note: view.note, ..Shown::default() };
     for (lines, into) in [(&view.lines, &mut shown.lines), (&view.saved, &mut shown.saved)] {
         for line in lines {

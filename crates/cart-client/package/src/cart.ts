@@ -646,10 +646,16 @@ export class Cart {
       const era = this.era;
       const view = await this.http.json<View>("GET", `/v1/carts/${cart}`, token);
       if (era !== this.era || this.closed) return;
-      for (const { sku, title, unit_price: price } of [...view.lines, ...view.saved])
-        this.replica.product(sku, title ?? "", price?.amount_minor ?? 0, price?.currency ?? "", this.now());
+      let all = true;
+      for (const { sku, title, unit_price: price, problem } of [...view.lines, ...view.saved]) {
+        // Of what the service could not look up nothing is known, which is not to say that it is not for sale.
+        if (problem === "price_unavailable") all = false;
+        else this.replica.product(sku, title ?? "", price?.amount_minor ?? 0, price?.currency ?? "", this.now());
+      }
       this.priced = true;
       this.changed();
+      // With what happens next it is asked again.
+      if (!all) this.asking = undefined;
     } catch { this.asking = undefined; }
   }
   private priced = false;

@@ -14,7 +14,7 @@ export interface Line {
   /** Null until it is known, or with `problem` where it is not for sale. */
   unit_price: Money | null;
   total: Money | null;
-  problem?: "not_for_sale" | "over_limit";
+  problem?: "not_for_sale" | "over_limit" | "price_unavailable";
   /** Whether something of it is not acknowledged by the service. */
   pending: boolean;
 }

@@ -92,7 +92,7 @@ impl Replica {
             clock.observe(seen.latest_time());
         }
         let mut whole = Cart::default();
-        let mut counter = 0;
+        let (mut counter, mut adds) = (0, false);
         for command in &edit.commands {
             for change in command.to_changes(self.limits.line_quantity_max)? {
                 counter += 1;
@@ -108,13 +108,14 @@ impl Replica {
                 if let Some(seen) = &mut seen {
                     seen.join(&delta);
                 }
-                let adds = !matches!(
+                adds |= !matches!(
                     change,
                     Change::Set { .. } | Change::Remove { .. } | Change::Clear | Change::Uncoupon(_)
                 );
-                self.limits.check_growth(&self.cart, &after, adds)?;
             }
         }
+        // Of all of them at once: what is between is kept nowhere, and a look at it costs as much as all of them.
+        self.limits.check_growth(&self.cart, &after, adds)?;
         if counter == 0 {
             return Err(Reject::invalid("commands", "name at least one command"));
         }
