@@ -29,6 +29,8 @@ pub struct Ties {
     pub erasures: BTreeMap<Actor, Millis>,
     /// The cart into which this guest's cart was merged, once it was.
     pub seal: Option<Seal>,
+    /// The guests' carts that were merged into this one: when it is erased they are. None in format 3.
+    pub merged: BTreeSet<CartId>,
 }
 
 /// A further cart of a session.
@@ -92,6 +94,7 @@ impl Ties {
             carts: Vec::new(),
             erasures: BTreeMap::new(),
             seal: None,
+            merged: BTreeSet::new(),
         }
     }
 
@@ -161,6 +164,7 @@ impl Ties {
             (Some(mine), Some(theirs)) => Some(mine.join(theirs)),
             (mine, theirs) => mine.or(theirs),
         };
+        self.merged.extend(other.merged.iter().cloned());
     }
 
     /// Of too many erasures the oldest are forgotten.
@@ -205,6 +209,7 @@ mod tests {
         third.leases.insert(Actor(2), Millis(1));
         third.seal = Some(Seal { day: Day(2), into: cart(6), retired: vec![Dot::new(Actor(1), 1)] });
         third.enroll(cart(3), Millis(1));
+        third.merged.insert(cart(7));
         third.note_erasure(Actor(9), Millis(9));
         let mut fourth = third.clone();
         fourth.seal = Some(Seal { day: Day(3), into: cart(5), retired: vec![Dot::new(Actor(3), 1)] });
