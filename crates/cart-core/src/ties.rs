@@ -56,6 +56,8 @@ impl Further {
 pub struct Seal {
     /// The day of the seal: what goes there is named by it, see [`crate::transplant`].
     pub day: Day,
+    /// The moment, the earliest known. That day's midnight in format 3.
+    pub at: Millis,
     /// The user's cart.
     pub into: CartId,
     /// What was there then of actors before the horizon, sorted. No context names these dots any more, so whoever
@@ -71,7 +73,7 @@ impl Seal {
             Ordering::Greater => other,
             Ordering::Equal => {
                 let retired: BTreeSet<Dot> = self.retired.into_iter().chain(other.retired).collect();
-                Self { retired: retired.into_iter().collect(), ..other }
+                Self { at: self.at.min(other.at), retired: retired.into_iter().collect(), ..other }
             }
         }
     }
@@ -203,16 +205,31 @@ mod tests {
         let mut other = one.clone();
         other.strike(&cart(1), Millis(9));
         other.signed_out = Some(Millis(4));
-        other.seal = Some(Seal { day: Day(2), into: cart(6), retired: vec![Dot::new(Actor(2), 1)] });
+        other.seal = Some(Seal {
+            day: Day(2),
+            at: Day(2).start(),
+            into: cart(6),
+            retired: vec![Dot::new(Actor(2), 1)],
+        });
         let mut third = Ties::new(Millis(2));
         third.leases.insert(Actor(1), Millis(12));
         third.leases.insert(Actor(2), Millis(1));
-        third.seal = Some(Seal { day: Day(2), into: cart(6), retired: vec![Dot::new(Actor(1), 1)] });
+        third.seal = Some(Seal {
+            day: Day(2),
+            at: Day(2).start(),
+            into: cart(6),
+            retired: vec![Dot::new(Actor(1), 1)],
+        });
         third.enroll(cart(3), Millis(1));
         third.merged.insert(cart(7));
         third.note_erasure(Actor(9), Millis(9));
         let mut fourth = third.clone();
-        fourth.seal = Some(Seal { day: Day(3), into: cart(5), retired: vec![Dot::new(Actor(3), 1)] });
+        fourth.seal = Some(Seal {
+            day: Day(3),
+            at: Day(3).start(),
+            into: cart(5),
+            retired: vec![Dot::new(Actor(3), 1)],
+        });
         let mut fifth = third.clone();
         fifth.forget_ended(Millis(11));
         vec![one, other, third, fourth, fifth]

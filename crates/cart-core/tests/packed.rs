@@ -71,7 +71,12 @@ fn ties() -> Ties {
         leases: [(actor(1), BEGIN.plus(3))].into(),
         carts: vec![Further { cart: cart_id(2), made: BEGIN.plus(4), struck: Some(BEGIN.plus(5)) }],
         erasures: [(actor(2), BEGIN.plus(6))].into(),
-        seal: Some(Seal { day: BEGIN.day(), into: cart_id(3), retired: vec![Dot::new(actor(3), 7)] }),
+        seal: Some(Seal {
+            day: BEGIN.day(),
+            at: BEGIN,
+            into: cart_id(3),
+            retired: vec![Dot::new(actor(3), 7)],
+        }),
         merged: [cart_id(4)].into(),
     }
 }
@@ -101,7 +106,7 @@ fn book() -> Book {
         links: [(Holder::Replica(Region::Apac), link)].into(),
         homed: Some(4),
         forwarding: Some(Forwarding { outbox, path: vec![cart_id(2)], tries: 5 }),
-        expected: vec![Expected { guest: cart_id(3), until: BEGIN.plus(2) }],
+        expected: vec![Expected { guest: cart_id(3), until: BEGIN.plus(2), bytes: 7 }],
         hold: Some(Hold { day: BEGIN.day(), until: BEGIN.plus(3) }),
         pages: vec![BEGIN.plus(4)],
         wake: Some(BEGIN.plus(5)),
@@ -128,7 +133,7 @@ fn inputs() -> Vec<(&'static str, Input)> {
         ("erased", Input::Erased { actors: vec![actor(1)] }),
         ("carts", Input::Carts),
         ("sign-out", Input::SignOut),
-        ("expect", Input::Expect { guest: cart_id(2) }),
+        ("expect", Input::Expect { guest: cart_id(2), bytes: 0 }),
         ("unexpect", Input::Unexpect { guest: cart_id(2) }),
         ("seal", Input::Seal { into: cart_id(2) }),
         ("join", Input::Join { state: vec![1], path: vec![cart_id(2)] }),

@@ -16,6 +16,10 @@ pub const LEASE_MS: u64 = 30 * Millis::DAY;
 pub const LEASES_MAX: usize = 256;
 /// How long a cart that is to be merged here keeps this one from being merged elsewhere, in milliseconds.
 pub const EXPECT_MS: u64 = 10 * Millis::SECOND;
+/// How long after that there is still room for it, in milliseconds: it may have been sealed, and not have come yet.
+pub const RESERVE_MS: u64 = 600 * Millis::SECOND;
+/// The most carts for which there is room kept.
+pub const RESERVED_MAX: usize = 64;
 /// The most carts that are waited for at a time.
 pub const EXPECTED_MAX: usize = 16;
 /// In how many carts that were a session's newest before a retry to `current` is looked for.
@@ -128,6 +132,8 @@ pub struct Expected {
     pub guest: CartId,
     /// When it is not waited for any more.
     pub until: Millis,
+    /// How many bytes it is said to bring: there is room for so many until it has come. None in format 3.
+    pub bytes: u64,
 }
 
 /// While it lasts, the horizon does not pass its day.

@@ -82,6 +82,8 @@ pub enum Input {
     Expect {
         /// The guest's cart.
         guest: CartId,
+        /// How many bytes it brings. None in format 3.
+        bytes: u64,
     },
     /// That guest's cart does not come.
     Unexpect {

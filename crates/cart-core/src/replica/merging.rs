@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Caller, EXPECT_MS, EXPECTED_MAX, Effect, Expected, Forwarding, Hold, Input, LEASE_MS, Replica, ReplyKind,
+    Caller, EXPECT_MS, EXPECTED_MAX, Effect, Expected, Forwarding, Hold, Input, LEASE_MS, RESERVE_MS,
+    RESERVED_MAX, Replica, ReplyKind,
 };
 use crate::cart::Cart;
 use crate::id::{CartId, Dot};
+use crate::packed::pack;
 use crate::reject::Reject;
 use crate::ties::Seal;
 use crate::time::Millis;
@@ -20,22 +22,38 @@ const RETRY_MS: u64 = 2_000;
 const RETRY_DOUBLINGS_MAX: u32 = 5;
 
 impl Replica {
-    /// Holds the horizon for a guest's devices: their leases end with this one at the latest.
+    /// Holds the horizon for a guest's devices: their leases end with this one at the latest. Refused where what it
+    /// brings, and others that are on their way, would make the cart too large: before anything is sealed.
     pub(super) fn expect_guest(
         &mut self,
         caller: &Caller,
         guest: CartId,
+        bytes: u64,
         now: Millis,
     ) -> Result<ReplyKind, Reject> {
         if let Some(elsewhere) = self.home_elsewhere() {
             return Ok(elsewhere);
         }
-        self.book.expected.retain(|expected| expected.guest != guest && expected.until > now);
-        if self.book.expected.len() >= EXPECTED_MAX {
+        let merged = &self.book.ties.merged;
+        self.book.expected.retain(|expected| {
+            expected.guest != guest
+                && expected.until.plus(RESERVE_MS) > now
+                && !merged.contains(&expected.guest)
+        });
+        let waiting = self.book.expected.iter().filter(|expected| expected.until > now).count();
+        if waiting >= EXPECTED_MAX || self.book.expected.len() >= RESERVED_MAX {
             return Err(Reject::MergeBusy);
         }
+        // What has come, or was sealed to come, is not refused when it is sent once more.
+        let bytes = if merged.contains(&guest) { 0 } else { bytes };
+        let expected = self.book.expected.iter().fold(bytes, |sum, there| sum.saturating_add(there.bytes));
+        let there = self.bytes().len() + pack(&self.book.ties).len();
+        let bytes_max = self.limits.merged_bytes_max;
+        if bytes > 0 && expected.saturating_add(there as u64) > bytes_max as u64 {
+            return Err(Reject::MergeTooLarge { max: bytes_max });
+        }
         self.own(caller);
-        self.book.expected.push(Expected { guest, until: now.plus(EXPECT_MS) });
+        self.book.expected.push(Expected { guest, until: now.plus(EXPECT_MS), bytes });
         let day = now.day().before(1);
         let day = self.book.hold.filter(|hold| hold.until > now).map_or(day, |hold| hold.day.min(day));
         self.book.hold = Some(Hold { day, until: now.plus(LEASE_MS) });
@@ -61,7 +79,7 @@ impl Replica {
             None => {
                 self.own(caller);
                 // Whoever asked for the seal may not live to hand it over: it goes there by itself, too.
-                let seal = Seal { day: now.day(), into, retired: Seal::retired_in(&self.cart) };
+                let seal = Seal { day: now.day(), at: now, into, retired: Seal::retired_in(&self.cart) };
                 let outbox = seal.transplant(&self.book.cart_id, &self.cart);
                 self.book.forwarding = Some(Forwarding { outbox, ..Forwarding::default() });
                 self.book.ties.seal.insert(seal)
@@ -90,6 +108,8 @@ impl Replica {
         let mut after = self.cart.clone();
         after.join(&guest);
         if after != self.cart && !self.cart.is_erased() {
+            // What does not fit waits in the guest's cart until it does.
+            self.limits.check_joined(&self.cart, &after, pack(&self.book.ties).len())?;
             self.own(caller);
             self.book.clock.observe(guest.latest_time());
             self.change(after, &guest, now);

@@ -12,7 +12,7 @@ mod notices;
 
 pub use book::{
     Book, EXPECT_MS, EXPECTED_MAX, Expected, Forwarding, Hold, LEASE_MS, LEASES_MAX, Lease, Link, Notice,
-    Notices, RETRY_CARTS_MAX, Row, SESSION_CARTS_MAX,
+    Notices, RESERVE_MS, RESERVED_MAX, RETRY_CARTS_MAX, Row, SESSION_CARTS_MAX,
 };
 pub use call::{Caller, Edit, Effect, Input, RETRY_DAYS, Reply, ReplyKind, actors_of_key};
 pub use exchange::{ASK_MS, COALESCE_MS, RECEIPT_MS, RELAY_MS, STORE_MS};
@@ -238,7 +238,7 @@ impl Replica {
                 self.book.ties.signed_out = self.book.ties.signed_out.max(Some(now));
                 Ok(ReplyKind::Done)
             }
-            Input::Expect { guest } => self.expect_guest(caller, guest, now),
+            Input::Expect { guest, bytes } => self.expect_guest(caller, guest, bytes, now),
             Input::Unexpect { guest } => {
                 self.book.expected.retain(|expected| expected.guest != guest);
                 Ok(ReplyKind::Done)

@@ -25,7 +25,7 @@ impl World {
         }
         let (user, guest) = (self.carts[0].clone(), self.carts[1].clone());
         let (user_caller, guest_caller) = (self.caller(0), self.caller(1));
-        if self.at_home(0, &user_caller, &Input::Expect { guest: guest.clone() }).is_none() {
+        if self.at_home(0, &user_caller, &Input::Expect { guest: guest.clone(), bytes: 1_000 }).is_none() {
             return;
         }
         let sealed = self.at_home(1, &guest_caller, &Input::Seal { into: user });
@@ -119,7 +119,7 @@ impl World {
 pub fn renamed(guest: &CartId, sealed: Day, dot: Dot) -> Dot {
     let stamp = Stamp { dot, time: HybridTime(0), scope: Scope::default() };
     let only = Cart::default().change(&Change::Clear, stamp);
-    let moved = Transplant { from: guest, sealed }.of(&only);
+    let moved = Transplant { from: guest, sealed, at: sealed.start() }.of(&only);
     let mut dots = moved.context().few().into_iter().flatten();
     dots.find(|there| there.counter == dot.counter).expect("a context of one dot")
 }
