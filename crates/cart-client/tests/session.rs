@@ -291,7 +291,7 @@ fn what_an_ended_session_showed_is_carried_over() {
     let mut shop = Shop::new(1);
     let mut page = Page::leased(&mut shop, 1, true);
     page.edit(add("a", 1));
-    page.step(Input::Edit(old.session.all_shown()));
+    page.step(Input::Edit(old.session.all_shown(&[])));
     page.open();
     page.pump(&mut shop);
     let cart = shop.cart();
