@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use cart_core::id::{CartId, Region};
 use harness::{
     Answer, Faults, Operator, Regions, RegionsOptions, STORED_MAX, Session, Shop, equal, quantity, stored,
+    stores_of,
 };
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -72,6 +73,56 @@ async fn stores_hold_what_objects_hold_and_bring_it_back() {
     world.regions.heal();
     for cart in &carts {
         world.equal(cart, &NAMES).await;
+    }
+}
+
+/// A guest's cart goes with the user's into which it was merged, from all regions and stores.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_merged_into_an_erased_cart_is_in_no_store() {
+    const MARKER: &str = "marker of the guest";
+    let world = World::start().await;
+    let (user, guest) = (Cart::open(&world, "enam").await, Cart::open(&world, "weur").await);
+    let path = |cart: &Cart, rest: &str| format!("/v1/carts/{}{rest}", cart.id());
+    let engraved = json!({"sku": SKUS[0], "customization": {"engraving": MARKER}});
+    let call = world.shop("weur").call(&guest.session, Method::POST, &path(&guest, "/lines"));
+    Answer::of(call.json(&engraved)).await.expect(200);
+    let call = world.shop("apac").call(&guest.session, Method::PATCH, &path(&guest, ""));
+    let view = Answer::of(call.json(&json!({"note": MARKER}))).await.expect(200).json();
+    world.shop("enam").add(&user.session, SKUS[1], 1).await.expect(200);
+    stored(&world.regions, "weur", &view, STORED_MAX).await;
+    let body = json!({"cart_id": guest.id(), "token": guest.session.token});
+    let call = world.shop("enam").call(&user.session, Method::POST, &path(&user, "/merge"));
+    let merged = Answer::of(call.json(&body)).await.expect(200).json();
+    assert_eq!(merged["note"], MARKER);
+    let call = world.shop("enam").call(&user.session, Method::DELETE, &path(&user, ""));
+    Answer::of(call).await.expect(204);
+    for (cart, home) in [(&user, "enam"), (&guest, "weur")] {
+        let began = Instant::now();
+        for name in NAMES {
+            let export = || world.shop(name).call(&cart.session, Method::GET, &path(cart, "/export"));
+            while Answer::of(export()).await.status != 404 {
+                assert!(began.elapsed() < STORED_MAX, "{} is there in {name}", cart.id());
+                tokio::time::sleep(Duration::from_millis(250)).await;
+            }
+        }
+        let id = CartId::try_from(cart.id().to_owned()).expect("an id");
+        for name in stores_of(home) {
+            let (operator, store) = (world.operator(name), Region::parse(name).expect("a region"));
+            let holds = async || {
+                let state = operator.state(store, &id).await;
+                let row = operator.row(store, &id).await.expect("a row");
+                let text = format!("{row} {}", String::from_utf8_lossy(&state));
+                row["erased"] != true || row["owner"] != Value::Null || text.contains(MARKER)
+            };
+            while holds().await {
+                assert!(began.elapsed() < STORED_MAX, "the store of {name} holds {}", cart.id());
+                tokio::time::sleep(Duration::from_millis(250)).await;
+            }
+        }
+    }
+    for name in NAMES {
+        let dead = world.operator(name).get("/dead-letters").await.expect(200).text();
+        assert!(!dead.contains(guest.id()), "{dead}");
     }
 }
 

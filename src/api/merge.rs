@@ -30,7 +30,10 @@ impl Exchange<'_> {
             Problem::invalid("token", "is not the token of the session that owns the guest's cart")
         })?;
         let (guest, _) = self.call_as(&guest_session, &guest_id, Input::Read).await?;
+        // There has to be room for it, unless it is on its way already.
+        let mut bytes = guest.cart.len() as u64;
         if let ReplyKind::State { merged_into: Some(into), .. } = guest.kind {
+            bytes = 0;
             // A repeat, after a newer cart was made.
             if before.contains(&into) {
                 cart_id = into;
@@ -39,9 +42,9 @@ impl Exchange<'_> {
             }
         }
         // The user's own cart first, and those it was merged into: nothing is sealed unless there is a cart
-        // to merge into, and it waits for what the guest's devices still send.
+        // to merge into, with room for this, and it waits for what the guest's devices still send.
         let mut links = vec![cart_id.clone()];
-        let sealed = match self.expect_all(&session, &guest_id, &mut links).await {
+        let sealed = match self.expect_all(&session, &guest_id, bytes, &mut links).await {
             Ok(()) => {
                 let seal = Input::Seal { into: cart_id.clone() };
                 self.call_as(&guest_session, &guest_id, seal).await
@@ -70,11 +73,13 @@ impl Exchange<'_> {
         &self,
         session: &Session,
         guest: &CartId,
+        bytes: u64,
         links: &mut Vec<CartId>,
     ) -> Result<(), Problem> {
         let mut caller = guard::caller(session, false);
         while let Some(link) = links.last() {
-            let (reply, _) = self.send(link, caller, Input::Expect { guest: guest.clone() }).await?;
+            let expect = Input::Expect { guest: guest.clone(), bytes };
+            let (reply, _) = self.send(link, caller, expect).await?;
             let ReplyKind::State { merged_into: Some(next), .. } = reply.kind else { break };
             // Of a chain that is too long to follow nobody knows that it is no circle.
             if next == *guest || links.len() > CHAIN_MAX {

@@ -19,7 +19,8 @@ async fn a_guests_cart_joins_the_users() {
         (&view["coupons"], text(&view, "note"), text(&view, "locale")),
         (&json!(["GUEST"]), "mine", "de")
     );
-    assert_eq!(view["delivery_region"], Value::Null);
+    // What the user's cart has none of its own comes from the guest's.
+    assert_eq!(view["delivery_region"], "DE");
     assert_eq!(merge(&user, "").await.expect(200).json(), view, "once more changes nothing");
     merge(&other, "").await.refused(409, "already_merged");
     assert_eq!(lines(&other.view().await), [""; 0]);
@@ -176,4 +177,39 @@ async fn a_guests_cart_is_merged_with_its_own_token_only() {
     // Nothing was sealed meanwhile; also an idle guest's token will do.
     let body = json!({"cart_id": cart, "token": guest.session.token});
     user.later(2 * HOUR).renew().await.post("/merge", body).await.expect(200);
+}
+
+/// Fills a cart with so many engravings of nearly a kilobyte.
+async fn engrave(client: &Client, count: usize) {
+    for chunk in (0..count).collect::<Vec<_>>().chunks(11) {
+        let engraving = |at: &usize| format!("{} {at} {}", client.session.cart_id, "x".repeat(950));
+        let add = |at| json!({"op": "add", "sku": BAGELS.0, "customization": {"engraving": engraving(at)}});
+        let commands: Vec<Value> = chunk.iter().map(add).collect();
+        client.post("/commands", json!({"commands": commands})).await.expect(200);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_merge_that_would_be_too_large_is_refused_before_anything_is_sealed() {
+    let user = client().await;
+    user.add(BAGELS.0, 1).await;
+    let body = |guest: &Client| json!({"cart_id": guest.session.cart_id, "token": guest.session.token});
+    let mut guests = Vec::new();
+    for _ in 0..5 {
+        let guest = client().await;
+        engrave(&guest, 55).await;
+        guests.push(guest);
+    }
+    let last = guests.pop().expect("five");
+    for guest in &guests {
+        user.post("/merge", body(guest)).await.expect(200);
+    }
+    user.post("/merge", body(&last)).await.refused(409, "merge_too_large");
+    // Nothing happened: it is open, and can be merged once there is room.
+    last.post("/actors", json!({})).await.expect(200);
+    assert_eq!(lines(&user.view().await).len(), 4 * 55 + 1);
+    user.post("/merge", body(&guests[0])).await.expect(200);
+    user.delete("/lines").await.expect(200);
+    let view = user.post("/merge", body(&last)).await.expect(200).json();
+    assert_eq!(lines(&view).len(), 55);
 }

@@ -98,3 +98,28 @@ async fn erasing_current_again_erases_no_other() {
             .refused(404, "cart_not_found");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_a_users_cart_go_the_guests_that_were_merged_into_it() {
+    let (user, guest, first) = (client().await, client().await, client().await);
+    let body = |guest: &Client| json!({"cart_id": guest.session.cart_id, "token": guest.session.token});
+    let engraved = json!({"sku": BAGELS.0, "customization": {"engraving": "marker of the guest"}});
+    guest.post("/lines", engraved).await.expect(200);
+    guest.patch("", json!({"note": "marker of the guest"})).await.expect(200);
+    first.add(BANANAS.0, 1).await;
+    guest.post("/merge", body(&first)).await.expect(200);
+    user.post("/merge", body(&guest)).await.expect(200);
+    let elsewhere = |client: &Client| Client { shop: client.shop.in_region("enam"), ..client.clone() };
+    for client in [&guest, &elsewhere(&guest)] {
+        assert!(client.get("/export").await.expect(200).text().contains("marker of the guest"));
+    }
+    user.delete("").await.expect(204);
+    for client in [&guest, &elsewhere(&guest), &first, &elsewhere(&first)] {
+        let began = Instant::now();
+        while client.get("/export").await.status != 404 {
+            assert!(began.elapsed() < Duration::from_secs(60), "{}", client.session.cart_id);
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        client.get("").await.refused(404, "cart_not_found");
+    }
+}

@@ -351,6 +351,49 @@ test("a guest signs in, and the cart joins the user's, once both have settled", 
   await context.close();
 });
 
+test("a cart that is too large to join the user's stays beside it", async () => {
+  const context = await device(), page = await tab(context);
+  await settled(page);
+  const user = await (await fetch(`${URL_}/v1/sessions`, { method: "POST" })).json();
+  const engrave = async (cart, token, name) => {
+    for (let chunk = 0; chunk < 5; chunk++) {
+      const customization = at => ({ engraving: `${name} ${chunk} ${at} ${"x".repeat(950)}` });
+      const commands = [...Array(11).keys()].map(at => ({ op: "add", sku: BAGEL, customization: customization(at) }));
+      const headers = { Authorization: `Bearer ${token}`, "Content-Type": "application/json" };
+      const answer = await fetch(`${URL_}/v1/carts/${cart}/commands`, { method: "POST", headers, body: JSON.stringify({ commands }) });
+      assert.equal(answer.status, 200, await answer.text());
+    }
+  };
+  for (let guest = 0; guest < 4; guest++) {
+    const { token, cart_id } = await (await fetch(`${URL_}/v1/sessions`, { method: "POST" })).json();
+    await engrave(cart_id, token, `guest ${guest}`);
+    const headers = { Authorization: `Bearer ${user.token}`, "Content-Type": "application/json" };
+    const answer = await fetch(`${URL_}/v1/carts/${user.cart_id}/merge`, { method: "POST", headers, body: JSON.stringify({ token, cart_id }) });
+    assert.equal(answer.status, 200, await answer.text());
+  }
+  const own = (await run(page, "cart.carts()"))[0].cart_id;
+  await engrave(own, await run(page, "cart.token()"), "own");
+  await until(page, "cart.view.lines.length === 55");
+  assert.deepEqual(await run(page, "cart.status.apart"), []);
+  await run(page, `cart.signIn({ token: "${user.token}" })`);
+  await until(page, "cart.view.lines.length === 220");
+  assert.deepEqual(await run(page, "cart.status.apart"), [own]);
+  const listed = [{ cart_id: user.cart_id, current: true }, { cart_id: own, current: false, apart: true }];
+  assert.deepEqual(await run(page, "cart.carts()"), listed);
+  // It is there after a reload too, is edited as before, and the user's is found again from it.
+  await run(page, "cart.close()");
+  await page.reload();
+  await open(page, {});
+  await run(page, `cart.switchTo("${own}")`);
+  await until(page, "cart.view.lines.length === 55");
+  await run(page, `cart.add("${OTHER}", 2)`);
+  await settled(page);
+  assert.deepEqual(await run(page, "cart.status.apart"), [user.cart_id]);
+  await run(page, `cart.switchTo("${user.cart_id}")`);
+  await until(page, "cart.view.lines.length === 220");
+  await context.close();
+});
+
 test("a sign-in while the guest's own session is being made", async () => {
   const one = await device(), two = await device(), a = await tab(one);
   await run(a, `cart.add("${BAGEL}", 2)`);

@@ -21,9 +21,12 @@ function asking(token: string): Page {
     set(yes, "disabled", true);
     write(state, cart.status.online ? "Signing in …" : "Waiting for a connection …");
     try {
+      const { apart } = cart.status;
       await cart.signIn({ token, merge: true });
       go("/cart");
-      announce("Signed in. This is the cart of your other device.");
+      announce(cart.status.apart.length > apart.length
+        ? "Signed in. The cart of this device is too large to join the other: it stays as a second one, under Carts."
+        : "Signed in. This is the cart of your other device.");
     } catch (error) { write(refusal, reason(error)); write(state, ""); } finally { set(yes, "disabled", false); }
   };
   return {

@@ -125,9 +125,10 @@ impl Replica {
         self.step(Input::Found(stored), now)
     }
 
-    /// All that another cart's instance shows is added here.
-    pub fn carry(&mut self, from: &Replica, now: f64) -> Vec<u8> {
-        self.step(Input::Edit(from.session.all_shown()), now)
+    /// All that another cart's instance shows is added here, but the fields, by their numbers, that this one `has`.
+    pub fn carry(&mut self, from: &Replica, has: &[u8], now: f64) -> Vec<u8> {
+        let has: Vec<Field> = has.iter().copied().map(Field).collect();
+        self.step(Input::Edit(from.session.all_shown(&has)), now)
     }
 
     /// A product's name and price: `currency` is empty where it has none.

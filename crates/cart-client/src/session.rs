@@ -8,6 +8,7 @@ use cart_core::change::Change;
 use cart_core::id::{Actor, CartId, Scope};
 use cart_core::limits::Limits;
 use cart_core::line::{LineKey, Location};
+use cart_core::meta::Field;
 use cart_core::ordered::Ordered;
 use cart_core::reject::Reject;
 use cart_core::sync::{Device, Learned, SyncResponse};
@@ -330,11 +331,17 @@ impl Session {
         lines.into_iter().filter_map(|(key, _)| self.again(key, at)).collect()
     }
 
-    /// The changes that make in another cart what is shown in this one: its lines, saved ones too, and coupons.
-    pub fn all_shown(&self) -> Vec<Change> {
+    /// The changes that make in another cart what is shown in this one: its lines, saved ones too, coupons, and the
+    /// fields but those that the other `has` of its own.
+    pub fn all_shown(&self, has: &[Field]) -> Vec<Change> {
         let mut changes = self.all_at(Location::Cart);
         changes.extend(self.all_at(Location::Saved));
         changes.extend(self.device.cart().coupons().cloned().map(Change::Coupon));
+        let lacks = [Field::NOTE, Field::CURRENCY, Field::LOCALE, Field::DELIVERY_REGION].into_iter();
+        changes.extend(lacks.filter(|field| !has.contains(field)).filter_map(|field| {
+            let value = self.device.cart().meta(field)?.value.clone()?;
+            Some(Change::Write(field, Some(value)))
+        }));
         changes
     }
 

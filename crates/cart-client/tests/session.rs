@@ -13,6 +13,7 @@ use cart_core::cart::Cart;
 use cart_core::change::Change;
 use cart_core::limits::Limits;
 use cart_core::line::Location;
+use cart_core::meta::Field;
 use cart_core::money::Money;
 use cart_core::time::Millis;
 use cart_core::view::Offer;
@@ -284,6 +285,8 @@ fn what_an_ended_session_showed_is_carried_over() {
     old.edit(Change::Add { key: line.clone(), details: Some(details), quantity: 1, at: Location::Cart });
     old.edit(Change::Move { key: line.clone(), to: Location::Saved });
     old.edit(Change::Coupon("SAVE10".try_into().expect("a code")));
+    old.edit(Change::Write(Field::NOTE, Some("ring twice".into())));
+    old.edit(Change::Write(Field::LOCALE, Some("de".into())));
     let mut beside = Page::numbered(2, true);
     beside.step(Input::Heard(Gossip::Hello.to_bytes()));
     beside.edit(add("b", 2));
@@ -291,7 +294,7 @@ fn what_an_ended_session_showed_is_carried_over() {
     let mut shop = Shop::new(1);
     let mut page = Page::leased(&mut shop, 1, true);
     page.edit(add("a", 1));
-    page.step(Input::Edit(old.session.all_shown()));
+    page.step(Input::Edit(old.session.all_shown(&[Field::LOCALE])));
     page.open();
     page.pump(&mut shop);
     let cart = shop.cart();
@@ -300,6 +303,8 @@ fn what_an_ended_session_showed_is_carried_over() {
         (cart.coupons().count(), cart.details(&line).map(|text| &**text)),
         (1, Some("{\"engraving\":\"Ada\"}"))
     );
+    let field = |field| cart.meta(field).and_then(|register| register.value.as_deref());
+    assert_eq!((field(Field::NOTE), field(Field::LOCALE)), (Some("ring twice"), None), "but what it has");
     assert_eq!((page.session.device().pending(), page.refused.len()), (0, 0));
 }
 

@@ -11,17 +11,27 @@ pub struct Limits {
     pub line_quantity_max: u32,
     /// The most lines, saved ones too.
     pub lines_max: usize,
-    /// The largest encoded state, in bytes.
+    /// The largest encoded state that edits make, in bytes.
     pub state_bytes_max: usize,
+    /// The largest that merges make of it and its ties. A cart has one in each region that was not heard of, for a
+    /// while, with edits and late changes of guests of its own: some of them joined still fit a frame.
+    pub merged_bytes_max: usize,
 }
 
 /// A set or a removal may add some bytes, of its maker's actor and its dot: how many times the bound of a
 /// state's bytes it may reach, so that a full cart can be made smaller and nothing grows for ever.
 const ROOM_TO_REDUCE: usize = 2;
+/// Guests' carts still change after their merge: for that there is such a part of the bound of a merge beyond it.
+const ROOM_FOR_LATE: usize = 4;
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { line_quantity_max: 9_999, lines_max: 500, state_bytes_max: 64 * 1_024 }
+        Self {
+            line_quantity_max: 9_999,
+            lines_max: 500,
+            state_bytes_max: 64 * 1_024,
+            merged_bytes_max: 256 * 1_024,
+        }
     }
 }
 
@@ -45,12 +55,36 @@ impl Limits {
         let bytes_max =
             if adds { self.state_bytes_max } else { self.state_bytes_max.saturating_mul(ROOM_TO_REDUCE) };
         if bytes_at_most(after) > bytes_max {
-            let bytes = after.to_bytes().len();
-            if bytes > bytes_max && bytes > before.to_bytes().len() {
+            let (bytes, bytes_before) = (after.to_bytes().len(), before.to_bytes().len());
+            // What merges have made larger than that may be made smaller all the same.
+            let merged = !adds && bytes_before > bytes_max;
+            let bytes_max = if merged { self.joined_bytes_max() } else { bytes_max };
+            if bytes > bytes_max && bytes > bytes_before {
                 return Err(Reject::CartBusy);
             }
         }
         Ok(())
+    }
+
+    /// Refuses what a guest's cart hands over, where it would make the state, with ties of so many bytes, larger than
+    /// what was still admitted before.
+    ///
+    /// # Errors
+    /// [`Reject::MergeTooLarge`].
+    pub fn check_joined(&self, before: &Cart, after: &Cart, ties_bytes: usize) -> Result<(), Reject> {
+        let bytes_max = self.joined_bytes_max().saturating_sub(ties_bytes);
+        if bytes_at_most(after) > bytes_max {
+            let bytes = after.to_bytes().len();
+            if bytes > bytes_max && bytes > before.to_bytes().len() {
+                return Err(Reject::MergeTooLarge { max: self.merged_bytes_max });
+            }
+        }
+        Ok(())
+    }
+
+    /// Up to which merged carts take in what guests still do after the merge.
+    fn joined_bytes_max(&self) -> usize {
+        self.merged_bytes_max.saturating_add(self.merged_bytes_max / ROOM_FOR_LATE)
     }
 }
 

@@ -167,6 +167,14 @@ pub enum Reject {
         /// The earliest format read here.
         reads: u8,
     },
+    /// Two carts together would be larger than a merge may make one.
+    #[error(
+        "the two carts together would have more than {max} bytes; nothing was merged: the guest's cart stays as it is, under its own token. Remove lines or notes from one of them to merge them"
+    )]
+    MergeTooLarge {
+        /// The most bytes of a merged cart.
+        max: usize,
+    },
 }
 
 impl Reject {
@@ -205,6 +213,7 @@ impl Reject {
             Self::FrameTooLarge { .. } => "frame_too_large",
             Self::FrameTooNew { .. } => "frame_too_new",
             Self::FrameTooOld { .. } => "frame_too_old",
+            Self::MergeTooLarge { .. } => "merge_too_large",
         }
     }
 
@@ -213,6 +222,7 @@ impl Reject {
         match self {
             Self::CartNotFound | Self::LineNotFound { .. } | Self::CouponNotFound => 404,
             Self::AlreadyMerged
+            | Self::MergeTooLarge { .. }
             | Self::MergeCycle
             | Self::HomeMoved { .. }
             | Self::ActorShared

@@ -40,6 +40,9 @@ pub struct Ties {
     pub erasures: BTreeMap<Actor, Millis>,
     /// The cart into which this guest's cart was merged, once it was.
     pub seal: Option<Seal>,
+    /// The guests' carts that were merged into this one: when it is erased they are. None in format 3.
+    #[serde(default)]
+    pub merged: BTreeSet<CartId>,
     /// When the session was last used, by whichever device, noted at most once a day; only in its root cart, and zero
     /// until a day after that was made: none in format 3. The latest known.
     #[serde(default)]
@@ -78,6 +81,9 @@ impl Further {
 pub struct Seal {
     /// The day of the seal: what goes there is named by it, see [`crate::transplant`].
     pub day: Day,
+    /// The moment, the earliest known. 0 in format 3, for that day's midnight.
+    #[serde(default)]
+    pub at: Millis,
     /// The user's cart.
     pub into: CartId,
     /// What was there then of actors before the horizon, sorted. No context names these dots any more, so whoever
@@ -93,7 +99,7 @@ impl Seal {
             Ordering::Greater => other,
             Ordering::Equal => {
                 let retired: BTreeSet<Dot> = self.retired.into_iter().chain(other.retired).collect();
-                Self { retired: retired.into_iter().collect(), ..other }
+                Self { at: self.at.min(other.at), retired: retired.into_iter().collect(), ..other }
             }
         }
     }
@@ -118,6 +124,7 @@ impl Ties {
             carts: Vec::new(),
             erasures: BTreeMap::new(),
             seal: None,
+            merged: BTreeSet::new(),
             used: Millis(0),
             more: More::default(),
         }
@@ -205,6 +212,7 @@ impl Ties {
             (Some(mine), Some(theirs)) => Some(mine.join(theirs)),
             (mine, theirs) => mine.or(theirs),
         };
+        self.merged.extend(other.merged.iter().cloned());
         self.more.join(&other.more);
     }
 
@@ -274,17 +282,33 @@ mod tests {
         other.strike(&cart(1), Millis(9));
         other.signed_out = Some(Millis(4));
         other.used = Millis(7);
-        other.seal = Some(Seal { day: Day(2), into: cart(6), retired: vec![Dot::new(Actor(2), 1)] });
+        other.seal = Some(Seal {
+            day: Day(2),
+            at: Day(2).start(),
+            into: cart(6),
+            retired: vec![Dot::new(Actor(2), 1)],
+        });
         let mut third = Ties::new(Millis(2));
         third.leases.insert(Actor(1), Millis(12));
         third.leases.insert(Actor(2), Millis(1));
         third.edited = Millis(8);
-        third.seal = Some(Seal { day: Day(2), into: cart(6), retired: vec![Dot::new(Actor(1), 1)] });
+        third.seal = Some(Seal {
+            day: Day(2),
+            at: Day(2).start(),
+            into: cart(6),
+            retired: vec![Dot::new(Actor(1), 1)],
+        });
         third.enroll(cart(3), Millis(1));
+        third.merged.insert(cart(7));
         (third.owner, third.root) = (Some(SessionId::mint([2; 15])), Some(cart(1)));
         third.note_erasure(Actor(9), Millis(9));
         let mut fourth = third.clone();
-        fourth.seal = Some(Seal { day: Day(3), into: cart(5), retired: vec![Dot::new(Actor(3), 1)] });
+        fourth.seal = Some(Seal {
+            day: Day(3),
+            at: Day(3).start(),
+            into: cart(5),
+            retired: vec![Dot::new(Actor(3), 1)],
+        });
         fourth.more.put(vec![200, 1], vec![2]);
         third.more.put(vec![200, 1], vec![1, 9]);
         third.more.put(vec![200], vec![]);

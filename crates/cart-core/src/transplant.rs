@@ -1,5 +1,5 @@
-//! What `merge(guest)` takes of a guest's cart: its context, lines and coupons, never its fences, meta,
-//! replicas or home (R13), under dots that the user's cart cannot take for old ones.
+//! What `merge(guest)` takes of a guest's cart: its context, lines and coupons, its fields where the user's cart has
+//! none of its own, never its fences, replicas or home (R13), under dots that the user's cart cannot take for old ones.
 //!
 //! Both carts have horizons of their own, and a dot of an actor minted before a horizon counts as seen:
 //! joined as they are, a guest's week-old items would vanish in a user's cart whose horizon has passed
@@ -7,6 +7,10 @@
 //! derived from them and minted on the day of the seal or later: the same ones whenever and from wherever
 //! it is sent, so that repeating it changes nothing. (It also parts two carts of one session in which one
 //! idempotency key was used, and so one dot made.)
+//!
+//! Its fields go as registers of a time before all that is ever written: whatever the user's cart has of its own, also
+//! that a field was taken away, wins, whenever either of them comes. Among guests the cart that was sealed first
+//! wins, as if what it brought were the user's own since; of one guest what was written last.
 
 use crdts::VClock;
 use sha2::{Digest as _, Sha256};
@@ -15,9 +19,10 @@ use crate::cart::Cart;
 use crate::context::Context;
 use crate::id::{Actor, CartId, Dot};
 use crate::line::{Contribution, Contributions, Move};
+use crate::meta::Register;
 use crate::ordered::Ordered;
 use crate::ties::Seal;
-use crate::time::Day;
+use crate::time::{Day, HybridTime, Millis};
 use crate::wire;
 
 /// How the actors of a sealed cart are named elsewhere.
@@ -27,13 +32,20 @@ pub struct Transplant<'a> {
     pub from: &'a CartId,
     /// The day on which it was sealed.
     pub sealed: Day,
+    /// The moment.
+    pub at: Millis,
 }
+
+/// Registers of an earlier time are fields that were taken from a guest's cart: of the first days of 1970, as a number.
+const TAKEN: u64 = 1 << 44;
+/// Marks, where else the writer's actor is, that the time beside it is the first guest's own.
+const WRITTEN: u64 = 1 << 63;
 
 impl Seal {
     /// What the user's cart is to join of the state, or a delta, of the sealed cart `from`. Of actors that a
     /// horizon has passed its context names nothing: what was there at the seal and is gone is named by the seal.
     pub fn transplant(&self, from: &CartId, cart: &Cart) -> Cart {
-        let transplant = Transplant { from, sealed: self.day };
+        let transplant = Transplant { from, sealed: self.day, at: self.at.max(self.day.start()) };
         let mut moved = transplant.of(cart);
         let seen = self.retired.iter().filter(|dot| cart.context().contains(**dot));
         moved.context.extend(seen.map(|dot| transplant.dot(*dot)));
@@ -71,6 +83,9 @@ impl Transplant<'_> {
             coupons,
             ..Cart::default()
         };
+        for (field, register) in &guest.meta {
+            moved.meta.insert(*field, self.register(register));
+        }
         moved.context = self.context(guest.context(), &moved);
         moved
     }
@@ -96,6 +111,15 @@ impl Transplant<'_> {
             renamed.move_to(Move { actor: self.actor(moved.actor), ..moved });
         }
         renamed
+    }
+
+    /// The order of time and actor is kept, but for the actor where the times are the same. Through a chain of carts,
+    /// what each has of its own goes before what it has taken.
+    fn register(&self, register: &Register) -> Register {
+        let HybridTime(written) = register.time;
+        let order = if written < TAKEN { register.actor.0 >> 1 } else { WRITTEN | written };
+        let time = HybridTime(TAKEN - 1 - self.at.0.min(TAKEN - 1));
+        Register { time, actor: Actor(order), value: register.value.clone() }
     }
 
     fn dot(&self, dot: Dot) -> Dot {

@@ -90,8 +90,8 @@ impl Site {
         let at = self.alarm.take().expect("an alarm");
         let (effects, _) = self.service(Input::Tick, at);
         for effect in &effects {
-            if let Effect::Forward { delta, .. } = effect {
-                self.service(Input::Forwarded { delta: delta.clone() }, at);
+            if let Effect::Tell { then, .. } = effect {
+                self.service(Input::clone(then), at);
             }
         }
         let frame = |effect| match effect {
@@ -917,7 +917,7 @@ fn a_home_that_heard_nothing_acts_once_no_store_knows_more() {
 #[test]
 fn a_new_home_holds_the_horizon() {
     let (mut home, mut next) = pair();
-    home.service(Input::Expect { guest: cart_id(2) }, BEGIN);
+    home.service(Input::Expect { guest: cart_id(2), bytes: 0 }, BEGIN);
     let horizon = |next: &Site| next.replica.cart().context().horizon();
     let held = horizon(&next);
     next.service(Input::TakeOver { term: 0 }, BEGIN.plus(9 * DAY));

@@ -14,7 +14,7 @@ use cart_core::idem::{Entry, Ledger};
 use cart_core::packed::{FORMAT, Format, OLDEST, pack_as, unpack};
 use cart_core::reject::Reject;
 use cart_core::replica::{
-    Book, Edit, Expected, Forwarding, Hold, Input, Lease, Link, Replica, Reply, ReplyKind,
+    Book, Edit, Expected, Forwarding, Hold, Input, Lease, Link, Notice, Notices, Replica, Reply, ReplyKind,
 };
 use cart_core::ties::{Further, Seal, Ties};
 use cart_core::time::{HybridClock, HybridTime};
@@ -223,7 +223,13 @@ fn ties() -> Ties {
         leases: [(actor(1), BEGIN.plus(3))].into(),
         carts: vec![Further { cart: cart_id(2), made: BEGIN.plus(4), struck: Some(BEGIN.plus(5)) }],
         erasures: [(actor(2), BEGIN.plus(6))].into(),
-        seal: Some(Seal { day: BEGIN.day(), into: cart_id(3), retired: vec![Dot::new(actor(3), 7)] }),
+        seal: Some(Seal {
+            day: BEGIN.day(),
+            at: BEGIN,
+            into: cart_id(3),
+            retired: vec![Dot::new(actor(3), 7)],
+        }),
+        merged: [cart_id(4)].into(),
         used: BEGIN.plus(7),
         ..Ties::new(BEGIN)
     }
@@ -258,10 +264,11 @@ fn book() -> Book {
         links: [(Holder::Replica(Region::Apac), link)].into(),
         homed: Some(4),
         forwarding: Some(Forwarding { outbox, path: vec![cart_id(2)], tries: 5, ..Forwarding::default() }),
-        expected: vec![Expected { guest: cart_id(3), until: BEGIN.plus(2) }],
+        expected: vec![Expected { guest: cart_id(3), until: BEGIN.plus(2), bytes: 7 }],
         hold: Some(Hold { day: BEGIN.day(), until: BEGIN.plus(3) }),
         pages: vec![BEGIN.plus(4)],
         wake: Some(BEGIN.plus(5)),
+        notices: Notices { told: [(cart_id(4), Notice::Erased)].into(), tries: 6 },
         ..Replica::new(cart_id(1), Region::Weur, 1, BEGIN).book().clone()
     }
 }
@@ -293,7 +300,7 @@ fn inputs() -> Vec<(&'static str, Input)> {
         ("erased", Input::Erased { actors: vec![actor(1)] }),
         ("carts", Input::Carts),
         ("sign-out", Input::SignOut),
-        ("expect", Input::Expect { guest: cart_id(2) }),
+        ("expect", Input::Expect { guest: cart_id(2), bytes: 0 }),
         ("unexpect", Input::Unexpect { guest: cart_id(2) }),
         ("seal", Input::Seal { into: cart_id(2) }),
         ("join", Input::Join { state: vec![1], path: vec![cart_id(2)] }),

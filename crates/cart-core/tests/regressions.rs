@@ -334,7 +334,9 @@ fn a_cart_past_its_horizon_is_what_its_bytes_say() {
 fn of_two_carts_that_wait_for_each_other_one_may_be_sealed() {
     let mut shops = [Shop::new(1), Shop::new(2)];
     for (at, guest) in [(0, 2), (1, 1)] {
-        shops[at].ask(&Caller::Service, Input::Expect { guest: cart_id(guest) }, BEGIN).expect("noted");
+        shops[at]
+            .ask(&Caller::Service, Input::Expect { guest: cart_id(guest), bytes: 0 }, BEGIN)
+            .expect("noted");
     }
     let mut seal = |at: usize, into: u8, now| {
         let effects = shops[at].step(&Caller::Service, Input::Seal { into: cart_id(into) }, now);
@@ -353,9 +355,9 @@ fn a_cart_that_waits_for_too_many_says_so_and_writes_nothing() {
     let mut shop = Shop::new(1);
     for guest in 0..EXPECTED_MAX {
         let guest = cart_id(100 + guest as u8);
-        shop.ask(&Caller::Service, Input::Expect { guest }, BEGIN).expect("noted");
+        shop.ask(&Caller::Service, Input::Expect { guest, bytes: 0 }, BEGIN).expect("noted");
     }
-    let one_more = Input::Expect { guest: cart_id(99) };
+    let one_more = Input::Expect { guest: cart_id(99), bytes: 0 };
     let effects = shop.step(&Caller::Service, one_more.clone(), BEGIN.plus(EXPECT_MS - 1));
     assert!(matches!(effects.as_slice(), [Effect::Reply(Err(Reject::MergeBusy))]), "{effects:?}");
     shop.ask(&Caller::Service, one_more, BEGIN.plus(EXPECT_MS)).expect("those are not waited for any more");

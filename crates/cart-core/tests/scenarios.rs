@@ -330,7 +330,7 @@ fn on_carts(scenario: &Scenario) {
     assert_eq!(seal.into, cart_id(1));
     let end = user.cart().clone();
     expect(scenario, &end, vec![]);
-    let sent = Transplant { from: &guest.replica.book().cart_id, sealed: seal.day };
+    let sent = Transplant { from: &guest.replica.book().cart_id, sealed: seal.day, at: seal.at };
     let guests: Vec<Cart> = guest.states.iter().map(|state| sent.of(state)).collect();
     let states = [user.states.clone(), guests.clone()].concat();
     let latest = [end.clone(), sent.of(guest.cart())];

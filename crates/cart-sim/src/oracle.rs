@@ -60,6 +60,8 @@ pub enum Op {
     Moved(Dot, HybridTime, Actor, Location),
     /// A field was written.
     Wrote(Field, HybridTime, Actor, Option<Arc<str>>),
+    /// A field was written in a guest's cart that was merged into this one.
+    Took(Field, HybridTime, Option<Arc<str>>),
     /// An order was made.
     Fence(u64, OrderId),
 }
@@ -69,7 +71,7 @@ pub enum Op {
 pub struct MemberOp(orswot::Op<Member, Dot>);
 
 impl Op {
-    /// The same under other names of actors; of a field or a fence nothing.
+    /// The same under other names of actors; of a fence nothing, and of a field that it is a guest's.
     pub fn renamed(&self, rename: &impl Fn(Actor) -> Actor) -> Self {
         let dot_of = |dot: Dot| Dot::new(rename(dot.actor), dot.counter);
         let all = |members: &[Member]| members.iter().map(|member| member.renamed(rename)).collect();
@@ -81,7 +83,8 @@ impl Op {
             }
             Self::Made(dot, time, scope) => Self::Made(dot_of(*dot), *time, *scope),
             Self::Moved(dot, time, actor, to) => Self::Moved(dot_of(*dot), *time, rename(*actor), *to),
-            Self::Wrote(..) | Self::Fence(..) => {
+            Self::Wrote(field, time, _, value) => Self::Took(*field, *time, value.clone()),
+            Self::Took(..) | Self::Fence(..) => {
                 let (clock, members) = Default::default();
                 Self::Members(MemberOp(orswot::Op::Rm { clock, members }))
             }
@@ -110,6 +113,8 @@ pub struct Oracle {
     made: BTreeMap<Dot, (HybridTime, Scope)>,
     moved: BTreeMap<Dot, Placed>,
     fields: BTreeMap<Field, Written>,
+    /// Fields of guests' carts that were merged into this one: shown where it has none of its own.
+    taken: BTreeMap<Field, (HybridTime, Option<Arc<str>>)>,
     fences: BTreeMap<u64, OrderId>,
 }
 
@@ -213,6 +218,7 @@ impl Oracle {
             Op::Wrote(field, time, actor, value) => {
                 latest(&mut self.fields, *field, (*time, *actor, value.clone()));
             }
+            Op::Took(field, time, value) => latest(&mut self.taken, *field, (*time, value.clone())),
             Op::Fence(fence, order) => drop(self.fences.insert(*fence, *order)),
         }
     }
@@ -223,10 +229,11 @@ impl Oracle {
         other.made.iter().for_each(|(dot, made)| latest(&mut self.made, *dot, *made));
         other.moved.iter().for_each(|(dot, placed)| latest(&mut self.moved, *dot, *placed));
         other.fields.iter().for_each(|(field, written)| latest(&mut self.fields, *field, written.clone()));
+        other.taken.iter().for_each(|(field, taken)| latest(&mut self.taken, *field, taken.clone()));
         self.fences.extend(&other.fences);
     }
 
-    /// What a user's cart takes of a guest's, under other names of its actors: neither fields nor fences.
+    /// What a user's cart takes of a guest's, under other names of its actors: no fences.
     pub fn transplanted(&self, rename: &impl Fn(Actor) -> Actor) -> Self {
         let mut members = BTreeMap::<Dot, Vec<Member>>::new();
         for dot in self.set.clock() {
@@ -241,7 +248,11 @@ impl Oracle {
         let ops = members.into_iter().map(|(dot, members)| add(dot, members));
         let made = self.made.iter().map(|(dot, (time, scope))| Op::Made(*dot, *time, *scope));
         let moved = self.moved.iter().map(|(dot, (time, actor, to))| Op::Moved(*dot, *time, *actor, *to));
-        ops.chain(made).chain(moved).for_each(|op| there.apply(&op.renamed(rename)));
+        let wrote = self
+            .fields
+            .iter()
+            .map(|(field, (time, actor, value))| Op::Wrote(*field, *time, *actor, value.clone()));
+        ops.chain(made).chain(moved).chain(wrote).for_each(|op| there.apply(&op.renamed(rename)));
         there
     }
 
@@ -288,7 +299,13 @@ impl Oracle {
         for (field, _) in &catalog.fields {
             let expected = self.fields.get(field);
             let there = cart.meta(*field).map(|there| (there.time, there.actor, there.value.clone()));
-            if there.as_ref() != expected {
+            // Of a guest's it is the value that counts.
+            let taken = self.taken.get(field).filter(|_| expected.is_none());
+            let same = match taken {
+                Some((_, value)) => there.as_ref().map(|(.., there)| there) == Some(value),
+                None => there.as_ref() == expected,
+            };
+            if !same {
                 return Some(format!("{field:?} is {there:?}, in the oracle {expected:?}"));
             }
         }

@@ -218,7 +218,7 @@ impl World {
 
     /// How the guest's cart is taken to the user's: it was sealed before the trace begins.
     fn transplant(&self) -> Transplant<'_> {
-        Transplant { from: &self.guest_cart, sealed: FIRST_DAY }
+        Transplant { from: &self.guest_cart, sealed: FIRST_DAY, at: FIRST_DAY.start() }
     }
 
     fn any_user(&mut self) -> usize {

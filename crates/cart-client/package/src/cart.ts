@@ -3,7 +3,7 @@ import { notes } from "./commands.js";
 import { Do, each, payloads, said, text, varint } from "./effects.js";
 import { DEADLINE_MS, Http, problem } from "./http.js";
 import { alone, hold, Store, type Account, type Release, type Row } from "./store.js";
-import { EvercartError, type Command, type Inspection, type Options, type Place, type Problem, type Status, type Variation, type View } from "./types.js";
+import { EvercartError, type Command, type Inspection, type Listed, type Options, type Place, type Problem, type Status, type Variation, type View } from "./types.js";
 
 /** How often a page that is looked at pings its socket, or, while there is none, asks. */
 const PING_MS = 30_000;
@@ -148,12 +148,13 @@ export class Cart {
   /** Asks the service for what is new. */
   refresh(): void { this.stopped = false; this.linked ? this.run(this.replica.pull(this.now())) : this.wake(); }
 
-  /** Goes over to a user's session; what is in the guest's cart joins the user's. */
+  /** Goes over to a user's session; what is in the guest's cart joins the user's. Where both together would be too
+   * large, it stays as a second cart of this device, which `status.apart` says. */
   async signIn({ token, merge = true }: { token: string; merge?: boolean }): Promise<View> {
     this.must();
     // Also one that is just being made: it is not to come over the user's later.
     await this.known();
-    let cart: string | undefined, carry = false;
+    let cart: string | undefined, carry = false, apart: Account | undefined;
     if (merge && this.account!.token !== token) {
       // A session that has ended sends nothing more; its cart may be known to the service all the same.
       await this.settled().catch(error => { if (error.status !== 401) throw error; });
@@ -164,23 +165,33 @@ export class Cart {
         cart = (await this.current(token, merged)).cart_id;
       } catch (error) {
         const { code } = error as EvercartError, old = this.account!.cart;
-        if (!["merge_cycle", "session_ended", "invalid_field"].includes(code)) throw error;
-        // One that was signed out leaves nothing to others. Of one that is too old to be merged, what it shows is
+        if (!["merge_cycle", "merge_too_large", "session_ended", "invalid_field"].includes(code)) throw error;
+        // What does not fit into the user's cart stays beside it. One that was signed out leaves nothing to others. Of one that is too old to be merged, what it shows is
         // added by hand, unless the user's session has that very cart.
         if ((await this.list(token)).some(({ cart_id }) => cart_id === old)) cart = old;
         else if (code === "merge_cycle") throw error;
+        else if (code === "merge_too_large") apart = this.account;
         else carry = code === "invalid_field";
       }
     }
-    cart ??= (await this.current(token, () => this.http.json<{ cart_id: string }>("GET", "/v1/carts/current", token))).cart_id;
-    return this.go({ token, cart }, { carry });
+    const others = others_of(this.account!, apart).filter(other => other.token !== token);
+    if (cart) return this.go({ token, cart, ...(others.length ? { others } : {}) });
+    const into = await this.current(token, () => this.http.json<View>("GET", "/v1/carts/current", token));
+    const has = [into.note, into.currency, into.locale, into.delivery_region].flatMap((value, at) => value == null ? [] : [at + 1]);
+    return this.go({ token, cart: into.cart_id!, ...(others.length ? { others } : {}) }, carry ? { carry: has } : {});
   }
 
-  /** The session's carts, the newest first. */
-  async carts(): Promise<{ cart_id: string; current: boolean }[]> { return this.list((await this.known()).token); }
+  /** The session's carts, the newest first, then those of this device that stayed apart from them. */
+  async carts(): Promise<Listed[]> {
+    const { token, others = [] } = await this.known();
+    return [...await this.list(token), ...others.map(({ cart }) => ({ cart_id: cart, current: false, apart: true as const }))];
+  }
 
-  /** Shows another cart of the session. */
-  async switchTo(cart: string): Promise<View> { return this.go({ ...await this.known(), cart }); }
+  /** Shows another cart of the session, or one that stayed apart. */
+  async switchTo(cart: string): Promise<View> {
+    const account = await this.known(), other = account.others?.find(other => other.cart === cart);
+    return this.go(other ? { ...other, others: others_of(account, account).filter(({ token }) => token !== other.token) } : { ...account, cart });
+  }
 
   /** Makes a new cart and shows it. */
   async create(currency?: string): Promise<View> {
@@ -281,6 +292,7 @@ export class Cart {
     const told: Status = {
       online: this.linked, live: this.linked && !!this.socket, syncing: this.opening || this.replica.syncing(),
       pending: this.replica.pending(), lastError: this.error, storage: this.store.fault ?? "ok", region: this.http.region,
+      apart: this.account?.others?.map(({ cart }) => cart) ?? [],
     };
     if (JSON.stringify(told) !== JSON.stringify(this.told)) {
       this.told = told;
@@ -299,7 +311,7 @@ export class Cart {
   // ---- which replica
 
   /** Shows the account's cart with a replica instance that no other tab has: its own of before, a free one, a new one. */
-  private async show(account: Account | undefined, carry = false): Promise<void> {
+  private async show(account: Account | undefined, carry?: number[]): Promise<void> {
     const cart = account?.cart ?? "";
     const rows = await this.store.rows();
     const key = `evercart-slot ${this.options.storage ?? ""}`;
@@ -339,7 +351,7 @@ export class Cart {
     for (const row of rows) if (row.slot !== this.slot && row.cart === cart) this.replica.found(row.bytes, this.now());
     this.listen(cart);
     if (left) {
-      this.error = this.run(this.replica.carry(left.replica, this.now()));
+      this.error = this.run(this.replica.carry(left.replica, Uint8Array.from(carry!), this.now()));
       left.replica.free();
       // It is now in what was stored here.
       if (!this.error) void this.saved.then(stored => { if (stored) void this.store.remove(left.cart, left.slot); });
@@ -352,7 +364,7 @@ export class Cart {
     if (!this.closed && account?.token && account.cart !== this.account?.cart) await this.go(account, { tell: false });
   }
 
-  private go(account: Account, how: { tell?: boolean; carry?: boolean } = {}): Promise<View> {
+  private go(account: Account, how: { tell?: boolean; carry?: number[] } = {}): Promise<View> {
     const gone = this.going.then(() => this.goOver(account, how));
     this.going = gone.catch(() => {});
     return gone;
@@ -360,7 +372,7 @@ export class Cart {
   private going: Promise<unknown> = Promise.resolve();
 
   /** One after the other, since each holds a lock of its own. */
-  private async goOver(account: Account, { tell = true, carry = false }): Promise<View> {
+  private async goOver(account: Account, { tell = true, carry }: { tell?: boolean; carry?: number[] }): Promise<View> {
     this.must();
     // What could not be stored is here only; where nothing can be sent, there is no use in waiting.
     if (!await this.saved && !carry) await this.settled().catch(error => { if (!this.stopped) throw error; });
@@ -416,12 +428,12 @@ export class Cart {
       if (this.account?.token !== ended.token) return;
       const stored = await this.store.account();
       if (stored && stored.token !== ended.token) await this.go(stored, { tell: false });
-      else await this.go(await this.guest(), { carry: true });
+      else await this.go({ ...await this.guest(), ...(ended.others ? { others: ended.others } : {}) }, { carry: [] });
     });
   }
 
-  private async list(token: string): Promise<{ cart_id: string; current: boolean }[]> {
-    return (await this.http.json<{ carts: { cart_id: string; current: boolean }[] }>("GET", "/v1/carts", token)).carts;
+  private async list(token: string): Promise<Listed[]> {
+    return (await this.http.json<{ carts: Listed[] }>("GET", "/v1/carts", token)).carts;
   }
 
   /** Asks of the current cart; makes one where the session has none. */
@@ -712,6 +724,13 @@ export class Cart {
       }
     } finally { gone.free(); }
   }
+}
+
+/** The accounts of this device beside one that is gone over to: those there were, and `apart`, if it stays. */
+function others_of({ others = [] }: Account, apart: Account | undefined): Account[] {
+  if (!apart) return others;
+  const { others: _, given: __, ...stays } = apart;
+  return [stays, ...others];
 }
 
 /** What this tab remembers, where it may. */

@@ -5,8 +5,8 @@
 export interface Row { cart: string; slot: string; bytes: Uint8Array; pending: number; token: string }
 
 /** Whose cart is shown; a guest's token is the client's own, and followed by another. `given` is that of the page,
- * which the service may have renewed since. */
-export interface Account { token: string; cart: string; guest?: true; given?: string }
+ * which the service may have renewed since. `others` are those whose carts stayed apart at a sign-in. */
+export interface Account { token: string; cart: string; guest?: true; given?: string; others?: Account[] }
 
 const ROWS = "replicas", KEPT = "kept", CURRENT = "account";
 

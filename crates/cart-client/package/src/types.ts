@@ -64,6 +64,18 @@ export interface Status {
   storage: "ok" | "full" | "denied";
   /** The region that answered last. */
   region: string | null;
+  /** Carts of this device, by their ids, that were too large to join the one of the session that was signed in to:
+   * they stay beside it, are listed with `carts()` and shown by `switchTo()`. */
+  apart: string[];
+}
+
+/** A cart as it is listed. */
+export interface Listed {
+  cart_id: string;
+  /** Whether it is the session's newest. */
+  current: boolean;
+  /** Whether it is no cart of the session, but one of this device's that stayed apart. */
+  apart?: true;
 }
 
 /** What `connect` takes; all of it has a default. */

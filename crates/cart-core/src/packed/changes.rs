@@ -28,7 +28,12 @@ const CHANGES: &[Changed] = &[
     came(4, "Edit", "tried"),
     came(4, "Report", "gone"),
     came(4, "Report", "walks"),
+    came(4, "Book", "notices"),
+    came(4, "Expect", "bytes"),
+    came(4, "Expected", "bytes"),
+    came(4, "Seal", "at"),
     came(4, "Ties", "root"),
+    came(4, "Ties", "merged"),
     came(4, "Ties", "edited"),
     came(4, "Ties", "used"), came(4, "Ties", "more"),
 ];

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cart::Cart;
 use crate::frame::Holder;
@@ -17,6 +17,10 @@ pub const LEASE_MS: u64 = 30 * Millis::DAY;
 pub const LEASES_MAX: usize = 256;
 /// How long a cart that is to be merged here keeps this one from being merged elsewhere, in milliseconds.
 pub const EXPECT_MS: u64 = 10 * Millis::SECOND;
+/// How long after that there is still room for it, in milliseconds: it may have been sealed, and not have come yet.
+pub const RESERVE_MS: u64 = 600 * Millis::SECOND;
+/// The most carts for which there is room kept.
+pub const RESERVED_MAX: usize = 64;
 /// The most carts that are waited for at a time.
 pub const EXPECTED_MAX: usize = 16;
 /// In how many carts that were a session's newest before a retry to `current` is looked for.
@@ -70,6 +74,9 @@ pub struct Book {
     pub pages: Vec<Millis>,
     /// When the alarm is armed for.
     pub wake: Option<Millis>,
+    /// What other carts were told of this one. Nothing in format 3.
+    #[serde(default)]
+    pub notices: Notices,
     /// What later builds have added; none in format 3.
     #[serde(default)]
     pub more: More,
@@ -104,6 +111,25 @@ pub struct Forwarding {
     pub tries: u32,
 }
 
+/// What another cart must be told of this one, since it follows.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub enum Notice {
+    /// It was erased, and the other was merged into it.
+    Erased,
+    /// Its session was signed out, of which it is the root.
+    SignedOut,
+}
+
+/// What other carts were told while this replica was the home. That they must be told follows from the state and the
+/// ties: a home that has not heard of the answers tells them again, which changes nothing.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Notices {
+    /// What was answered, of that which they must be told.
+    pub told: BTreeSet<(CartId, Notice)>,
+    /// How often they were called since one last answered.
+    pub tries: u32,
+}
+
 /// A cart that is about to be merged here.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Expected {
@@ -111,6 +137,9 @@ pub struct Expected {
     pub guest: CartId,
     /// When it is not waited for any more.
     pub until: Millis,
+    /// How many bytes it is said to bring: there is room for so many until it has come. None in format 3.
+    #[serde(default)]
+    pub bytes: u64,
 }
 
 /// While it lasts, the horizon does not pass its day.

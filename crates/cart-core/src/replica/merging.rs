@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Caller, EXPECT_MS, EXPECTED_MAX, Effect, Expected, Forwarding, Hold, LEASE_MS, Replica, ReplyKind,
+    Caller, EXPECT_MS, EXPECTED_MAX, Effect, Expected, Forwarding, Hold, Input, LEASE_MS, RESERVE_MS,
+    RESERVED_MAX, Replica, ReplyKind,
 };
 use crate::cart::Cart;
 use crate::id::{CartId, Dot};
+use crate::packed::pack;
 use crate::reject::Reject;
 use crate::ties::Seal;
 use crate::time::Millis;
@@ -20,22 +22,38 @@ const RETRY_MS: u64 = 2_000;
 const RETRY_DOUBLINGS_MAX: u32 = 5;
 
 impl Replica {
-    /// Holds the horizon for a guest's devices: their leases end with this one at the latest.
+    /// Holds the horizon for a guest's devices: their leases end with this one at the latest. Refused where what it
+    /// brings, and others that are on their way, would make the cart too large: before anything is sealed.
     pub(super) fn expect_guest(
         &mut self,
         caller: &Caller,
         guest: CartId,
+        bytes: u64,
         now: Millis,
     ) -> Result<ReplyKind, Reject> {
         if let Some(elsewhere) = self.home_elsewhere() {
             return Ok(elsewhere);
         }
-        self.book.expected.retain(|expected| expected.guest != guest && expected.until > now);
-        if self.book.expected.len() >= EXPECTED_MAX {
+        let merged = &self.book.ties.merged;
+        self.book.expected.retain(|expected| {
+            expected.guest != guest
+                && expected.until.plus(RESERVE_MS) > now
+                && !merged.contains(&expected.guest)
+        });
+        let waiting = self.book.expected.iter().filter(|expected| expected.until > now).count();
+        if waiting >= EXPECTED_MAX || self.book.expected.len() >= RESERVED_MAX {
             return Err(Reject::MergeBusy);
         }
+        // What has come, or was sealed to come, is not refused when it is sent once more.
+        let bytes = if merged.contains(&guest) { 0 } else { bytes };
+        let expected = self.book.expected.iter().fold(bytes, |sum, there| sum.saturating_add(there.bytes));
+        let there = self.bytes().len() + pack(&self.book.ties).len();
+        let bytes_max = self.limits.merged_bytes_max;
+        if bytes > 0 && expected.saturating_add(there as u64) > bytes_max as u64 {
+            return Err(Reject::MergeTooLarge { max: bytes_max });
+        }
         self.own(caller);
-        self.book.expected.push(Expected { guest, until: now.plus(EXPECT_MS) });
+        self.book.expected.push(Expected { guest, until: now.plus(EXPECT_MS), bytes });
         let day = now.day().before(1);
         let day = self.book.hold.filter(|hold| hold.until > now).map_or(day, |hold| hold.day.min(day));
         self.book.hold = Some(Hold { day, until: now.plus(LEASE_MS) });
@@ -61,7 +79,7 @@ impl Replica {
             None => {
                 self.own(caller);
                 // Whoever asked for the seal may not live to hand it over: it goes there by itself, too.
-                let seal = Seal { day: now.day(), into, retired: Seal::retired_in(&self.cart) };
+                let seal = Seal { day: now.day(), at: now, into, retired: Seal::retired_in(&self.cart) };
                 let outbox = seal.transplant(&self.book.cart_id, &self.cart);
                 self.book.forwarding = Some(Forwarding { outbox, ..Forwarding::default() });
                 self.book.ties.seal.insert(seal)
@@ -79,6 +97,8 @@ impl Replica {
     ) -> Result<ReplyKind, Reject> {
         let guest = Cart::from_bytes(state)?;
         self.book.expected.retain(|expected| !path.contains(&expected.guest));
+        // Whatever it brings: if this cart is erased, or will be, the guest's goes with it.
+        self.book.ties.merged.extend(path.last().cloned());
         // Two carts merged into each other at once make a ring: what has gone around it ends here, or where it would
         // go on to next. What is here is in it under other names already.
         let next = self.book.ties.seal.as_ref().map(|seal| &seal.into);
@@ -88,6 +108,8 @@ impl Replica {
         let mut after = self.cart.clone();
         after.join(&guest);
         if after != self.cart && !self.cart.is_erased() {
+            // What does not fit waits in the guest's cart until it does.
+            self.limits.check_joined(&self.cart, &after, pack(&self.book.ties).len())?;
             self.own(caller);
             self.book.clock.observe(guest.latest_time());
             self.edited(now);
@@ -144,8 +166,10 @@ impl Replica {
             forwarding.tries += 1;
             let mut path = forwarding.path.clone();
             path.push(self.book.cart_id.clone());
-            let (into, delta) = (seal.into.clone(), forwarding.outbox.to_bytes());
-            effects.push(Effect::Forward { into, delta, path });
+            let delta = forwarding.outbox.to_bytes();
+            let input = Box::new(Input::Join { state: delta.clone(), path });
+            let then = Box::new(Input::Forwarded { delta });
+            effects.push(Effect::Tell { cart: seal.into.clone(), input, then });
         }
     }
 

@@ -127,6 +127,10 @@ kinds! {
     Merged,
     /// What came late to a sealed cart, forwarded.
     Forwarded,
+    /// A guest's cart told that the user's was erased.
+    ErasedAlong,
+    /// A further cart of a session told that this was signed out.
+    SignedOutAlong,
     /// An order made.
     Ordered,
     /// A later build that served an object for a moment, and added to its row.
@@ -147,6 +151,8 @@ impl Kind {
                 | Self::AlarmAgain
                 | Self::Merged
                 | Self::Forwarded
+                | Self::ErasedAlong
+                | Self::SignedOutAlong
                 | Self::Damaged
                 | Self::RetriedElsewhere
                 | Self::RetriedNextDay

@@ -243,7 +243,7 @@ impl World {
         let habits = if calm { Habits { tabs: habits.tabs, ..Habits::NONE } } else { habits };
         let guest = places[dice.below(count)].region;
         let mut carts = vec![CartId::mint(Region::Weur, [3; 15])];
-        if !habits.erases && size != Size::Small && dice.chance(25) {
+        if size != Size::Small && dice.chance(if habits.erases { 70 } else { 25 }) {
             carts.push(CartId::mint(guest, [5; 15]));
         }
         let both = || (0..carts.len()).flat_map(|cart| places.iter().map(move |place| (cart, place.region)));
@@ -336,7 +336,12 @@ impl World {
         let told = matches!(input, Input::Frame { .. });
         let tied = matches!(
             input,
-            Input::Enroll { .. } | Input::Strike { .. } | Input::SignOut | Input::Lease { .. } | Input::Use
+            Input::Enroll { .. }
+                | Input::Strike { .. }
+                | Input::SignOut
+                | Input::Lease { .. }
+                | Input::Join { .. }
+                | Input::Use
         );
         self.load(at);
         let sequence = self.load(at).book().sequence;

@@ -159,7 +159,8 @@ impl World {
         if at < self.users {
             self.witness.acknowledge(born);
         } else {
-            let transplant = Transplant { from: &self.guest_cart, sealed: FIRST_DAY };
+            let at = FIRST_DAY.start();
+            let transplant = Transplant { from: &self.guest_cart, sealed: FIRST_DAY, at };
             let elsewhere = |dot: Dot| Dot::new(renamed(&transplant, dot.actor), dot.counter);
             self.witness.acknowledge(born.map(elsewhere));
             self.witness.remove(gone.into_iter().map(elsewhere));
