@@ -177,7 +177,6 @@ impl Problem {
 impl From<Reject> for Problem {
     fn from(reject: Reject) -> Self {
         let problem = Self::new(reject.status(), reject.code(), reject.to_string());
-        let retry_after_s = (problem.status == 429).then_some(1);
-        Self { retry_after_s, ..problem }
+        Self { retry_after_s: reject.retry_after_s(), ..problem }
     }
 }

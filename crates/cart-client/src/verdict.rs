@@ -40,7 +40,8 @@ impl Problem {
             (_, "malformed_delta" | "frame_too_new" | "frame_too_old") | (401 | 403 | 404 | 410 | 415, _) => {
                 Verdict::Outside
             }
-            (409, _) | (422, _) => Verdict::Changes,
+            // A cart at its bound of bytes does not get smaller by waiting.
+            (409, _) | (422, _) | (429, "cart_busy") => Verdict::Changes,
             (0 | 408 | 425 | 429, _) | (500.., _) => Verdict::Later,
             _ => Verdict::Outside,
         }

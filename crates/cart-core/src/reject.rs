@@ -49,8 +49,23 @@ pub enum Reject {
         max: usize,
     },
     /// The encoded state would be too large.
-    #[error("the cart is at its size limit; remove, clear or set lines, or try again later")]
+    #[error("the cart is at its size limit; remove, clear or set lines first")]
     CartBusy,
+    /// One more cart than a session may have.
+    #[error("a session has at most {max} carts; erase one first")]
+    TooManyCarts {
+        /// The largest number of carts.
+        max: usize,
+    },
+    /// One more lease than a cart may have, and all have made edits.
+    #[error(
+        "{max} devices have edited this cart in the last 30 days, and more cannot sync with it; \
+         edit it with plain HTTP requests, or go on in another cart"
+    )]
+    TooManyDevices {
+        /// The most leases.
+        max: usize,
+    },
     /// The key came with another body before.
     #[error("this Idempotency-Key was used with another request; use a fresh key for a new request")]
     KeyReused,
@@ -159,6 +174,8 @@ impl Reject {
             Self::TooManyLines { .. } => "too_many_lines",
             Self::TooManyContributions { .. } => "too_many_contributions",
             Self::CartBusy => "cart_busy",
+            Self::TooManyCarts { .. } => "too_many_carts",
+            Self::TooManyDevices { .. } => "too_many_devices",
             Self::KeyReused => "key_reused",
             Self::KeyExpired => "key_expired",
             Self::VersionMismatch => "version_mismatch",
@@ -194,12 +211,17 @@ impl Reject {
             | Self::DotConflict => 409,
             Self::KeyExpired | Self::ActorExpired => 410,
             Self::VersionMismatch => 412,
-            Self::CartBusy | Self::MergeBusy | Self::HomeSettles => 429,
+            Self::CartBusy | Self::TooManyDevices { .. } | Self::MergeBusy | Self::HomeSettles => 429,
             Self::ActorUnknown => 403,
             Self::SignedOut => 401,
             Self::FrameTooLarge { .. } => 413,
             _ => 422,
         }
+    }
+
+    /// After how many seconds the same may be accepted: only where waiting is what helps.
+    pub fn retry_after_s(&self) -> Option<u32> {
+        matches!(self, Self::MergeBusy | Self::HomeSettles).then_some(1)
     }
 
     /// Shorthand for a field that is not of its form.

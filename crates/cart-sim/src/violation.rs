@@ -39,6 +39,8 @@ pub enum Invariant {
     LeasesHold,
     /// A home that moves is where it moved to.
     HomeMoves,
+    /// Who has signed out is out, from the moment that a replica knows, and in the end everywhere.
+    SignedOut,
     /// Tabs show what the replicas show.
     TabsEqual,
     /// Without changes there is soon nothing to say.
@@ -67,6 +69,7 @@ impl fmt::Display for Invariant {
             Self::NoLessShown => "a session is shown no less than before",
             Self::LeasesHold => "the horizon waits for leases",
             Self::HomeMoves => "a home that moves is where it moved to",
+            Self::SignedOut => "who has signed out is out",
             Self::TabsEqual => "tabs end with what the replicas have",
             Self::Quiet => "regions without changes are quiet",
             Self::Costs => "an edit costs few frames and rows",

@@ -111,6 +111,10 @@ kinds! {
     Erased,
     /// A further cart of the session struck.
     Struck,
+    /// The session signed out.
+    SignedOut,
+    /// A call of a session that was signed out, refused.
+    Refused,
     /// A tab that has synced.
     Synced,
     /// A tab whose lease was not known where it went.
@@ -141,6 +145,8 @@ impl Kind {
                 | Self::RetriedElsewhere
                 | Self::RetriedNextDay
                 | Self::Struck
+                | Self::SignedOut
+                | Self::Refused
                 | Self::Synced
                 | Self::LeasedAgain
                 | Self::StoreRace
