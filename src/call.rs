@@ -31,7 +31,10 @@ impl Call {
 
     /// Whether only the object itself may say so: what it has heard, and what it is to send.
     pub fn is_to_itself(&self) -> bool {
-        matches!(self.input, Input::Fresh | Input::Missed { .. } | Input::Pull { .. } | Input::Tick)
+        matches!(
+            self.input,
+            Input::Fresh | Input::Missed { .. } | Input::Pull { .. } | Input::Tick | Input::Told { .. }
+        )
     }
 }
 

@@ -32,7 +32,7 @@ extern "C" {
 pub fn commit(state: &State, effects: &[Effect], first: bool, skew_ms: i64) -> worker::Result<Rows> {
     if effects
         .iter()
-        .all(|effect| matches!(effect, Effect::Reply(_) | Effect::Forward { .. } | Effect::Send { .. }))
+        .all(|effect| matches!(effect, Effect::Reply(_) | Effect::Tell { .. } | Effect::Send { .. }))
     {
         return Ok(Rows::default());
     }
@@ -65,7 +65,7 @@ fn write_all(sql: &SqlStorage, effects: &[Effect], first: bool) -> worker::Resul
             Effect::PutPage { entries, until } => ledger_page::write(sql, entries, *until)?,
             Effect::DropPages { until } => ledger_page::drop_until(sql, *until)?,
             Effect::Wake(_)
-            | Effect::Forward { .. }
+            | Effect::Tell { .. }
             | Effect::Send { .. }
             | Effect::Forget
             | Effect::Reply(_) => Rows::default(),

@@ -427,11 +427,11 @@ impl CartObject {
         };
         let effects = self.step(&call(Input::Tick), &mut rows).map_err(to_error)?;
         self.rows_since_wake.set(self.rows_since_wake.get().plus(rows));
-        let (mut frames, mut forwards) = (Vec::new(), Vec::new());
+        let (mut frames, mut told) = (Vec::new(), Vec::new());
         for effect in effects {
             match effect {
                 Effect::Send { to, frame } => frames.push((to, frame)),
-                Effect::Forward { into, delta, path } => forwards.push((into, delta, path)),
+                Effect::Tell { cart, input, then } => told.push((cart, *input, *then)),
                 _ => {}
             }
         }
@@ -456,27 +456,31 @@ impl CartObject {
             }
         }
         self.take(&here, &config, answers).await;
-        for (into, delta, path) in forwards {
-            // Any replica takes it, and a second one that does joins the same.
-            for region in config.regions.nearest_to(into.first_home()) {
-                let join = Input::Join { state: delta.clone(), path: path.clone() };
-                let join = Call { cart_id: into.clone(), region, ..call(join) };
-                match transport::send(&self.env, &config, here.region, &join).await {
-                    Ok(_) => {
-                        drop(self.tell(&here, Input::Forwarded { delta }));
-                        break;
-                    }
-                    // The step has armed the next try.
-                    Err(problem) => {
-                        worker::console_error!("forwarding: {}", problem.detail);
-                        if !problem.elsewhere() {
-                            break;
-                        }
+        let told = join_all(told.into_iter().map(async |(cart, input, then)| {
+            let there = Call { cart_id: cart, ..call(input) };
+            self.reaches(&config, here.region, there).await.then_some(then)
+        }));
+        for then in told.await.into_iter().flatten() {
+            drop(self.tell(&here, then));
+        }
+        Ok(())
+    }
+
+    /// Calls another cart, whose replicas all take it, and a second one that does knows the same in the end. Whether
+    /// one has; if not, the step has armed the next try.
+    async fn reaches(&self, config: &Config, from: Region, call: Call) -> bool {
+        for region in config.regions.nearest_to(call.cart_id.first_home()) {
+            match transport::send(&self.env, config, from, &Call { region, ..call.clone() }).await {
+                Ok(_) => return true,
+                Err(problem) => {
+                    worker::console_error!("telling {}: {}", call.cart_id, problem.detail);
+                    if !problem.elsewhere() {
+                        return false;
                     }
                 }
             }
         }
-        Ok(())
+        false
     }
 }
 

@@ -32,6 +32,8 @@ pub struct Ties {
     /// When the session was last used, by whichever device, noted at most once a day; only in its root cart, and zero
     /// until a day after that was made: none in format 3. The latest known.
     pub used: Millis,
+    /// The guests' carts that were merged into this one: when it is erased they are. None in format 3.
+    pub merged: BTreeSet<CartId>,
 }
 
 /// A further cart of a session.
@@ -96,6 +98,7 @@ impl Ties {
             erasures: BTreeMap::new(),
             seal: None,
             used: Millis(0),
+            merged: BTreeSet::new(),
         }
     }
 
@@ -192,6 +195,7 @@ impl Ties {
             (Some(mine), Some(theirs)) => Some(mine.join(theirs)),
             (mine, theirs) => mine.or(theirs),
         };
+        self.merged.extend(other.merged.iter().cloned());
     }
 
     /// Of too many erasures the oldest are forgotten.
@@ -237,6 +241,7 @@ mod tests {
         third.leases.insert(Actor(2), Millis(1));
         third.seal = Some(Seal { day: Day(2), into: cart(6), retired: vec![Dot::new(Actor(1), 1)] });
         third.enroll(cart(3), Millis(1));
+        third.merged.insert(cart(7));
         third.note_erasure(Actor(9), Millis(9));
         let mut fourth = third.clone();
         fourth.seal = Some(Seal { day: Day(3), into: cart(5), retired: vec![Dot::new(Actor(3), 1)] });

@@ -92,8 +92,8 @@ impl Site {
         let at = self.alarm.take().expect("an alarm");
         let (effects, _) = self.service(Input::Tick, at);
         for effect in &effects {
-            if let Effect::Forward { delta, .. } = effect {
-                self.service(Input::Forwarded { delta: delta.clone() }, at);
+            if let Effect::Tell { then, .. } = effect {
+                self.service(Input::clone(then), at);
             }
         }
         let frame = |effect| match effect {

@@ -9,7 +9,9 @@ use cart_core::cart::Cart;
 use cart_core::frame::{Frame, Holder, Receipt};
 use cart_core::id::{Dot, Region};
 use cart_core::packed::{FORMAT, pack, unpack};
-use cart_core::replica::{Book, Edit, Expected, Forwarding, Hold, Input, Lease, Link, Reply, ReplyKind};
+use cart_core::replica::{
+    Book, Edit, Expected, Forwarding, Hold, Input, Lease, Link, Notice, Notices, Reply, ReplyKind,
+};
 use cart_core::ties::{Further, Seal, Ties};
 use cart_core::time::{HybridClock, HybridTime};
 use data_encoding::HEXLOWER;
@@ -71,6 +73,7 @@ fn ties() -> Ties {
         erasures: [(actor(2), BEGIN.plus(6))].into(),
         seal: Some(Seal { day: BEGIN.day(), into: cart_id(3), retired: vec![Dot::new(actor(3), 7)] }),
         used: BEGIN.plus(7),
+        merged: [cart_id(4)].into(),
     }
 }
 
@@ -103,6 +106,7 @@ fn book() -> Book {
         hold: Some(Hold { day: BEGIN.day(), until: BEGIN.plus(3) }),
         pages: vec![BEGIN.plus(4)],
         wake: Some(BEGIN.plus(5)),
+        notices: Notices { told: [(cart_id(4), Notice::Erased)].into(), tries: 6 },
     }
 }
 

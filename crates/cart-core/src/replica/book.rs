@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cart::Cart;
 use crate::frame::Holder;
@@ -74,6 +74,8 @@ pub struct Book {
     pub pages: Vec<Millis>,
     /// When the alarm is armed for.
     pub wake: Option<Millis>,
+    /// What other carts were told of this one. Nothing in format 3.
+    pub notices: Notices,
 }
 
 /// What is known of another holder of the cart.
@@ -102,6 +104,25 @@ pub struct Forwarding {
     /// The carts that changes in it have come through.
     pub path: Vec<CartId>,
     /// How often it was sent in vain since something last arrived.
+    pub tries: u32,
+}
+
+/// What another cart must be told of this one, since it follows.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub enum Notice {
+    /// It was erased, and the other was merged into it.
+    Erased,
+    /// Its session was signed out, of which it is the root.
+    SignedOut,
+}
+
+/// What other carts were told while this replica was the home. That they must be told follows from the state and the
+/// ties: a home that has not heard of the answers tells them again, which changes nothing.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Notices {
+    /// What was answered, of that which they must be told.
+    pub told: BTreeSet<(CartId, Notice)>,
+    /// How often they were called since one last answered.
     pub tries: u32,
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::book::{Lease, Row};
+use super::book::{Lease, Notice, Row};
 use crate::command::Command;
 use crate::frame::Holder;
 use crate::id::{Actor, CartId, Region, SessionId};
@@ -33,7 +33,7 @@ pub enum Caller {
 }
 
 /// All that can be asked of a replica.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum Input {
     /// The state.
     Read,
@@ -147,10 +147,17 @@ pub enum Input {
     Use,
     /// When the session of this root cart was last used.
     LastUse,
+    /// Another cart has taken in what it had to be told.
+    Told {
+        /// Which.
+        cart: CartId,
+        /// Of what.
+        notice: Notice,
+    },
 }
 
 /// Plain HTTP commands, all or none.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Edit {
     /// The actors under which the key may have been used: today's first, then those of the days before.
     pub actors: Vec<Actor>,
@@ -201,14 +208,14 @@ pub enum Effect {
     },
     /// Arm the alarm.
     Wake(Millis),
-    /// Send late changes to the cart into which this one was merged, then call with [`Input::Forwarded`].
-    Forward {
-        /// The user's cart.
-        into: CartId,
-        /// The changes.
-        delta: Vec<u8>,
-        /// The carts they have come through, this one too.
-        path: Vec<CartId>,
+    /// Call another cart for the service, wherever it can be reached; only once it has answered, step with `then`.
+    Tell {
+        /// The other cart.
+        cart: CartId,
+        /// What to call it with. It may come twice.
+        input: Box<Input>,
+        /// What to step with afterwards.
+        then: Box<Input>,
     },
     /// Send a frame, then step with its receipt, or with [`Input::Missed`]. A store answers later.
     Send {

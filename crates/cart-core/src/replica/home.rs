@@ -133,7 +133,7 @@ impl Replica {
     pub(super) fn retire(&mut self, now: Millis, effects: &mut Vec<Effect>) -> Result<ReplyKind, Reject> {
         let idle = self.stored && self.book.updated.plus(IDLE_MS.max(self.key_ms)) <= now;
         let owes = self.book.forwarding.as_ref().is_some_and(|there| there.outbox != Cart::default());
-        if !idle || owes {
+        if !idle || owes || self.owes_notice() {
             return Ok(ReplyKind::Answer(false));
         }
         if self.is_home() {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Caller, EXPECT_MS, EXPECTED_MAX, Effect, Expected, Forwarding, Hold, LEASE_MS, Replica, ReplyKind,
+    Caller, EXPECT_MS, EXPECTED_MAX, Effect, Expected, Forwarding, Hold, Input, LEASE_MS, Replica, ReplyKind,
 };
 use crate::cart::Cart;
 use crate::id::{CartId, Dot};
@@ -79,6 +79,8 @@ impl Replica {
     ) -> Result<ReplyKind, Reject> {
         let guest = Cart::from_bytes(state)?;
         self.book.expected.retain(|expected| !path.contains(&expected.guest));
+        // Whatever it brings: if this cart is erased, or will be, the guest's goes with it.
+        self.book.ties.merged.extend(path.last().cloned());
         // Two carts merged into each other at once make a ring: what has gone around it ends here, or where it would
         // go on to next. What is here is in it under other names already.
         let next = self.book.ties.seal.as_ref().map(|seal| &seal.into);
@@ -143,8 +145,10 @@ impl Replica {
             forwarding.tries += 1;
             let mut path = forwarding.path.clone();
             path.push(self.book.cart_id.clone());
-            let (into, delta) = (seal.into.clone(), forwarding.outbox.to_bytes());
-            effects.push(Effect::Forward { into, delta, path });
+            let delta = forwarding.outbox.to_bytes();
+            let input = Box::new(Input::Join { state: delta.clone(), path });
+            let then = Box::new(Input::Forwarded { delta });
+            effects.push(Effect::Tell { cart: seal.into.clone(), input, then });
         }
     }
 

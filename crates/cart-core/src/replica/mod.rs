@@ -8,10 +8,11 @@ mod edits;
 mod exchange;
 mod home;
 mod merging;
+mod notices;
 
 pub use book::{
     Book, EXPECT_MS, EXPECTED_MAX, Expected, Forwarding, Hold, LEASE_MS, LEASES_MANY, LEASES_MAX, Lease,
-    Link, RETRY_CARTS_MAX, Row, SESSION_CARTS_MAX, UNUSED_MS,
+    Link, Notice, Notices, RETRY_CARTS_MAX, Row, SESSION_CARTS_MAX, UNUSED_MS,
 };
 pub use call::{Caller, Edit, Effect, Input, RETRY_DAYS, Reply, ReplyKind, actors_of_key};
 pub use exchange::{ASK_MS, COALESCE_MS, RECEIPT_MS, RELAY_MS, STORE_MS};
@@ -95,6 +96,7 @@ impl Replica {
             hold: None,
             pages: Vec::new(),
             wake: None,
+            notices: Notices::default(),
         };
         Self::of(Cart::default(), book, Ledger::default(), false)
     }
@@ -246,6 +248,7 @@ impl Replica {
                 self.forwarded(&delta);
                 Ok(ReplyKind::Done)
             }
+            Input::Erase if self.cart.is_erased() => Ok(ReplyKind::Done),
             Input::Erase => {
                 let mut after = self.cart.clone();
                 after.join(&Cart::erased());
@@ -279,6 +282,11 @@ impl Replica {
                 self.rung = self.book.wake;
                 self.send_links(now.max(self.book.wake.unwrap_or(now)), effects);
                 self.forward(effects);
+                self.give_notice(effects);
+                Ok(ReplyKind::Done)
+            }
+            Input::Told { cart, notice } => {
+                self.note_told(cart, notice);
                 Ok(ReplyKind::Done)
             }
             Input::Use => {
@@ -423,17 +431,21 @@ impl Replica {
         }
     }
 
-    /// Arms the alarm for what is to be sent or forwarded. Not for receipts that are awaited, which would be a row
+    /// Arms the alarm for what is to be sent, forwarded or told. Not for receipts that are awaited, which would be a row
     /// a flush: a letter to a store is lost only with its queue, and then a next step sends it again, be it the
     /// sweep's.
     fn arm(&mut self, now: Millis, effects: &mut Vec<Effect>) {
-        let Some(due) = self.link_due().into_iter().chain(self.forward_due(now)).min() else { return };
+        let Some(due) = self.next_due(now) else { return };
         let armed = self.book.wake.filter(|armed| self.rung != Some(*armed));
         // One that should have gone off long ago was lost.
         if armed.is_none_or(|armed| armed > due || armed.plus(LATE_MS) < now) {
             self.book.wake = Some(due);
             effects.push(Effect::Wake(due));
         }
+    }
+
+    fn next_due(&self, now: Millis) -> Option<Millis> {
+        [self.link_due(), self.forward_due(now), self.notices_due(now)].into_iter().flatten().min()
     }
 
     fn state(&self, replayed: bool) -> ReplyKind {

@@ -172,11 +172,10 @@ impl Shop {
         while to_send(self.replica.book()) {
             let due = self.replica.book().wake.expect("what is to be sent has its alarm");
             for effect in self.step(&Caller::Service, Input::Tick, due) {
-                if let Effect::Forward { into, delta, .. } = effect {
-                    assert_eq!(into, user.replica.book().cart_id);
-                    let join = Input::Join { state: delta.clone(), path: vec![] };
-                    user.ask(&Caller::Service, join, due).expect("it joins");
-                    self.step(&Caller::Service, Input::Forwarded { delta }, due);
+                if let Effect::Tell { cart, input, then } = effect {
+                    assert_eq!(cart, user.replica.book().cart_id);
+                    user.ask(&Caller::Service, *input, due).expect("it joins");
+                    self.step(&Caller::Service, *then, due);
                 }
             }
         }

@@ -123,6 +123,10 @@ kinds! {
     Merged,
     /// What came late to a sealed cart, forwarded.
     Forwarded,
+    /// A guest's cart told that the user's was erased.
+    ErasedAlong,
+    /// A further cart of a session told that this was signed out.
+    SignedOutAlong,
     /// An order made.
     Ordered,
     /// An order found under the fence that was to be taken.
@@ -141,6 +145,8 @@ impl Kind {
                 | Self::AlarmAgain
                 | Self::Merged
                 | Self::Forwarded
+                | Self::ErasedAlong
+                | Self::SignedOutAlong
                 | Self::Damaged
                 | Self::RetriedElsewhere
                 | Self::RetriedNextDay

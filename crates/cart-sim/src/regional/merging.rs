@@ -11,6 +11,7 @@ use cart_core::time::{Day, HybridTime};
 use cart_core::transplant::Transplant;
 
 use super::fault::Kind;
+use super::network::{Post, Told};
 use super::world::World;
 
 /// How often a call is sent on to where the home is said to be.
@@ -62,16 +63,28 @@ impl World {
         None
     }
 
-    /// A sealed cart hands over: the user's cart joins it, if the call gets there.
-    pub fn join_late(&mut self, from: usize, delta: Vec<u8>, path: Vec<CartId>) {
+    /// A cart takes in what another tells it, if the call gets there: what a sealed cart hands over, that it is to go
+    /// with the cart into which it was merged, or that its session was signed out. The shopper's further carts are no
+    /// part of this world, and answer.
+    pub fn take_notice(&mut self, from: usize, told: Told) {
+        let kind = match &told.input {
+            Input::Join { .. } => Kind::Forwarded,
+            Input::Erase => Kind::ErasedAlong,
+            _ => Kind::SignedOutAlong,
+        };
+        let Some(cart) = self.carts.iter().position(|cart| *cart == told.cart) else {
+            self.faults.fire(kind);
+            return self.post((from, from), Post::Then(from, told.then));
+        };
         // The region in its id, or another one where that cannot.
-        let there = self.at(0, self.carts[0].first_home());
-        let at = if self.dice.chance(20) { self.dice.below(self.places()) } else { there };
+        let there = self.at(cart, told.cart.first_home());
+        let elsewhere = self.sites_of(cart).start + self.dice.below(self.places());
+        let at = if self.dice.chance(20) { elsewhere } else { there };
         self.prepare(at, false, false);
-        let turn = self.serve(at, Input::Join { state: delta.clone(), path });
+        let turn = self.serve(at, told.input);
         if matches!(turn.reply, Some(Ok(_))) {
-            self.faults.fire(Kind::Forwarded);
-            self.post((at, from), super::network::Post::Forwarded(from, delta));
+            self.faults.fire(kind);
+            self.post((at, from), Post::Then(from, told.then));
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use cart_core::frame::Holder;
 use cart_core::id::CartId;
+use cart_core::replica::Input;
 use cart_core::time::Millis;
 
 use super::fault::{Faults, Kind};
@@ -24,6 +25,17 @@ pub struct Call {
     pub to: Holder,
 }
 
+/// What one cart tells another.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// The other cart.
+    pub cart: CartId,
+    /// What it is called with.
+    pub input: Input,
+    /// What its teller steps with once that was answered.
+    pub then: Input,
+}
+
 /// A message.
 #[derive(Clone, Debug)]
 pub enum Post {
@@ -39,10 +51,10 @@ pub enum Post {
     Tell(usize, Vec<u8>),
     /// A frame in the queue of a store, and how often its consumers have given it back.
     Queue(usize, Vec<u8>, u32),
-    /// What a sealed cart hands over, from its object.
-    Join(usize, Vec<u8>, Vec<CartId>),
-    /// It has arrived.
-    Forwarded(usize, Vec<u8>),
+    /// What another cart is told by the object of one, and what follows there.
+    Told(usize, Told),
+    /// It was answered.
+    Then(usize, Input),
     /// A place is reached again.
     Mended(usize),
 }

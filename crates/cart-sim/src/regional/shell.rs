@@ -145,9 +145,10 @@ impl World {
         for (to, bytes) in turn.sends {
             self.send(at, life, to, bytes);
         }
-        let user = self.at(0, self.carts[0].first_home());
-        for (delta, path) in turn.forwards {
-            self.post((at, user), Post::Join(at, delta, path));
+        for told in turn.told {
+            let first = self.carts.iter().position(|cart| *cart == told.cart);
+            let there = first.map_or(at, |cart| self.at(cart, told.cart.first_home()));
+            self.post((at, there), Post::Told(at, told));
         }
         self.finish(at);
     }
@@ -235,10 +236,10 @@ impl World {
                 self.serve(at, Input::Frame { bytes });
             }
             Post::Queue(store, bytes, tries) => self.store(store, bytes, tries),
-            Post::Join(from, delta, path) => self.join_late(from, delta, path),
-            Post::Forwarded(at, delta) => {
+            Post::Told(from, told) => self.take_notice(from, told),
+            Post::Then(at, input) => {
                 self.prepare(at, true, false);
-                self.serve(at, Input::Forwarded { delta });
+                self.serve(at, input);
             }
             Post::Mended(place) => self.network.mend(place),
         }

@@ -13,6 +13,8 @@ use cart_core::reject::Reject;
 use cart_core::replica::{Caller, Effect, Input, Replica, Reply, Row};
 use cart_core::time::Millis;
 
+use super::network::Told;
+
 /// What outlives a crash.
 #[derive(Clone, Default)]
 pub struct Disk {
@@ -98,8 +100,8 @@ pub struct Turn {
     pub sends: Vec<(Holder, Vec<u8>)>,
     /// What the row held before, if it holds something else now.
     pub before: Option<Option<Held>>,
-    /// What is to be forwarded to another cart: the changes, and the carts they came through.
-    pub forwards: Vec<(Vec<u8>, Vec<CartId>)>,
+    /// What other carts are to be told.
+    pub told: Vec<Told>,
     /// Whether a row was written.
     pub wrote: bool,
     /// How many pages were written.
@@ -212,11 +214,11 @@ impl Site {
         match crash {
             Some(Crash::BeforeSends) => {
                 turn.sends.clear();
-                turn.forwards.clear();
+                turn.told.clear();
             }
             Some(Crash::AfterSends(count)) => {
                 turn.sends.truncate(count);
-                turn.forwards.clear();
+                turn.told.clear();
             }
             _ => {}
         }
@@ -248,7 +250,9 @@ impl Site {
             Effect::Forget => turn.forgot = true,
             Effect::Send { to, frame } => turn.sends.push((to, frame)),
             Effect::Reply(reply) => turn.reply = Some(reply),
-            Effect::Forward { delta, path, .. } => turn.forwards.push((delta, path)),
+            Effect::Tell { cart, input, then } => {
+                turn.told.push(Told { cart, input: *input, then: *then });
+            }
         }
     }
 
