@@ -198,7 +198,6 @@ fn is_of_other_build(text: &str) -> bool {
 impl From<Reject> for Problem {
     fn from(reject: Reject) -> Self {
         let problem = Self::new(reject.status(), reject.code(), reject.to_string());
-        let retry_after_s = [429, 503].contains(&problem.status).then_some(1);
-        Self { retry_after_s, ..problem }
+        Self { retry_after_s: reject.retry_after_s(), ..problem }
     }
 }

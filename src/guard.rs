@@ -17,7 +17,7 @@ use crate::transport;
 /// The session's cookie. The prefix makes browsers insist on Secure and Path=/.
 pub const COOKIE: &str = "__Host-evercart";
 
-/// The header of a socket's protocols. One of them may be `token.` and the session's token.
+/// The header of a socket's protocols. One of them may be `ticket.` and a ticket, or `token.` and the session's token.
 pub const PROTOCOLS: &str = "Sec-WebSocket-Protocol";
 
 /// Where a request comes from and when, verified.
@@ -34,6 +34,8 @@ pub struct Visitor {
     pub issue: bool,
     /// The session came as a cookie.
     pub by_cookie: bool,
+    /// It came by a ticket, which is worth no token.
+    pub by_ticket: bool,
     /// The session's token is old enough for another region, if the shopper has come nearer to one.
     pub travels: bool,
     /// The region that this request is for: named in development, else the nearest.
@@ -71,6 +73,7 @@ impl Visitor {
             session: None,
             issue: false,
             by_cookie: false,
+            by_ticket: false,
             travels: false,
             near,
             order,
@@ -81,18 +84,26 @@ impl Visitor {
         })
     }
 
-    /// Takes the session of the token. Without a token there is none.
-    pub fn enter(&mut self, headers: &Headers, config: &Config) -> Result<(), Problem> {
+    /// Takes the session of the token, or of the ticket for `socket`, the cart of which one is asked for. Without
+    /// either there is none.
+    pub fn enter(&mut self, headers: &Headers, config: &Config, socket: Option<&str>) -> Result<(), Problem> {
+        if let Some((cart, ticket)) = socket.zip(protocol(headers, "ticket.")) {
+            let session = config.signer.ticketed(&ticket, cart, self.now).map_err(|_| ticket_invalid())?;
+            (self.session, self.by_ticket) = (Some(session), true);
+            return Ok(());
+        }
         let Some(token) = self.token(headers)? else { return Ok(()) };
         let session = config.signer.session(&token, self.now).map_err(fault)?;
-        // The token stays as it came for this request: dots are derived from its day.
-        self.issue = self.now > session.issued.plus(config.slide_ms);
+        // The token stays as it came for this request: dots are derived from its day. The first request of a day
+        // renews it, so that the session's root cart is told of that day by this one only.
+        let of_before = session.issued.day() < self.now.day();
+        self.issue = of_before || self.now > session.issued.plus(config.slide_ms);
         self.travels = self.issue;
         self.session = Some(session);
         Ok(())
     }
 
-    /// The session of the token, also if it has been idle.
+    /// The session of the token, also if it has been idle. Whether it lives, its root cart knows.
     pub fn renewable(&mut self, headers: &Headers, config: &Config) -> Result<Session, Problem> {
         let token = self.token(headers)?.ok_or_else(required)?;
         config.signer.renewable(&token, self.now).map_err(fault)
@@ -153,7 +164,7 @@ impl Visitor {
         let known = session.region == served || session.also.contains(&served);
         let changed =
             shown && if partial { !known } else { session.region != served || !session.also.is_empty() };
-        if !self.issue && !changed {
+        if self.by_ticket || (!self.issue && !changed) {
             return None;
         }
         let mut session = session.renewed(self.now);
@@ -169,17 +180,19 @@ impl Visitor {
     /// The token as it came: the header's before the cookie's.
     fn token(&mut self, headers: &Headers) -> Result<Option<String>, Problem> {
         if let Some(header) = headers.get("Authorization").ok().flatten() {
-            let (scheme, token) = header.split_once(' ').unwrap_or((&header, ""));
-            if !scheme.eq_ignore_ascii_case("bearer") || token.trim().is_empty() {
-                let detail = "send Authorization: Bearer and the session's token";
-                return Err(Problem::new(401, "token_invalid", detail));
+            let (scheme, token) = header.trim().split_once(' ').unwrap_or((header.trim(), ""));
+            // Any other scheme is for somebody else, the guard of a staging site say.
+            if scheme.eq_ignore_ascii_case("bearer") {
+                if token.trim().is_empty() {
+                    let detail = "send Authorization: Bearer and the session's token";
+                    return Err(Problem::new(401, "token_invalid", detail));
+                }
+                return Ok(Some(token.trim().to_owned()));
             }
-            return Ok(Some(token.trim().to_owned()));
         }
-        // A browser's socket has no header of its own.
-        let protocols = headers.get(PROTOCOLS).ok().flatten().unwrap_or_default();
-        if let Some(token) = protocols.split(',').find_map(|name| name.trim().strip_prefix("token.")) {
-            return Ok(Some(token.to_owned()));
+        // A browser's socket has no header of its own. Programs made before there were tickets send this.
+        if let Some(token) = protocol(headers, "token.") {
+            return Ok(Some(token));
         }
         let cookies = headers.get("Cookie").ok().flatten().unwrap_or_default();
         let mut pairs = cookies.split(';').filter_map(|pair| pair.trim().split_once('='));
@@ -189,7 +202,13 @@ impl Visitor {
     }
 }
 
-/// A session as a replica's caller. `issued` is that of the token that came: a sign-out ends it.
+/// What follows a prefix in a socket's protocols.
+fn protocol(headers: &Headers, prefix: &str) -> Option<String> {
+    let protocols = headers.get(PROTOCOLS).ok().flatten()?;
+    protocols.split(',').find_map(|name| name.trim().strip_prefix(prefix)).map(str::to_owned)
+}
+
+/// A session as a replica's caller.
 pub fn caller(session: &Session, current: bool) -> Caller {
     Caller::Session { id: session.id.clone(), root: session.root.clone(), issued: session.issued, current }
 }
@@ -213,6 +232,12 @@ fn required() -> Problem {
     )
 }
 
+fn ticket_invalid() -> Problem {
+    let detail =
+        "the ticket is not one for this cart, or is older than a minute; ask for another with POST ../live";
+    Problem::new(401, "token_invalid", detail)
+}
+
 /// The refusal of a token.
 pub fn fault(fault: TokenFault) -> Problem {
     match fault {
@@ -225,6 +250,11 @@ pub fn fault(fault: TokenFault) -> Problem {
             401,
             "session_expired",
             "the session was idle for too long; renew it with POST /v1/sessions/renew and the same token",
+        ),
+        TokenFault::Lapsed => Problem::new(
+            401,
+            "session_lapsed",
+            "the session has ended, since none of its devices used it for 30 days; open a new one with POST /v1/sessions",
         ),
     }
 }

@@ -44,8 +44,8 @@ mod events {
     use worker::{Context, Env, Request, Response, Result, event};
 
     #[event(fetch)]
-    async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response> {
-        crate::api::serve(request, &env).await
+    async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
+        crate::api::serve(request, &env, &context).await
     }
 }
 

@@ -4,7 +4,7 @@ use base64ct::{Base64Unpadded, Encoding as _};
 use cart_core::cart::Cart;
 use cart_core::id::{CartId, Region};
 use cart_core::replica::{Reply, seen_of};
-use cart_core::session::{RENEW_MS, Session};
+use cart_core::session::{Session, TOKEN_MS};
 use cart_core::time::Millis;
 use cart_core::view::{self, Occasion};
 use serde::Serialize;
@@ -164,7 +164,8 @@ pub fn common_headers(
         if !visitor.by_cookie {
             set.put("Evercart-Token", &token);
         }
-        set.put("Set-Cookie", &cookie(&token, RENEW_MS / Millis::SECOND));
+        // While another device is in use the session goes on, so it is not for the browser to end it.
+        set.put("Set-Cookie", &cookie(&token, TOKEN_MS / Millis::SECOND));
     }
 }
 

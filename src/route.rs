@@ -22,6 +22,7 @@ pub enum Endpoint {
     Commands,
     LeaseActor,
     Sync,
+    Ticket,
     Live,
     Events,
     Merge,
@@ -44,7 +45,7 @@ pub enum Endpoint {
 }
 
 /// Every route: method, path, endpoint.
-pub const ROUTES: [(&str, &str, Endpoint); 36] = [
+pub const ROUTES: [(&str, &str, Endpoint); 37] = [
     ("POST", "/v1/sessions", Endpoint::OpenSession),
     ("POST", "/v1/sessions/renew", Endpoint::RenewSession),
     ("DELETE", "/v1/sessions/current", Endpoint::EndSession),
@@ -63,6 +64,7 @@ pub const ROUTES: [(&str, &str, Endpoint); 36] = [
     ("POST", "/v1/carts/{cart}/actors", Endpoint::LeaseActor),
     ("POST", "/v1/carts/{cart}/sync", Endpoint::Sync),
     ("GET", "/v1/carts/{cart}/live", Endpoint::Live),
+    ("POST", "/v1/carts/{cart}/live", Endpoint::Ticket),
     ("GET", "/v1/carts/{cart}/events", Endpoint::Events),
     ("POST", "/v1/carts/{cart}/merge", Endpoint::Merge),
     ("GET", "/v1/carts/{cart}/export", Endpoint::Export),

@@ -267,6 +267,44 @@ async fn who_may_not_is_refused_before_the_upgrade() {
     events.await.refused(404, "cart_not_found");
 }
 
+/// Where logs keep what a socket was opened with, they have nothing that is worth a token.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ticket_opens_sockets_of_one_cart_and_nothing_else() {
+    let shop = Runtime::shared().await.shop();
+    let session = shop.open().await;
+    shop.add(&session, SKUS[0], 1).await.expect(200);
+    let ask = async |cart: &str| {
+        let path = format!("/v1/carts/{cart}/live");
+        Answer::of(shop.call(&session, Method::POST, &path).json(&json!({}))).await
+    };
+    let given = ask(&session.cart_id).await.expect(201);
+    let ticket = given.json()["ticket"].as_str().expect("a ticket").to_owned();
+    assert!(!ticket.contains(&session.token), "a ticket has no token in it");
+    let offer = format!("evercart.v1, ticket.{ticket}");
+    connect(&shop, &session.cart_id, &offer, None).await.expect("it opens a socket");
+    let refused = async |cart: &str, protocols: &str| refusal(&shop, cart, protocols, None).await;
+    let invalid = (401, "token_invalid".to_owned());
+    assert_eq!(refused("current", &offer).await, invalid, "it is for the cart that was named");
+    assert_eq!(refused(&session.cart_id, &format!("{offer}x")).await, invalid);
+    let later = Some([("evercart-clock-skew-ms", "61000".to_owned()), ("x-unused", String::new())]);
+    assert_eq!(refusal(&shop, &session.cart_id, &offer, later).await, invalid, "a minute later");
+    for (method, path) in [
+        (Method::GET, "/v1/carts/current".to_owned()),
+        (Method::GET, format!("/v1/carts/{}/export", session.cart_id)),
+        (Method::POST, "/v1/sessions/renew".to_owned()),
+        (Method::DELETE, "/v1/sessions/current".to_owned()),
+    ] {
+        let call = shop.request(method.clone(), &path).header("Sec-WebSocket-Protocol", &offer);
+        let with_it = Answer::of(call).await;
+        assert!([401, 404].contains(&with_it.status.as_u16()), "{path}: {}", with_it.text());
+        let as_token = Answer::of(shop.request(method, &path).bearer_auth(&ticket)).await;
+        as_token.refused(401, "token_invalid");
+    }
+    ask("current").await.expect(201);
+    let foreign = shop.open().await;
+    ask(&foreign.cart_id).await.refused(404, "cart_not_found");
+}
+
 /// A page of another site has the browser's cookie, and no more.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_socket_of_another_origin_is_refused() {

@@ -7,15 +7,17 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use cart_core::replica::{Input, Reply, ReplyKind};
-use cart_core::session::TokenFault;
+use cart_core::session::{TICKET_MS, TokenFault};
 use cart_core::time::Millis;
 use futures_util::stream::Stream;
 use futures_util::{FutureExt as _, StreamExt as _};
+use serde_json::json;
 use worker::web_sys::AbortSignal;
 use worker::{Env, Request, Response, WebSocket, WebsocketEvent};
 
-use super::asked::Query;
+use super::asked::{Empty, Query};
 use super::{Exchange, odd_reply, ours};
+use crate::body;
 use crate::call::{Call, Opening};
 use crate::config::Config;
 use crate::error::Problem;
@@ -50,6 +52,16 @@ impl Exchange<'_> {
             Setter(response.headers()).put(PROTOCOLS, PROTOCOL);
         }
         Ok(response)
+    }
+
+    /// What opens a socket where no header can be set.
+    pub(super) async fn ticket(&mut self, cart: &str) -> Result<Response, Problem> {
+        let Empty {} = body::json(self.request).await?;
+        self.read(cart).await?;
+        let now = self.visitor.now;
+        let ticket = self.config.signer.ticket(self.visitor.session()?, cart, now);
+        let body = json!({"ticket": ticket, "expires_at": respond::rfc3339(now.plus(TICKET_MS))});
+        respond::json_of(&body, 201).map_err(ours)
     }
 
     /// The view now, and after each change.

@@ -26,8 +26,13 @@ impl Exchange<'_> {
         if guest_id == cart_id {
             return Err(Reject::MergeCycle.into());
         }
-        let guest_session = self.config.signer.renewable(&token, self.visitor.now).map_err(|_| {
-            Problem::invalid("token", "is not the token of the session that owns the guest's cart")
+        let not_its_own =
+            || Problem::invalid("token", "is not the token of the session that owns the guest's cart");
+        let guest_session =
+            self.config.signer.renewable(&token, self.visitor.now).map_err(|_| not_its_own())?;
+        self.must_live(&guest_session).await.map_err(|problem| match &*problem.code {
+            "session_lapsed" => not_its_own(),
+            _ => problem,
         })?;
         let (guest, _) = self.call_as(&guest_session, &guest_id, Input::Read).await?;
         // There has to be room for it, unless it is on its way already.

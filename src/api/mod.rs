@@ -16,7 +16,7 @@ use cart_core::reject::Reject;
 use cart_core::replica::{Caller, Edit, Input, Reply, ReplyKind};
 use cart_core::session::Session;
 use serde_json::json;
-use worker::{Env, Method, Request, Response};
+use worker::{Context, Env, Method, Request, Response};
 
 use self::asked::{Batch, CouponCode, LineChange, NewLine, Query};
 use crate::body;
@@ -34,7 +34,7 @@ use crate::transport;
 const FRESH_MS: u64 = 60_000;
 
 /// Serves a request. Refusals become problem+json here and nowhere else.
-pub async fn serve(mut request: Request, env: &Env) -> worker::Result<Response> {
+pub async fn serve(mut request: Request, env: &Env, context: &Context) -> worker::Result<Response> {
     let config = Config::from_env(env);
     let mut visitor = None;
     let outcome = match &config {
@@ -42,7 +42,12 @@ pub async fn serve(mut request: Request, env: &Env) -> worker::Result<Response> 
         Err(problem) => Err(problem.clone()),
     };
     let response = match outcome {
-        Ok(response) => response,
+        Ok(response) => {
+            if let (Ok(config), Some(visitor)) = (&config, &visitor) {
+                sessions::note_use(context, env, config, visitor);
+            }
+            response
+        }
         Err(problem) => problem.response()?,
     };
     respond::common_headers(&response, &request, config.as_ref().ok(), visitor.as_ref());
@@ -97,8 +102,10 @@ async fn handle(
         Endpoint::OpenApi => openapi(env).await,
         Endpoint::OpenSession => exchange.open_session().await,
         Endpoint::RenewSession => exchange.renew_session().await,
+        Endpoint::EndSession => exchange.end_session().await,
         _ => {
-            exchange.visitor.enter(exchange.request.headers(), config)?;
+            let socket = route.cart.as_deref().filter(|_| matches!(route.endpoint, Endpoint::Live));
+            exchange.visitor.enter(exchange.request.headers(), config, socket)?;
             exchange.cart_endpoint(route).await
         }
     }
@@ -128,7 +135,6 @@ impl Exchange<'_> {
         let cart = route.cart.as_deref().unwrap_or_default();
         let item = route.item.unwrap_or_default();
         match route.endpoint {
-            Endpoint::EndSession => self.end_session().await,
             Endpoint::CreateCart => self.create_cart().await,
             Endpoint::ListCarts => self.list_carts().await,
             Endpoint::ShowCart => self.show_cart(cart).await,
@@ -161,6 +167,7 @@ impl Exchange<'_> {
             }
             Endpoint::LeaseActor => self.lease_actor(cart).await,
             Endpoint::Sync => self.sync(cart).await,
+            Endpoint::Ticket => self.ticket(cart).await,
             Endpoint::Live => self.live(cart).await,
             Endpoint::Events => self.events(cart).await,
             Endpoint::Merge => self.merge(cart).await,
@@ -168,6 +175,7 @@ impl Exchange<'_> {
             Endpoint::EraseCart => self.erase_cart(cart).await,
             Endpoint::OpenSession
             | Endpoint::RenewSession
+            | Endpoint::EndSession
             | Endpoint::Healthz
             | Endpoint::Readyz
             | Endpoint::OpenApi

@@ -1,13 +1,25 @@
 //! Opening, renewing and ending a session.
 
+use cart_core::regions::Place;
 use cart_core::replica::{Input, ReplyKind};
-use worker::Response;
+use cart_core::session::{Session, TokenFault};
+use futures_util::StreamExt as _;
+use futures_util::future::join_all;
+use futures_util::stream;
+use worker::{Context, Env, Response};
 
 use super::asked::Empty;
 use super::{Exchange, odd_reply, ours};
 use crate::body;
+use crate::call::Call;
+use crate::config::Config;
 use crate::error::Problem;
+use crate::guard::{self, Visitor};
 use crate::respond::{self, Setter};
+use crate::transport;
+
+/// How many carts of a session are told at a time that it was signed out: a Worker has six connections.
+const SIGN_OUTS_AT_ONCE: usize = 6;
 
 impl Exchange<'_> {
     pub(super) async fn open_session(&mut self) -> Result<Response, Problem> {
@@ -26,23 +38,93 @@ impl Exchange<'_> {
             Err(problem) if problem.status == 404 => session.root.clone(),
             newest => newest?.0,
         };
+        self.must_live(&session).await?;
         self.visitor.issue = true;
         let renewed = self.visitor.renewed().unwrap_or(session);
         respond::session(self.config, &renewed, &newest).map_err(ours)
     }
 
+    /// Ends the session, whose token may have been idle. A cookie that opens nothing any more goes as well, so that a
+    /// browser is not left with it.
     pub(super) async fn end_session(&mut self) -> Result<Response, Problem> {
-        let session = self.visitor.session()?.clone();
-        let (reply, _) = self.call_as(&session, &session.root, Input::Carts).await?;
-        let ReplyKind::Carts(carts) = reply.kind else { return Err(odd_reply()) };
-        for cart in carts.iter().filter(|cart| **cart != session.root) {
-            self.call_as(&session, cart, Input::SignOut).await?;
-        }
-        // The root last: it is what renewal asks.
-        self.call_as(&session, &session.root, Input::SignOut).await?;
+        let signed_out = self.sign_out().await;
         self.visitor.session = None;
-        let response = Response::empty().map_err(ours)?.with_status(204);
+        let response = match signed_out {
+            Ok(()) => Response::empty().map(|response| response.with_status(204)),
+            Err(problem) if problem.status == 401 => problem.response(),
+            Err(problem) => return Err(problem),
+        };
+        let response = response.map_err(ours)?;
         Setter(response.headers()).put("Set-Cookie", &respond::cookie("", 0));
         Ok(response)
     }
+
+    /// The root first: it is what renewal asks, and it keeps the list, so that who was cut off in the middle says the
+    /// same again and ends the rest.
+    async fn sign_out(&mut self) -> Result<(), Problem> {
+        let session = self.visitor.renewable(self.request.headers(), self.config)?;
+        self.visitor.session = Some(session.clone());
+        let (reply, _) = self.call_as(&session, &session.root, Input::SignOut).await?;
+        let ReplyKind::Carts(carts) = reply.kind else { return Err(odd_reply()) };
+        let others = carts.iter().filter(|cart| **cart != session.root);
+        let told = others.map(|cart| self.call_as(&session, cart, Input::SignOut));
+        let mut told = stream::iter(told).buffer_unordered(SIGN_OUTS_AT_ONCE);
+        let mut outcome = Ok(());
+        while let Some(ended) = told.next().await {
+            match ended {
+                Err(problem) if problem.code != "cart_not_found" => outcome = Err(problem),
+                Ok(_) | Err(_) => {}
+            }
+        }
+        outcome
+    }
+
+    /// Refuses a session of which no device has been seen for too long. A token of these days says enough itself;
+    /// of an older one any region may know that another device is in use, so none is left out.
+    pub(super) async fn must_live(&self, session: &Session) -> Result<(), Problem> {
+        let (config, now) = (self.config, self.visitor.now);
+        if !session.is_lapsed(None, now) {
+            return Ok(());
+        }
+        let ask = async |place: &Place| {
+            let input = Input::LastUse;
+            let call = Call::of_service(session.root.clone(), place.region, input, self.visitor.skew_ms);
+            transport::send(self.env, config, self.visitor.near, &call).await
+        };
+        let mut all_know = true;
+        for answer in join_all(config.regions.places.iter().map(ask)).await {
+            match answer.map(|(reply, _)| (reply.kind, reply.partial)) {
+                Ok((ReplyKind::LastUse(last), _)) if !session.is_lapsed(last, now) => return Ok(()),
+                Ok((_, partial)) => all_know &= !partial,
+                Err(_) => all_know = false,
+            }
+        }
+        if all_know {
+            return Err(guard::fault(TokenFault::Lapsed));
+        }
+        let detail =
+            "whether the session has ended is not known, since a region cannot be reached; try again";
+        Err(Problem::retry(503, "region_unreachable", detail))
+    }
+}
+
+/// Tells the session's root cart that it was used today, behind the answer and whatever becomes of it: once a day for
+/// each device, when the token of a day before is renewed.
+pub(super) fn note_use(context: &Context, env: &Env, config: &Config, visitor: &Visitor) {
+    let of_before = |session: &&Session| session.issued.day() < visitor.now.day() && !visitor.by_ticket;
+    let Some(session) = visitor.session.as_ref().filter(of_before) else { return };
+    let call = Call {
+        caller: guard::caller(session, false),
+        ..Call::of_service(session.root.clone(), visitor.near, Input::Use, visitor.skew_ms)
+    };
+    let (env, config, near) = (env.clone(), config.clone(), visitor.near);
+    let regions = config.regions.nearest_to(visitor.region(&config));
+    context.wait_until(async move {
+        for region in regions {
+            match transport::send(&env, &config, near, &Call { region, ..call.clone() }).await {
+                Err(problem) if problem.elsewhere() => {}
+                _ => return,
+            }
+        }
+    });
 }

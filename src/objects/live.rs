@@ -71,7 +71,7 @@ enum Closing {
 #[derive(PartialEq, Eq)]
 pub struct Standing {
     sequence: u64,
-    signed_out: Option<Millis>,
+    signed_out: bool,
     merged: bool,
     erased: bool,
 }
@@ -81,7 +81,7 @@ impl Standing {
         let book = replica.book();
         Self {
             sequence: book.sequence,
-            signed_out: book.ties.signed_out,
+            signed_out: book.ties.signed_out.is_some(),
             merged: book.ties.seal.is_some(),
             erased: replica.cart().is_erased(),
         }
@@ -281,15 +281,8 @@ impl CartObject {
         if after.merged && !before.merged {
             devices.iter().for_each(|socket| close(socket, Closing::Gone));
         }
-        if let Some(at) = after.signed_out.filter(|_| after.signed_out != before.signed_out) {
-            let ended = |socket: &&WebSocket| {
-                let issued = match attached(socket).map(|(opening, _)| opening.call.caller) {
-                    Some(Caller::Session { issued, .. }) => issued,
-                    _ => Millis(0),
-                };
-                issued <= at
-            };
-            all().filter(ended).for_each(|socket| close(socket, Closing::SignIn));
+        if after.signed_out && !before.signed_out {
+            return all().for_each(|socket| close(socket, Closing::SignIn));
         }
         if after.sequence == before.sequence {
             return;

@@ -282,7 +282,7 @@ async fn a_cart_at_its_size_limit_is_busy_and_can_be_made_smaller() {
         at += 1;
     };
     assert!((60..70).contains(&at), "{at} lines");
-    assert_eq!(busy.header("retry-after"), "1");
+    assert_eq!(busy.header("retry-after"), "", "waiting does not help");
     let view = client.view().await;
     let first = text(&view["lines"][0], "line_id");
     client.patch(&format!("/lines/{first}"), json!({"quantity": 3})).await.expect(200);

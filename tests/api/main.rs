@@ -39,7 +39,7 @@ const DAY: i64 = 24 * HOUR;
 const DELTA: &str = "application/vnd.evercart.delta";
 
 /// Every route of the contract that is served so far.
-const ROUTES: [(&str, &str); 26] = [
+const ROUTES: [(&str, &str); 27] = [
     ("POST", "/v1/sessions"),
     ("POST", "/v1/sessions/renew"),
     ("DELETE", "/v1/sessions/current"),
@@ -58,6 +58,7 @@ const ROUTES: [(&str, &str); 26] = [
     ("POST", "/v1/carts/{cart}/actors"),
     ("POST", "/v1/carts/{cart}/sync"),
     ("GET", "/v1/carts/{cart}/live"),
+    ("POST", "/v1/carts/{cart}/live"),
     ("GET", "/v1/carts/{cart}/events"),
     ("POST", "/v1/carts/{cart}/merge"),
     ("GET", "/v1/carts/{cart}/export"),

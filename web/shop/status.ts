@@ -75,7 +75,7 @@ function advice({ code, status, detail }: Problem): string[] {
   switch (code) {
     case "client_too_old": return ["The shop has changed since this page was opened.", "Reload the page; your changes are kept."];
     case "storage_damaged": return ["What was kept on this device could not be read.", "The cart was fetched anew; nothing is to be done."];
-    case "token_invalid": case "session_expired": case "session_ended": case "session_required":
+    case "token_invalid": case "session_expired": case "session_ended": case "session_lapsed": case "session_required":
       return ["This device is signed out.", "Sign in again from another device. What you add meanwhile is kept here."];
     case "cart_not_found": return ["This cart is not there any more.", "Open another one under Carts."];
     default:

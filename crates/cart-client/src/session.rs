@@ -23,8 +23,6 @@ mod at_rest;
 
 /// The most changes in one sync: far fewer than the counters that may be skipped, and a body that is taken.
 pub const BATCH_MAX: usize = 256;
-/// How often a busy cart is asked again before what is sent counts as refused.
-pub const BUSY_MAX: u32 = 8;
 /// How many new actors and new stamps are tried without anything being acknowledged.
 const REPAIRS_MAX: u32 = 4;
 
@@ -102,7 +100,6 @@ pub struct Session {
     seq: u64,
     /// How many changes go at once: fewer while it is looked for the one that is refused.
     batch: usize,
-    busy: u32,
     repairs: u32,
     leasing: bool,
     /// There are other tabs: they are told, and what they are told the service may hear of from them.
@@ -149,7 +146,6 @@ impl Session {
             under_way: None,
             seq: 0,
             batch: BATCH_MAX,
-            busy: 0,
             repairs: 0,
             leasing: false,
             neighbours: false,
@@ -399,7 +395,7 @@ impl Session {
         }
         self.answered = true;
         if sent.count > 0 {
-            (self.busy, self.repairs) = (0, 0);
+            self.repairs = 0;
             self.batch = self.batch.saturating_mul(2).min(BATCH_MAX);
         }
         self.took_in((self.device.settled(), self.device.pending()) != (&before.0, before.1))
@@ -435,8 +431,7 @@ impl Session {
                 self.repairs += 1;
                 self.restamp(now)
             }
-            Verdict::Later if sent.count == 0 || problem.code != "cart_busy" || self.busy < BUSY_MAX => {
-                self.busy += u32::from(problem.code == "cart_busy");
+            Verdict::Later => {
                 self.pull = true;
                 self.link = Link::Down;
                 vec![Effect::Outside(problem), Effect::Later]
@@ -457,7 +452,7 @@ impl Session {
             }
             _ => {
                 self.device.refuse(sent.count);
-                (self.busy, self.repairs, self.batch, self.pull) = (0, 0, BATCH_MAX, true);
+                (self.repairs, self.batch, self.pull) = (0, BATCH_MAX, true);
                 let mut effects = vec![Effect::Show];
                 effects.extend(self.keep(false));
                 effects.push(Effect::Refused(problem, sent.count));

@@ -38,7 +38,8 @@ impl Problem {
             (_, "clock_ahead") => Verdict::Restamp,
             // It speaks another format: another version of this program will say the same better.
             (_, "malformed_delta") | (401 | 403 | 404 | 410 | 415, _) => Verdict::Outside,
-            (409, _) | (422, _) => Verdict::Changes,
+            // A cart at its bound of bytes does not get smaller by waiting.
+            (409, _) | (422, _) | (429, "cart_busy") => Verdict::Changes,
             (0 | 408 | 425 | 429, _) | (500.., _) => Verdict::Later,
             _ => Verdict::Outside,
         }

@@ -49,7 +49,7 @@ pub enum Reject {
         max: usize,
     },
     /// The encoded state would be too large.
-    #[error("the cart is at its size limit; remove, clear or set lines, or try again later")]
+    #[error("the cart is at its size limit; remove, clear or set lines first")]
     CartBusy,
     /// One more cart than a session may have.
     #[error(
@@ -58,6 +58,15 @@ pub enum Reject {
     )]
     TooManyCarts {
         /// The most further carts of a session.
+        max: usize,
+    },
+    /// One more lease than a cart may have, and all have made edits.
+    #[error(
+        "{max} devices have edited this cart in the last 30 days, and more cannot sync with it; \
+         edit it with plain HTTP requests, or go on in another cart"
+    )]
+    TooManyDevices {
+        /// The most leases.
         max: usize,
     },
     /// The key came with another body before.
@@ -190,6 +199,7 @@ impl Reject {
             Self::TooManyContributions { .. } => "too_many_contributions",
             Self::CartBusy => "cart_busy",
             Self::TooManyCarts { .. } => "too_many_carts",
+            Self::TooManyDevices { .. } => "too_many_devices",
             Self::KeyReused => "key_reused",
             Self::KeyExpired => "key_expired",
             Self::VersionMismatch => "version_mismatch",
@@ -229,7 +239,7 @@ impl Reject {
             | Self::DotConflict => 409,
             Self::KeyExpired | Self::ActorExpired => 410,
             Self::VersionMismatch => 412,
-            Self::CartBusy | Self::MergeBusy | Self::HomeSettles => 429,
+            Self::CartBusy | Self::TooManyDevices { .. } | Self::MergeBusy | Self::HomeSettles => 429,
             Self::ActorUnknown => 403,
             Self::SignedOut => 401,
             Self::OutcomeUnknown => 503,
@@ -238,6 +248,19 @@ impl Reject {
             Self::FrameTooNew { .. } | Self::FrameTooOld { .. } => 503,
             _ => 422,
         }
+    }
+
+    /// After how many seconds the same may be accepted: only where waiting is what helps.
+    pub fn retry_after_s(&self) -> Option<u32> {
+        let passes = matches!(
+            self,
+            Self::MergeBusy
+                | Self::HomeSettles
+                | Self::OutcomeUnknown
+                | Self::FrameTooNew { .. }
+                | Self::FrameTooOld { .. }
+        );
+        passes.then_some(1)
     }
 
     /// Shorthand for a field that is not of its form.

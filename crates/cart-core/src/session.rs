@@ -12,8 +12,12 @@ use crate::time::{Day, Millis};
 
 /// How long a session lives without a request, in milliseconds.
 pub const IDLE_MS: u64 = 30 * 60 * Millis::SECOND;
-/// How long an ended guest session can be renewed with its token, in milliseconds.
+/// How long a session lives after its last use by any of its devices, in milliseconds. Its root cart knows of that.
 pub const RENEW_MS: u64 = 30 * Millis::DAY;
+/// How old a token may be at all, in milliseconds: an older one opens and ends nothing, whatever the session did since.
+pub const TOKEN_MS: u64 = 365 * Millis::DAY;
+/// How long a ticket opens a socket, in milliseconds.
+pub const TICKET_MS: u64 = 60 * Millis::SECOND;
 /// A token older than this is renewed on the way, in milliseconds.
 pub const SLIDE_MS: u64 = 5 * 60 * Millis::SECOND;
 /// How old a call between regions may be, in milliseconds: repeated later, it is refused.
@@ -57,6 +61,12 @@ impl Session {
         self.issued.plus(IDLE_MS)
     }
 
+    /// Whether it has ended for want of use, if `last` was the last by any of its devices as far as is known: the issue
+    /// of this token is a use.
+    pub fn is_lapsed(&self, last: Option<Millis>, now: Millis) -> bool {
+        now > self.issued.max(last.unwrap_or_default()).plus(RENEW_MS)
+    }
+
     /// The same session, issued anew.
     pub fn renewed(&self, now: Millis) -> Self {
         Self { issued: now.max(self.issued), ..self.clone() }
@@ -70,6 +80,8 @@ pub enum TokenFault {
     Invalid,
     /// Idle for too long; it can be renewed.
     Expired,
+    /// The session has ended for want of use.
+    Lapsed,
 }
 
 /// The secret that signs.
@@ -98,25 +110,43 @@ impl Signer {
     /// # Errors
     /// The fault.
     pub fn session(&self, token: &str, now: Millis) -> Result<Session, TokenFault> {
-        let session = self.session_within(token, now, IDLE_MS)?;
+        let session = self.renewable(token, now)?;
+        if now > session.expires() {
+            return Err(TokenFault::Expired);
+        }
         Ok(session)
     }
 
-    /// Reads a token that can still be renewed.
+    /// Reads a token that may still be renewed: whether its session lives, its root cart knows.
     ///
     /// # Errors
     /// The fault.
     pub fn renewable(&self, token: &str, now: Millis) -> Result<Session, TokenFault> {
-        self.session_within(token, now, RENEW_MS)
+        let payload = self.open("session", token).ok_or(TokenFault::Invalid)?;
+        let session: Session = serde_json::from_slice(&payload).map_err(|_| TokenFault::Invalid)?;
+        if now > session.issued.plus(TOKEN_MS) {
+            return Err(TokenFault::Lapsed);
+        }
+        Ok(session)
     }
 
-    fn session_within(&self, token: &str, now: Millis, ms: u64) -> Result<Session, TokenFault> {
-        let payload = self.open("session", token).ok_or(TokenFault::Invalid)?;
-        let session: Session = str::from_utf8(&payload)
-            .ok()
-            .and_then(|payload| serde_json::from_str(payload).ok())
-            .ok_or(TokenFault::Invalid)?;
-        if now > session.issued.plus(ms) {
+    /// What opens a socket of the cart that `path` names, for a minute, and nothing else: it goes where logs may keep
+    /// it, which a token must not.
+    pub fn ticket(&self, session: &Session, path: &str, now: Millis) -> String {
+        let payload = serde_json::to_vec(session).expect("a session is a JSON value");
+        format!("{}.{}", now.0, self.seal(&ticket_for(path, now), &payload))
+    }
+
+    /// Reads a ticket for the cart that `path` names.
+    ///
+    /// # Errors
+    /// The fault.
+    pub fn ticketed(&self, ticket: &str, path: &str, now: Millis) -> Result<Session, TokenFault> {
+        let (at, sealed) = ticket.split_once('.').ok_or(TokenFault::Invalid)?;
+        let at = at.parse().map(Millis).map_err(|_| TokenFault::Invalid)?;
+        let payload = self.open(&ticket_for(path, at), sealed).ok_or(TokenFault::Invalid)?;
+        let session: Session = serde_json::from_slice(&payload).map_err(|_| TokenFault::Invalid)?;
+        if now > at.plus(TICKET_MS).min(session.expires()) {
             return Err(TokenFault::Expired);
         }
         Ok(session)
@@ -170,4 +200,9 @@ impl Signer {
         mac.update(payload);
         mac
     }
+}
+
+/// The purpose of a ticket, which no context has: a cart's id has no space.
+fn ticket_for(path: &str, at: Millis) -> String {
+    format!("ticket {path} {}", at.0)
 }

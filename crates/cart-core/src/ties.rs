@@ -25,7 +25,7 @@ pub struct Ties {
     /// format 3: 0, as of one that no shopper has changed.
     #[serde(default)]
     pub edited: Millis,
-    /// Tokens issued until then open nothing: the latest known.
+    /// When the session was signed out, if it was: it opens nothing any more. The latest known.
     pub signed_out: Option<Millis>,
     /// What ended until then is forgotten: the latest end of anything forgotten. It travels, so that all forget the
     /// same, whatever their clocks say, and a store, which has none, as well.
@@ -181,6 +181,16 @@ impl Ties {
         self.drop_ended();
     }
 
+    /// Ends the lease that would end first before its time, if it is one that never made an edit: such a one ends
+    /// soon, and so for all. Returns whether it was.
+    pub fn evict_lease(&mut self, is_unused: impl Fn(Actor, Millis) -> bool) -> bool {
+        let first = self.leases.iter().map(|(actor, until)| (*until, *actor)).min();
+        let Some((until, _)) = first.filter(|(until, actor)| is_unused(*actor, *until)) else { return false };
+        self.ended = self.ended.max(until);
+        self.drop_ended();
+        true
+    }
+
     fn drop_ended(&mut self) {
         let ended = self.ended;
         self.leases.retain(|_, until| *until > ended);
@@ -193,7 +203,6 @@ impl Ties {
         self.created = self.created.min(other.created);
         self.edited = self.edited.max(other.edited);
         self.signed_out = self.signed_out.max(other.signed_out);
-        self.used = self.used.max(other.used);
         self.ended = self.ended.max(other.ended);
         for (actor, until) in &other.leases {
             let mine = self.leases.entry(*actor).or_insert(*until);
@@ -208,6 +217,7 @@ impl Ties {
             *mine = (*mine).min(*at);
         }
         self.bound_erasures();
+        self.used = self.used.max(other.used);
         self.seal = match (self.seal.take(), other.seal.clone()) {
             (Some(mine), Some(theirs)) => Some(mine.join(theirs)),
             (mine, theirs) => mine.or(theirs),

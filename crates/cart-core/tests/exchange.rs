@@ -481,6 +481,28 @@ fn a_digest_that_is_never_equal_is_answered_with_all_once() {
 }
 
 #[test]
+fn a_sign_out_ends_what_was_renewed_where_it_was_not_known_yet() {
+    let (mut home, mut away) = pair();
+    let (now, frames) = away.ring();
+    home.take(frames[0].1.clone(), now);
+    let out = now.plus(60_000);
+    home.step(&home.session.shopper(), Input::SignOut, out);
+    // Cut off from there, a token is renewed.
+    let root = away.replica.book().cart_id.clone();
+    let issued = out.plus(60_000);
+    let renewed = Caller::Session { id: away.session.session.clone(), root, issued, current: false };
+    away.step(&renewed, Input::Read, issued);
+    let refused = |site: &mut Site, now| match site.replica.step(&renewed, Input::Read, now).pop() {
+        Some(Effect::Reply(Err(reject))) => assert_eq!(reject, Reject::SignedOut),
+        other => panic!("{other:?}"),
+    };
+    refused(&mut home, issued.plus(1));
+    let (told, frames) = home.ring();
+    away.take(frames[0].1.clone(), told.max(issued));
+    refused(&mut away, issued.plus(2));
+}
+
+#[test]
 fn a_sign_out_is_not_taken_back_by_a_slower_clock() {
     let (mut home, mut away) = pair();
     let (now, frames) = away.ring();

@@ -13,7 +13,8 @@ use cart_core::limits::Limits;
 use cart_core::line::{Contributions, LineKey, Location};
 use cart_core::meta::{Code, Field};
 use cart_core::replica::{
-    Caller, Effect, Input, LEASE_MS, LEASES_MAX, RETRY_DAYS, Reply, ReplyKind, SESSION_CARTS_MAX, seen_of,
+    Caller, Effect, Input, LEASE_MS, LEASES_MANY, LEASES_MAX, RETRY_DAYS, Reply, ReplyKind,
+    SESSION_CARTS_MAX, seen_of,
 };
 use cart_core::sync::SyncRequest;
 use cart_core::time::{HybridClock, HybridTime, Millis};
@@ -139,10 +140,86 @@ fn leases_are_bounded() {
     for name in 3..=LEASES_MAX as u64 {
         shop.lease(name);
     }
+    // Those that were given when there were many have all made an edit since.
+    let many: Vec<Actor> = shop
+        .replica
+        .book()
+        .ties
+        .leases
+        .iter()
+        .filter(|lease| *lease.1 < BEGIN.plus(LEASE_MS))
+        .map(|lease| *lease.0)
+        .collect();
+    assert_eq!(many.len(), LEASES_MAX - LEASES_MANY);
+    for device in many {
+        let stamp = Stamp { dot: Dot::new(device, 1), ..stamp(0, 1, 1) };
+        let delta = made(shop, add("X", 1), stamp);
+        let request = SyncRequest { actor: device, sent: 0, context: delta.context().clone(), delta };
+        let caller = shop.shopper();
+        shop.ask(&caller, Input::Sync { request: request.to_bytes() }, BEGIN.plus(2_000))
+            .expect("its first edit");
+    }
     let caller = shop.shopper();
-    refused(shop, &caller, Input::Lease { actor: actor(999) }, BEGIN, "cart_busy");
+    refused(shop, &caller, Input::Lease { actor: actor(999) }, BEGIN, "too_many_devices");
     shop.lease(ME);
+    let later = BEGIN.plus(LEASE_MS - 1);
+    assert_eq!(shop.replica.book().ties.leases.values().filter(|until| **until > later).count(), LEASES_MAX);
+    refused(shop, &caller, Input::Lease { actor: Actor::mint(later.day(), 1) }, later, "too_many_devices");
     shop.ask(&caller, Input::Lease { actor: actor(999) }, BEGIN.plus(LEASE_MS)).expect("others have ended");
+}
+
+#[test]
+fn leases_that_made_no_edit_make_room_for_others() {
+    let shop = &mut fixture();
+    let caller = shop.shopper();
+    // A page that keeps nothing leases anew with each load, for weeks.
+    let mut last = Actor(0);
+    for load in 0..4 * LEASES_MAX as u64 {
+        let now = BEGIN.plus(load * 600_000);
+        last = Actor::mint(now.day(), 1_000 + load);
+        shop.ask(&caller, Input::Lease { actor: last }, now).expect("there is room");
+    }
+    let now = BEGIN.plus(4 * LEASES_MAX as u64 * 600_000);
+    let leases = shop.replica.book().ties.leases.clone();
+    assert!(leases.len() <= LEASES_MAX, "{}", leases.len());
+    assert!(leases.contains_key(&actor(ME)), "a device that was there before keeps its own");
+    assert!(leases.contains_key(&last));
+    // The last of them edits at last: then it lasts as long as any.
+    let delta = made(shop, add("X", 1), Stamp { dot: Dot::new(last, 1), ..stamp(0, 1, 1) });
+    let request = SyncRequest { actor: last, sent: 0, context: delta.context().clone(), delta };
+    shop.ask(&caller, Input::Sync { request: request.to_bytes() }, now).expect("its first edit");
+    let until = shop.replica.book().ties.leases[&last];
+    assert_eq!(until, now.less(600_000).plus(LEASE_MS), "counted from when it was given");
+}
+
+#[test]
+fn a_lease_that_was_ended_for_room_comes_back_from_where_it_was_used() {
+    let here = &mut fixture();
+    for name in 3..=LEASES_MAX as u64 {
+        here.lease(name);
+    }
+    let first =
+        here.replica.book().ties.leases.iter().map(|(actor, until)| (*until, *actor)).min().expect("many").1;
+    let there = &mut here.in_region(Region::Enam);
+    let (caller, now) = (here.shopper(), BEGIN.plus(1_000));
+    here.ask(&caller, Input::Lease { actor: actor(999) }, now).expect("it makes room");
+    let unknown = SyncRequest {
+        actor: first,
+        sent: 0,
+        context: Cart::default().context().clone(),
+        delta: Cart::default(),
+    };
+    refused(here, &caller, Input::Sync { request: unknown.to_bytes() }, now, "actor_unknown");
+    // In another region, which has not heard of that, it makes an edit: acknowledged, and so never lost.
+    let delta = made(there, add("X", 2), Stamp { dot: Dot::new(first, 1), ..stamp(0, 1, 1) });
+    let request = SyncRequest { actor: first, sent: 0, context: delta.context().clone(), delta };
+    there.ask(&caller, Input::Sync { request: request.to_bytes() }, now).expect("its first edit");
+    let mut ties = here.replica.book().ties.clone();
+    ties.join(&there.replica.book().ties);
+    assert_eq!(ties.leases[&first], BEGIN.plus(LEASE_MS));
+    assert!(ties.leases.contains_key(&actor(999)));
+    here.arrive(there.cart());
+    assert_eq!(here.shown("X"), there.shown("X"));
 }
 
 // Devices: counters and clocks.
@@ -566,14 +643,19 @@ fn a_cart_is_open_to_its_session_only() {
     }
     let owner = shop.shopper();
     shop.ask(&owner, Input::SignOut, BEGIN.plus(1)).expect("signed out");
-    for input in inputs() {
-        refused(shop, &owner, input, BEGIN.plus(2), "session_ended");
-    }
-    shop.ask(&Caller::Service, Input::Erase, BEGIN).expect("erased");
+    // Whenever its token was issued: where this was not known yet, it may have been renewed since.
     let later =
         Caller::Session { id: shop.session.clone(), root: cart_id(1), issued: BEGIN.plus(9), current: false };
+    for caller in [&owner, &later] {
+        for input in inputs().filter(|input| !matches!(input, Input::SignOut)) {
+            refused(shop, caller, input, BEGIN.plus(10), "session_ended");
+        }
+        let again = shop.ask(caller, Input::SignOut, BEGIN.plus(10)).expect("it can be said again");
+        assert_eq!(again.kind, ReplyKind::Carts(vec![cart_id(1)]));
+    }
+    shop.ask(&Caller::Service, Input::Erase, BEGIN).expect("erased");
     for input in [Input::Read, Input::Edit(edit.clone()), sync_of(ME, delta.clone())] {
-        refused(shop, &later, input, BEGIN.plus(9), "cart_not_found");
+        refused(shop, &later, input, BEGIN.plus(10), "cart_not_found");
     }
 }
 

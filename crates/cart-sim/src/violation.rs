@@ -45,6 +45,8 @@ pub enum Invariant {
     Unmoved,
     /// A tab that alone uses its actor is never told that another does.
     Honest,
+    /// Who has signed out is out, from the moment that a replica knows, and in the end everywhere.
+    SignedOut,
     /// Tabs show what the replicas show.
     TabsEqual,
     /// Without changes there is soon nothing to say.
@@ -76,6 +78,7 @@ impl fmt::Display for Invariant {
             Self::HomeMoves => "a home that moves is where it moved to",
             Self::Unmoved => "only what shoppers change moves the version",
             Self::Honest => "who alone uses an actor is not told that it is shared",
+            Self::SignedOut => "who has signed out is out",
             Self::TabsEqual => "tabs end with what the replicas have",
             Self::Quiet => "regions without changes are quiet",
             Self::Costs => "an edit costs few frames and rows",

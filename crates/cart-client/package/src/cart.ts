@@ -500,7 +500,7 @@ export class Cart {
     try {
       const { token, cart } = await this.known();
       if (era !== this.era || !this.isReachable()) return;
-      const opened = this.sockets && await this.live(token, cart);
+      const opened = this.sockets && await this.live(await this.pass(token, cart), cart);
       if (era !== this.era || !this.isReachable()) return;
       this.linked = true;
       // Whatever a socket was refused for, a request is told.
@@ -514,13 +514,24 @@ export class Cart {
     }
   }
 
-  private live(token: string, cart: string): Promise<boolean> {
+  /** What opens a socket, which no header can: a ticket, since what is said instead of one may be logged on the way. */
+  private async pass(token: string, cart: string): Promise<string> {
+    try {
+      return `ticket.${(await this.http.json<{ ticket: string }>("POST", `/v1/carts/${cart}/live`, token, {})).ticket}`;
+    } catch (error) {
+      // A service of before.
+      if ((error as EvercartError).code !== "method_not_allowed") throw error;
+      return `token.${token}`;
+    }
+  }
+
+  private live(pass: string, cart: string): Promise<boolean> {
     const { era } = this;
     return new Promise(resolve => {
       const url = new URL(`/v1/carts/${cart}/live`, this.http.url);
       url.protocol = url.protocol.replace("http", "ws");
       if (this.options.region) url.searchParams.set("region", this.options.region);
-      const socket = new WebSocket(url, [SOCKET, `token.${token}`]);
+      const socket = new WebSocket(url, [SOCKET, pass]);
       socket.binaryType = "arraybuffer";
       const deadline = setTimeout(() => socket.close(), DEADLINE_MS);
       socket.onopen = () => {
@@ -616,7 +627,7 @@ export class Cart {
   /** What is not about the changes. */
   private outside(problem: Problem): void {
     this.unlink();
-    if (problem.code === "session_expired") return void this.renew();
+    if (problem.code === "session_expired" || problem.code === "session_lapsed") return void this.renew();
     this.error = problem;
     if (problem.status < 400 || problem.status >= 500 || problem.status === 429) return;
     if (problem.code === "malformed_delta") this.error = { ...problem, code: "client_too_old", detail: `${problem.detail}; reload the page` };
@@ -642,7 +653,7 @@ export class Cart {
       if (era !== this.era) return;
       const { code, status, detail } = error as EvercartError;
       if (!status || status >= 500 || status === 429) return this.later();
-      if (code === "session_expired" && this.account?.guest) return void this.restart(this.account).catch(error => this.failed(error));
+      if (code === "session_lapsed" && this.account?.guest) return void this.restart(this.account).catch(error => this.failed(error));
       this.error = { code, status, detail };
       this.stop();
     }

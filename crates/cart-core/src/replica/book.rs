@@ -13,8 +13,13 @@ use crate::time::{Day, HybridClock, Millis};
 
 /// How long a device's lease of an actor lasts, in milliseconds.
 pub const LEASE_MS: u64 = 30 * Millis::DAY;
+/// How long one lasts that was given where many are and has made no edit, in milliseconds. Less than
+/// [`super::RETRY_DAYS`], behind which the horizon stays: whoever ends it before its time puts no dot behind that.
+pub const UNUSED_MS: u64 = Millis::DAY;
 /// The most actors leased for one cart at a time.
 pub const LEASES_MAX: usize = 256;
+/// From so many on, a lease lasts only [`UNUSED_MS`] until its first edit, and is ended earlier for want of room.
+pub const LEASES_MANY: usize = 128;
 /// How long a cart that is to be merged here keeps this one from being merged elsewhere, in milliseconds.
 pub const EXPECT_MS: u64 = 10 * Millis::SECOND;
 /// How long after that there is still room for it, in milliseconds: it may have been sealed, and not have come yet.

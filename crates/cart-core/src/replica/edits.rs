@@ -1,6 +1,8 @@
 //! What shoppers do: plain HTTP edits, all or none, once for each key; sync of devices; leases of their actors.
 
-use super::{Caller, Edit, Effect, LEASE_MS, LEASES_MAX, Lease, RETRY_DAYS, Replica, ReplyKind};
+use super::{
+    Caller, Edit, Effect, LEASE_MS, LEASES_MANY, LEASES_MAX, Lease, RETRY_DAYS, Replica, ReplyKind, UNUSED_MS,
+};
 use crate::cart::Cart;
 use crate::change::{Change, Stamp};
 use crate::id::{Actor, Dot};
@@ -160,6 +162,7 @@ impl Replica {
                 self.own(caller);
                 self.book.clock.observe(admitted.latest_time());
                 self.edited(now);
+                self.prolong(request.actor, now);
                 self.change(after, &admitted, now);
             }
         }
@@ -175,12 +178,32 @@ impl Replica {
             return Ok(ReplyKind::Leased(Lease { actor, until: *until }));
         }
         self.book.ties.forget_ended(now);
-        if self.book.ties.leases.len() >= LEASES_MAX {
-            return Err(Reject::CartBusy);
+        // Pages that were left without an edit make room, those first that were opened first.
+        let context = self.cart.context();
+        let is_unused = |actor, until| ends_soon(actor, until, now) && context.highest(actor) == 0;
+        while self.book.ties.leases.len() >= LEASES_MAX {
+            if !self.book.ties.evict_lease(is_unused) {
+                return Err(Reject::TooManyDevices { max: LEASES_MAX });
+            }
         }
         self.own(caller);
-        let until = now.plus(LEASE_MS);
+        let many = self.book.ties.leases.len() >= LEASES_MANY;
+        let until = now.plus(if many { UNUSED_MS } else { LEASE_MS });
         self.book.ties.leases.insert(actor, until);
         Ok(ReplyKind::Leased(Lease { actor, until }))
     }
+
+    /// With its first edit any lease lasts its whole time, counted from when it was given: the same in all regions.
+    fn prolong(&mut self, actor: Actor, now: Millis) {
+        if let Some(until) =
+            self.book.ties.leases.get_mut(&actor).filter(|until| ends_soon(actor, **until, now))
+        {
+            *until = until.plus(LEASE_MS - UNUSED_MS);
+        }
+    }
+}
+
+/// Whether a lease has made no edit as far as its end tells: it was given lately, and not for long.
+fn ends_soon(actor: Actor, until: Millis, now: Millis) -> bool {
+    actor.day() >= now.day().before(1) && until <= now.plus(UNUSED_MS)
 }

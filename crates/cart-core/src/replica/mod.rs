@@ -11,8 +11,8 @@ mod merging;
 mod notices;
 
 pub use book::{
-    Book, EXPECT_MS, EXPECTED_MAX, Expected, Forwarding, Hold, LEASE_MS, LEASES_MAX, Lease, Link, Notice,
-    Notices, RESERVE_MS, RESERVED_MAX, RETRY_CARTS_MAX, Row, SESSION_CARTS_MAX,
+    Book, EXPECT_MS, EXPECTED_MAX, Expected, Forwarding, Hold, LEASE_MS, LEASES_MANY, LEASES_MAX, Lease,
+    Link, Notice, Notices, RESERVE_MS, RESERVED_MAX, RETRY_CARTS_MAX, Row, SESSION_CARTS_MAX, UNUSED_MS,
 };
 pub use call::{Caller, Edit, Effect, Input, RETRY_DAYS, Reply, ReplyKind, Tried, actors_of_key};
 pub use exchange::{ASK_MS, COALESCE_MS, RECEIPT_MS, RELAY_MS, STORE_MS};
@@ -249,9 +249,8 @@ impl Replica {
             Input::Carts => Ok(ReplyKind::Carts(self.carts())),
             Input::SignOut => {
                 self.own(caller);
-                // Another region's clock may be ahead: what that has ended is not opened again.
-                self.book.ties.signed_out = self.book.ties.signed_out.max(Some(now));
-                Ok(ReplyKind::Done)
+                self.book.ties.signed_out.get_or_insert(now);
+                Ok(ReplyKind::Carts(self.carts()))
             }
             Input::Expect { guest, bytes } => self.expect_guest(caller, guest, bytes, now),
             Input::Unexpect { guest } => {
@@ -318,7 +317,7 @@ impl Replica {
     /// A cart is open to the session that owns it, and a session's root cart to it even before its first
     /// write. An erased, a foreign and an absent cart are told apart by nobody.
     fn admits(&self, caller: &Caller, input: &Input) -> Result<(), Reject> {
-        let Caller::Session { id, root, issued, .. } = caller else { return Ok(()) };
+        let Caller::Session { id, root, .. } = caller else { return Ok(()) };
         let may_own = *root == self.book.cart_id || matches!(input, Input::Open(_));
         let owns = self.book.ties.owner.as_ref().map_or(may_own, |owner| owner == id);
         // An erased root cart still keeps the list of the session's others.
@@ -335,7 +334,8 @@ impl Replica {
         if !owns || (self.cart.is_erased() && !of_session) {
             return Err(Reject::CartNotFound);
         }
-        if self.book.ties.signed_out.is_some_and(|at| *issued <= at) {
+        // Whatever was issued since: where this was not known yet, a token may have been renewed. It can be said again.
+        if self.book.ties.signed_out.is_some() && !matches!(input, Input::SignOut) {
             return Err(Reject::SignedOut);
         }
         Ok(())

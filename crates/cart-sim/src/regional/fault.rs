@@ -119,6 +119,10 @@ kinds! {
     Erased,
     /// A further cart of the session struck.
     Struck,
+    /// The session signed out.
+    SignedOut,
+    /// A call of a session that was signed out, refused.
+    Refused,
     /// A tab that has synced.
     Synced,
     /// A tab whose lease was not known where it went.
@@ -161,6 +165,8 @@ impl Kind {
                 | Self::SyncedAgain
                 | Self::SyncedElsewhere
                 | Self::Struck
+                | Self::SignedOut
+                | Self::Refused
                 | Self::Synced
                 | Self::LeasedAgain
                 | Self::StoreRace

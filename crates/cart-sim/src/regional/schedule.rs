@@ -79,6 +79,9 @@ impl World {
     fn happen(&mut self) {
         let at = self.dice.below(self.sites.len());
         let habits = self.habits;
+        if habits.signs_out && self.event >= self.size.events().0 / 2 && self.dice.chance(30) {
+            return self.sign_out(at);
+        }
         match self.dice.below(124) {
             0..46 => self.shop(at),
             46..54 => self.shop_again(at),
@@ -528,7 +531,18 @@ impl World {
         }
     }
 
-    /// A further cart of the session is made, or one is struck; now and then the session ends for a while.
+    /// The session ends; that of a thief goes on until all have heard of it.
+    fn sign_out(&mut self, at: usize) {
+        self.prepare(at, false, false);
+        let (crash, caller) = (self.crash(), self.caller(self.sites[at].cart));
+        let turn = self.step(at, &caller, Input::SignOut, crash);
+        if matches!(turn.reply, Some(Ok(_))) {
+            self.faults.fire(Kind::SignedOut);
+            self.tell(|world| format!("the session is signed out at {}", world.sites[at].region));
+        }
+    }
+
+    /// A further cart of the session is made, or one is struck; now and then the session is said to be in use.
     fn list(&mut self, at: usize) {
         let at = at % self.places();
         self.prepare(at, false, false);
@@ -540,7 +554,7 @@ impl World {
         } else if self.dice.chance(90) {
             Input::Enroll { cart }
         } else {
-            Input::SignOut
+            Input::Use
         };
         let (crash, caller) = (self.crash(), self.caller(self.sites[at].cart));
         let turn = self.step(at, &caller, input, crash);

@@ -57,6 +57,8 @@ pub struct Habits {
     pub decay: bool,
     /// The cart is erased at last.
     pub erases: bool,
+    /// The session is signed out at last, and a thief goes on with it.
+    pub signs_out: bool,
     /// Tabs edit offline and sync.
     pub tabs: bool,
     /// The home takes orders.
@@ -120,6 +122,7 @@ impl Habits {
         moves: false,
         decay: false,
         erases: false,
+        signs_out: false,
         tabs: false,
         orders: false,
         poison: false,
@@ -233,6 +236,8 @@ impl World {
             moves: dice.chance(40),
             decay: dice.chance(50),
             erases: dice.chance(6),
+            // Not of the same dice: worlds without it are what they were.
+            signs_out: Self::dice_of(seed, u64::MAX - 1).chance(8),
             tabs: dice.chance(40) && size != Size::Small,
             orders: dice.chance(30),
             poison: dice.chance(20),
@@ -246,6 +251,8 @@ impl World {
         if size != Size::Small && dice.chance(if habits.erases { 70 } else { 25 }) {
             carts.push(CartId::mint(guest, [5; 15]));
         }
+        let signs_out = habits.signs_out && carts.len() == 1;
+        let habits = Habits { signs_out, ..habits };
         let both = || (0..carts.len()).flat_map(|cart| places.iter().map(move |place| (cart, place.region)));
         Self {
             seed,
@@ -289,10 +296,16 @@ impl World {
         Dice::new(seed ^ 0x7265_6769_6f6e_7300 ^ part.wrapping_mul(0x9e37_79b9_7f4a_7c15))
     }
 
-    /// The shopper of a cart, with a token just issued.
+    /// The shopper of a cart, with a token that was renewed just now: also who has it from a thief.
     pub fn caller(&self, cart: usize) -> Caller {
         let (id, root) = (self.sessions[cart].clone(), self.carts[cart].clone());
-        Caller::Session { id, root, issued: self.now.plus(Millis::DAY), current: false }
+        Caller::Session { id, root, issued: self.now, current: false }
+    }
+
+    /// Whether some disk has it that the session was signed out.
+    pub fn is_signed_out(&self) -> bool {
+        let ties = self.facts.first().and_then(|facts| facts.ties.as_ref());
+        self.habits.signs_out && ties.is_some_and(|ties| ties.signed_out.is_some())
     }
 
     /// How many regions there are.
@@ -358,6 +371,8 @@ impl World {
                 | Input::TakeOver { .. }
         );
         let shown = moves_nothing.then(|| self.shown(at));
+        let calls = matches!(caller, Caller::Session { .. }) && !matches!(input, Input::SignOut);
+        let ended = calls && self.load(at).book().ties.signed_out.is_some();
         let (handled, alarm) = (self.sites[at].handler.is_some(), self.sites[at].disk.alarm);
         let turn = self.sites[at].turn(caller, input, self.now, crash);
         if crash.is_some() && handled && self.sites[at].disk.alarm != alarm {
@@ -373,6 +388,17 @@ impl World {
         {
             let text = format!("{} shows another version, and no shopper changed it", self.sites[at].region);
             self.facts_at(at).breaks(Invariant::Unmoved, text);
+        }
+        match &turn.reply {
+            Some(Ok(_)) if ended => {
+                let text = format!(
+                    "{} answers a session of which it knows that it was signed out",
+                    self.sites[at].region
+                );
+                self.facts_at(at).breaks(Invariant::SignedOut, text);
+            }
+            Some(Err(_)) if ended => self.faults.fire(Kind::Refused),
+            _ => {}
         }
         if turn.forgot {
             self.faults.fire(Kind::Retired);
