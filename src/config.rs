@@ -19,7 +19,7 @@ const STORE_PATIENCE_S: u64 = 6 * 3_600;
 
 #[derive(Clone)]
 pub struct Config {
-    /// Development answers any origin and takes the headers that move clock and region.
+    /// Development answers pages of this machine and takes the headers that move clock and region.
     pub development: bool,
     /// Where this process stands; `None` where each request says where it comes from.
     pub here: Option<Region>,
@@ -37,7 +37,7 @@ pub struct Config {
     pub slide_ms: u64,
     /// What signs tokens and contexts.
     pub signer: Signer,
-    /// Origins allowed in production.
+    /// Origins allowed beside the service's own; in development those of this machine are, and `*` is any.
     pub origins: Vec<String>,
     pub limits: Limits,
     /// How long an idempotency key is kept.
@@ -93,10 +93,28 @@ impl Config {
 }
 
 impl Config {
+    /// Whether pages of another origin than the service's own may call it.
+    pub fn allows(&self, origin: &str) -> bool {
+        let named = |name: &str| self.origins.iter().any(|there| there == name);
+        named(origin) || (self.development && (named("*") || is_of_this_machine(origin)))
+    }
+
     /// The address of a region that another process serves.
     pub fn peer(&self, region: Region) -> Option<&str> {
         self.peers.iter().find(|(there, _)| *there == region).map(|(_, url)| url.as_str())
     }
+}
+
+/// Whether a page's origin is a server of the machine it is shown on: no other site can have it.
+fn is_of_this_machine(origin: &str) -> bool {
+    let Some((_, authority)) = origin.split_once("://") else { return false };
+    let port = |rest: &str| rest.strip_prefix(':').is_none_or(|port| port.bytes().all(|b| b.is_ascii_digit()));
+    let (host, rest) = authority.split_at(match authority.strip_prefix("[::1]") {
+        Some(rest) => authority.len() - rest.len(),
+        None => authority.find(':').unwrap_or(authority.len()),
+    });
+    let local = ["localhost", "127.0.0.1", "[::1]"].contains(&host) || host.ends_with(".localhost");
+    local && port(rest)
 }
 
 /// `name=url name=url ..`
@@ -107,4 +125,40 @@ fn peers(text: &str) -> Result<Vec<(Region, String)>, Problem> {
     };
     let peers = text.split_whitespace().map(peer).collect::<Option<_>>();
     peers.ok_or_else(|| Problem::misconfigured("PEERS is a list of name=url of regions"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_of_this_machine;
+
+    #[test]
+    fn only_a_server_of_this_machine_is_one() {
+        for origin in [
+            "http://localhost",
+            "http://localhost:3000",
+            "https://localhost:8443",
+            "http://127.0.0.1:8787",
+            "http://[::1]:8787",
+            "http://[::1]",
+            "http://shop.localhost:3000",
+        ] {
+            assert!(is_of_this_machine(origin), "{origin}");
+        }
+        for origin in [
+            "null",
+            "",
+            "localhost:3000",
+            "https://shop.example",
+            "http://localhost.shop.example",
+            "http://127.0.0.1.shop.example",
+            "http://notlocalhost",
+            "http://localhost:3000.shop.example",
+            "http://localhost:@shop.example",
+            "http://[::1].shop.example",
+            "http://[::1",
+            "http://192.168.0.7:8787",
+        ] {
+            assert!(!is_of_this_machine(origin), "{origin}");
+        }
+    }
 }

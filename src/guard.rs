@@ -292,11 +292,11 @@ fn nearest(request: &Request, config: &Config) -> Vec<Region> {
     }
 }
 
-/// A browser's request from another site: any in development, those of the list in production.
+/// A browser's request from another site.
 fn check_origin(request: &Request, config: &Config) -> Result<Option<String>, Problem> {
     let Some(origin) = request.headers().get("Origin").ok().flatten() else { return Ok(None) };
     let own = request.inner().url().strip_prefix(&origin).is_some_and(|rest| rest.starts_with('/'));
-    if own || config.development || config.origins.contains(&origin) {
+    if own || config.allows(&origin) {
         return Ok(Some(origin));
     }
     Err(Problem::new(

@@ -49,9 +49,9 @@ async fn head_is_get_without_its_body() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_browser_of_another_site_is_answered_in_development() {
+async fn a_page_of_this_machine_is_answered_in_development() {
     let client = client().await;
-    let origin = "https://shop.example";
+    let origin = "http://shop.localhost:3000";
     let paths: BTreeSet<&str> = ROUTES.iter().map(|(_, path)| *path).collect();
     for path in paths {
         let concrete = path
@@ -104,11 +104,28 @@ async fn a_browser_of_another_site_is_answered_in_development() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_browser_of_another_site_can_read_every_refusal() {
-    let call =
-        shop().await.request(Method::GET, "/v1/carts/current").header("Origin", "https://shop.example");
-    let answer = Answer::of(call.header("Authorization", "Basic abc")).await.refused(401, "token_invalid");
-    assert_eq!(answer.header("access-control-allow-origin"), "https://shop.example");
+async fn a_page_of_another_origin_can_read_every_refusal() {
+    let origin = "http://localhost:3000";
+    let call = shop().await.request(Method::GET, "/v1/carts/current").header("Origin", origin);
+    let answer = Answer::of(call.header("Authorization", "Bearer")).await.refused(401, "token_invalid");
+    assert_eq!(answer.header("access-control-allow-origin"), origin);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_another_machine_is_refused_in_development_too() {
+    let client = client().await;
+    for origin in ["https://shop.example", "http://localhost.shop.example", "http://192.0.2.7:8787", "null"] {
+        for (method, path) in [
+            (Method::POST, "/v1/sessions"),
+            (Method::GET, "/v1/carts/current"),
+            (Method::OPTIONS, "/v1/carts/current/lines"),
+            (Method::PUT, "/v1/admin/faults"),
+        ] {
+            let call = client.shop.call(&client.session, method, path).header("Origin", origin);
+            let answer = Answer::of(call).await.refused(403, "origin_refused");
+            assert_eq!(answer.header("access-control-allow-origin"), "", "{origin}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -206,7 +206,7 @@ impl Runtime {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(&self.log).expect("a log");
         let mut command = Command::new("bash");
         command
-            .args(["-c", "source tools/env && exec wrangler dev --env '' \"$@\"", "wrangler", "--config"])
+            .args(["-c", "source tools/env && exec wrangler dev \"$@\"", "wrangler", "--config"])
             .arg(self.scratch.path().join("wrangler.toml"))
             .args(["--port", &self.port.to_string(), "--inspector-port", &free_port().to_string()])
             .args(["--ip", "127.0.0.1", "--show-interactive-dev-session=false", "--log-level", "error"])
