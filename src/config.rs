@@ -108,7 +108,8 @@ impl Config {
 /// Whether a page's origin is a server of the machine it is shown on: no other site can have it.
 fn is_of_this_machine(origin: &str) -> bool {
     let Some((_, authority)) = origin.split_once("://") else { return false };
-    let port = |rest: &str| rest.strip_prefix(':').is_none_or(|port| port.bytes().all(|b| b.is_ascii_digit()));
+    let port =
+        |rest: &str| rest.strip_prefix(':').is_none_or(|port| port.bytes().all(|b| b.is_ascii_digit()));
     let (host, rest) = authority.split_at(match authority.strip_prefix("[::1]") {
         Some(rest) => authority.len() - rest.len(),
         None => authority.find(':').unwrap_or(authority.len()),

@@ -19,7 +19,7 @@ use serde_json::Value;
 /// What was handed in has come out of the queue after as long.
 const REPEATS_MAX: Duration = Duration::from_secs(4);
 /// How long one that nobody takes may take to be put aside, where stores are tried for seconds.
-const DIES_MAX: Duration = Duration::from_secs(60);
+const DIES_MAX: Duration = harness::EVENTUALLY;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_frame_delivered_one_to_five_times_in_any_order_gives_the_same_row() {
