@@ -292,6 +292,10 @@ async fn an_edit_of_a_merged_cart_costs_its_alarm_too() {
     tokio::time::sleep(quiet).await;
     let (user_before, guest_before) = (user.view().await, guest.view().await);
     let edit = guest.add(SKUS[1]).await.rows();
+    let began = Instant::now();
+    while user.view().await.json()["totals"]["quantity"] != 3 && began.elapsed() < EVENTUALLY {
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
     tokio::time::sleep(quiet).await;
     let user_after = user.view().await;
     assert_eq!(user_after.json()["totals"]["quantity"], 3, "it has arrived");

@@ -91,6 +91,18 @@ class Beside(unittest.TestCase):
         self.assertNotEqual(bad.returncode, 0)
         self.assertNotIn("passed", bad.stdout)
 
+    def test_suites_side_by_side_are_shown_one_by_one_and_a_failure_begins_no_more(self):
+        fine = self.run_suites("side_by_side 2 'suite NAME' echo said NAME < <(printf '%s\\n' a b c); say_times")
+        self.assertEqual(fine.returncode, 0, fine.stderr)
+        for name in "abc":
+            self.assertIn(f"suite {name} ..\nsaid {name}\nsuite {name}: done in", fine.stdout)
+            self.assertRegex(fine.stdout, rf"\d+ s +suite {name}\n")
+        bad = self.run_suites("side_by_side 1 'suite NAME' test NAME != b < <(printf '%s\\n' a b c); echo passed")
+        self.assertNotEqual(bad.returncode, 0)
+        self.assertIn("suite b ..", bad.stdout)
+        self.assertNotIn("suite c", bad.stdout)
+        self.assertNotIn("passed", bad.stdout)
+
     def test_a_failure_ends_what_runs_beside_it(self):
         with tempfile.NamedTemporaryFile() as pid:
             run = self.run_suites(f"begin one bash -c 'echo $$ >{pid.name}; sleep 600'; "
