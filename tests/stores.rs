@@ -3,6 +3,8 @@
 //! and handed in as a peer region does. What a flush writes is counted exactly.
 
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use cart_core::cart::Cart;
@@ -177,6 +179,7 @@ async fn a_damaged_row_holds_no_other_up_and_is_not_written_over() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slot_moves_while_it_is_written_and_nothing_is_lost() {
     const BUSY: usize = 6;
+    const MOVES: usize = 12;
     let operator = Operator::of(Runtime::shared().await);
     let mut dice = fastrand::Rng::with_seed(11);
     let first = cart(Region::Weur, &mut dice);
@@ -194,13 +197,14 @@ async fn a_slot_moves_while_it_is_written_and_nothing_is_lost() {
     }
     operator.arrived(Region::Weur, carts.last().expect("carts"), &still.digest()).await;
 
-    let stop = Instant::now() + Duration::from_secs(12);
+    let stop = Arc::new(AtomicBool::new(false));
     let mut writers = Vec::new();
     for cart in &carts[..BUSY] {
         let (operator, cart, owner) = (operator.clone(), cart.clone(), session(&mut dice));
+        let stop = Arc::clone(&stop);
         writers.push(tokio::spawn(async move {
             let mut maker = Maker::new(&owner);
-            while Instant::now() < stop {
+            while !stop.load(Ordering::Relaxed) {
                 // A delta each: one that is lost is missing in the end.
                 let delta = maker.add("busy");
                 let frame = Frame { state: delta.to_bytes(), ..maker.frame() };
@@ -211,14 +215,13 @@ async fn a_slot_moves_while_it_is_written_and_nothing_is_lost() {
         }));
     }
     let slot = slot(&first);
-    let mut moves = 0;
-    while Instant::now() < stop {
+    for moves in 0..MOVES {
         tokio::time::sleep(Duration::from_millis(700)).await;
         let to = if moves % 2 == 0 { "STORE_WEUR_1" } else { "STORE_WEUR_0" };
         let path = format!("/slots/{slot}/move?region=weur&to={to}");
         while operator.post(&path).await.expect(200).json()["done"] != true {}
-        moves += 1;
     }
+    stop.store(true, Ordering::Relaxed);
     operator
         .post(&format!("/slots/{slot}/move?region=weur&to=STORE_ENAM_0"))
         .await
@@ -232,8 +235,7 @@ async fn a_slot_moves_while_it_is_written_and_nothing_is_lost() {
     for cart in &carts[BUSY..] {
         operator.arrived(Region::Weur, cart, &still.digest()).await;
     }
-    println!("slot {slot}: {} carts moved {moves} times during {edits} edits of {BUSY} of them", carts.len());
-    assert!(moves >= 4, "{moves}");
+    println!("slot {slot}: {} carts moved {MOVES} times during {edits} edits of {BUSY} of them", carts.len());
 }
 
 /// Between two pages of a move the databases come to be as they are when somebody else has finished the same
