@@ -2,7 +2,7 @@
 PORT ?= 8787
 
 .DEFAULT_GOAL := help
-.PHONY: help run test setup clean
+.PHONY: help run test verify setup clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -10,8 +10,11 @@ help: ## show this list
 run: ## build, import the catalog, serve it all on this machine (PORT=8787)
 	@tools/run $(PORT)
 
-test: ## every check and test, as CI runs them
+test: ## every check and test, in a quarter of an hour (CI=true: larger, as CI runs them)
 	@tools/test
+
+verify: ## all of it at the figures of a release, in hours, and docs/verification.md (ONLY="traces worlds", AGAIN=1, SEED=1)
+	@tools/setup && AGAIN="$(AGAIN)" SEED="$(SEED)" tools/verify $(ONLY)
 
 setup: ## install the pinned tools, once
 	@tools/setup

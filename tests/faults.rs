@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 const PATH: &str = "/v1/admin/faults";
 const SKUS: [&str; 2] = ["1095275", "1082185"];
 /// How long regions may take to become equal once they can.
-const EQUAL_MAX: Duration = Duration::from_secs(10);
+const EQUAL_MAX: Duration = harness::EVENTUALLY;
 /// How long regions are given to break a cut.
 const CUT: Duration = Duration::from_secs(3);
 

@@ -28,7 +28,7 @@ use unsigned_varint::{decode, encode};
 /// Products that have a price.
 const SKUS: [&str; 2] = ["1095275", "1082185"];
 /// How long a test waits for a message.
-const MESSAGE_MAX: Duration = Duration::from_secs(30);
+const MESSAGE_MAX: Duration = harness::EVENTUALLY;
 /// An object that nobody calls sleeps sooner.
 const SLEEP: Duration = Duration::from_secs(13);
 /// Messages that a socket may send at once, and after how many milliseconds a further one.

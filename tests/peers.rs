@@ -25,7 +25,7 @@ const SKU: &str = "1095275";
 const OTHER_SKU: &str = "1082185";
 const CALL_BYTES_MAX: usize = 2 * 1_024 * 1_024;
 /// How long regions may take to become equal once they can.
-const EQUAL_MAX: Duration = Duration::from_secs(20);
+const EQUAL_MAX: Duration = harness::EVENTUALLY;
 
 /// All in one world: a start takes longer than what is asked here.
 #[tokio::test(flavor = "multi_thread")]

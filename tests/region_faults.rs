@@ -22,12 +22,12 @@ use tokio::task::JoinHandle;
 const NAMES: [&str; 3] = ["apac", "enam", "weur"];
 const SKU: &str = "1095275";
 /// How long regions may take to become equal once they can: a retry is a minute at most, for who was long away.
-const EQUAL_MAX: Duration = Duration::from_secs(30);
+const EQUAL_MAX: Duration = harness::EVENTUALLY;
 /// How long a call of a region may take, and a shopper is held up by one that stands still: its replica is
 /// called, and what it has shown is asked for.
 const DEADLINES: Duration = Duration::from_millis(3_000 + 1_000);
 /// What a busy machine may add to that.
-const SLACK: Duration = Duration::from_secs(4);
+const SLACK: Duration = Duration::from_secs(60);
 /// How many shoppers there are.
 const SHOPPERS: usize = 4;
 /// When an alarm that has not gone off counts as lost.

@@ -17,7 +17,7 @@ const SESSIONS: usize = 10_000;
 const POINTS_MAX: f64 = 2.0;
 const AT_ONCE: usize = 32;
 /// How long a region may take to be asked again.
-const RECOVERED_MAX: Duration = Duration::from_secs(30);
+const RECOVERED_MAX: Duration = harness::EVENTUALLY;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_shares_the_nearest_region_serves() {

@@ -32,7 +32,7 @@ async fn a_guests_cart_joins_the_users() {
     guest.delete(&line(BAGELS.0)).await.expect(200);
     let began = Instant::now();
     while lines(&user.view().await) != [format!("{}:1", BAGELS.0), format!("{}:5", BANANAS.0)] {
-        assert!(began.elapsed() < Duration::from_secs(10), "{}", user.view().await);
+        assert!(began.elapsed() < harness::EVENTUALLY, "{}", user.view().await);
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     // The guest's device goes on with the user's cart.

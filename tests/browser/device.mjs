@@ -1,7 +1,7 @@
 // Devices for the tests: a browser context each, with the package in a page of its own, against the Worker at URL.
 import assert from "node:assert/strict";
 import { after, before } from "node:test";
-import { URL_, chrome, older, restore, serve, with_token } from "./chrome.mjs";
+import { EVENTUALLY_MS, URL_, chrome, older, restore, serve, with_token } from "./chrome.mjs";
 
 export { URL_, older };
 export const BAGEL = "1095275", OTHER = "1082185";
@@ -12,7 +12,11 @@ before(async () => { server = await serve(DIST); browser = await chrome(); });
 after(async () => { await browser?.close(); server?.close(); });
 
 /** A device: a browser with no page yet. */
-export const device = () => browser.newContext();
+export const device = async () => {
+  const context = await browser.newContext();
+  context.setDefaultTimeout(EVENTUALLY_MS);
+  return context;
+};
 /** A page of a device that has the package at hand, and no cart. */
 export async function blank(context) {
   const page = await context.newPage();
@@ -32,7 +36,7 @@ export const open = (page, options) => page.evaluate(async options => {
 }, { url: URL_, ...options });
 export const run = (page, code) => page.evaluate(code);
 export const shown = (page, sku = BAGEL) => run(page, `cart.view.lines.find(line => line.sku === "${sku}")?.quantity ?? 0`);
-export const until = (page, code) => page.waitForFunction(code, null, { timeout: 30_000 });
+export const until = (page, code) => page.waitForFunction(code, null, { timeout: EVENTUALLY_MS });
 export const settled = page => until(page, "cart.status.online && cart.status.pending === 0 && !cart.view.partial");
 export const equal = async (...pages) => {
   for (const page of pages) await run(page, "cart.refresh()");
@@ -41,7 +45,7 @@ export const equal = async (...pages) => {
   return new Set(versions).size === 1;
 };
 export async function eventually(check) {
-  for (let turn = 0; turn < 40; turn++) { if (await check()) return; await new Promise(next => setTimeout(next, 250)); }
+  for (let turn = 0; turn < EVENTUALLY_MS / 250; turn++) { if (await check()) return; await new Promise(next => setTimeout(next, 250)); }
   assert.fail(`never: ${check}`);
 }
 /** What the service shows of the current cart. */

@@ -5,12 +5,11 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
-import { URL_, chrome } from "./chrome.mjs";
+import { EVENTUALLY_MS, URL_, chrome } from "./chrome.mjs";
 
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const PHONE = { width: 390, height: 844 }, DESKTOP = { width: 1280, height: 800 };
 const PLAYED = 36;
-const PLAY_MAX_MS = 100_000;
 
 const scenarios = (await readFile(new URL("../../crates/cart-core/tests/golden/scenarios.txt", import.meta.url), "utf8"))
   .split(/^scenario /m).slice(1).map(text => {
@@ -28,13 +27,14 @@ after(async () => { await browser?.close(); });
 /** The lab, ready. What its console says is wrong is kept. */
 async function lab(options = {}, prepare = async () => {}) {
   const context = await browser.newContext({ viewport: DESKTOP, reducedMotion: "reduce", ...options });
+  context.setDefaultTimeout(EVENTUALLY_MS);
   const page = await context.newPage();
   page.faults = [];
   page.on("pageerror", error => page.faults.push(error.stack));
   page.on("console", message => { if (message.type() === "error") page.faults.push(message.text()); });
   await prepare(page);
   await page.goto(`${URL_}/lab`);
-  await page.waitForSelector("#player[data-state=idle]", { timeout: 60_000 });
+  await page.waitForSelector("#player[data-state=idle]", { timeout: EVENTUALLY_MS });
   return page;
 }
 const anew = async page => { await page.click("#anew"); await page.waitForSelector("#player[data-state=idle]"); };
@@ -42,16 +42,16 @@ async function play(page, id, speed = "0") {
   await page.selectOption("#speed", speed);
   await page.click(`[data-play=${id}]`);
   if (speed === "step") return;
-  await page.waitForSelector(`#player[data-scenario=${id}][data-state=done]`, { timeout: PLAY_MAX_MS });
+  await page.waitForSelector(`#player[data-scenario=${id}][data-state=done]`, { timeout: EVENTUALLY_MS });
 }
 const next = async page => {
-  await page.waitForSelector("#player[data-state=waiting]", { timeout: PLAY_MAX_MS });
+  await page.waitForSelector("#player[data-state=waiting]", { timeout: EVENTUALLY_MS });
   await page.click("#step");
 };
 const card = (page, name) => page.locator(`.card[data-name=${name}]`);
 const press = (page, name, label) => card(page, name).getByRole("button", { name: label }).first().click();
 const toggle = (page, name) => card(page, name).getByRole("switch").click();
-const equal = page => page.waitForSelector(".equal[data-equal=true]", { timeout: 60_000 });
+const equal = page => page.waitForSelector(".equal[data-equal=true]", { timeout: EVENTUALLY_MS });
 const versions = page => page.$$eval(".card", cards => cards.map(card => card.dataset.version));
 /** What a card shows, read off the page, in the words of the file. */
 const shown = (page, name) => card(page, name).evaluate(card => [
@@ -65,7 +65,7 @@ const shown = (page, name) => card(page, name).evaluate(card => [
 ].sort());
 const quantity = async (page, name) => Number((await shown(page, name)).find(word => word.startsWith("X:"))?.slice(2) ?? 0);
 const until = async check => {
-  for (let turn = 0; turn < 120; turn++) { if (await check()) return; await new Promise(next => setTimeout(next, 250)); }
+  for (let turn = 0; turn < EVENTUALLY_MS / 250; turn++) { if (await check()) return; await new Promise(next => setTimeout(next, 250)); }
   assert.fail(`never: ${check}`);
 };
 
@@ -206,7 +206,7 @@ test("a play can be stepped, hurried and given up", async () => {
   assert.match(await page.textContent("#narration"), /A adds 3 × Bagels/);
   assert.ok(await card(page, "A").getByRole("switch").isDisabled(), "nobody else acts meanwhile");
   await page.selectOption("#speed", "0");
-  await page.waitForSelector("#player[data-state=done]", { timeout: PLAY_MAX_MS });
+  await page.waitForSelector("#player[data-state=done]", { timeout: EVENTUALLY_MS });
   assert.equal(await page.getAttribute("#verdict", "data-verdict"), "expected");
   await play(page, "S31", "step");
   await next(page); await next(page); await next(page);
@@ -247,7 +247,7 @@ for (const [size, viewport] of [["phone", PHONE], ["desktop", DESKTOP]]) for (co
     await page.waitForSelector("#player[data-state=waiting]");
     await check("in a play");
     await page.selectOption("#speed", "0");
-    await page.waitForSelector("#verdict[data-verdict=expected]", { timeout: PLAY_MAX_MS });
+    await page.waitForSelector("#verdict[data-verdict=expected]", { timeout: EVENTUALLY_MS });
     await check("at its end");
     await page.context().close();
   });

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
-import { DAMAGE, IN_SYNC, URL_, chrome, of_later, older, restore, with_token } from "./chrome.mjs";
+import { DAMAGE, EVENTUALLY_MS, IN_SYNC, URL_, chrome, of_later, older, restore, with_token } from "./chrome.mjs";
 
 const AXE = await readFile(new URL("../../node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
 const BAGEL = "1095275", BANANA = "1082185", NOT_FOR_SALE = "26081";
@@ -16,6 +16,7 @@ after(() => browser?.close());
 /** A device; what its pages print as errors is a failure, but for what a cut network makes them print. */
 async function device(options = {}) {
   const context = await browser.newContext({ viewport: DESK, reducedMotion: "reduce", ...options });
+  context.setDefaultTimeout(EVENTUALLY_MS);
   context.errors = [];
   context.on("console", message => { if (message.type() === "error" && !/ERR_INTERNET_DISCONNECTED|ERR_FAILED/.test(message.text())) context.errors.push(message.text()); });
   context.on("weberror", error => context.errors.push(error.error().stack));
@@ -33,7 +34,7 @@ async function visit(context, path = "/") {
 const run = (page, code) => page.evaluate(code);
 /** Asks again and again: from outside, since the pages' policy forbids what playwright's own way needs. */
 async function until(page, code) {
-  for (let turn = 0; turn < 300; turn++) {
+  for (let turn = 0; turn < EVENTUALLY_MS / 100; turn++) {
     // A page that is just being left has no answer.
     if (await run(page, code).catch(() => false)) return;
     await new Promise(next => setTimeout(next, 100));

@@ -11,7 +11,7 @@ mod proxy;
 mod regions;
 mod runtime;
 
-pub use client::{Answer, Session, Shop, by_engraving, equal, quantity};
+pub use client::{Answer, EVENTUALLY, Session, Shop, by_engraving, equal, quantity};
 pub use faults::{Counts, Faults, Rewrite};
 pub use operator::{ARRIVES_MAX, Operator, STORED_MAX, now, stored, stores_of};
 pub use proxy::Link;

@@ -14,11 +14,11 @@ use serde_json::{Value, json};
 use crate::{Answer, Regions, Runtime, Shop, root};
 
 /// How long a message may take to be a row: a second in the queue, and then some.
-pub const ARRIVES_MAX: Duration = Duration::from_secs(20);
+pub const ARRIVES_MAX: Duration = crate::EVENTUALLY;
 
 /// How long stores may take to have what regions have, once they can be reached: letters are tried again after as
 /// long as they have waited.
-pub const STORED_MAX: Duration = Duration::from_secs(60);
+pub const STORED_MAX: Duration = crate::EVENTUALLY;
 
 /// The regions whose stores hold the carts of a home: itself and the nearest other one.
 pub fn stores_of(home: &str) -> [&'static str; 2] {

@@ -1,5 +1,5 @@
-//! The real runtime, workerd under `wrangler dev`, as a process group with a port and a state folder of its
-//! own. It can be killed without warning and started again on the same state.
+//! The real runtime, workerd with the storage, queues and triggers of `wrangler dev` (`serve.mjs`), as a process group
+//! with a port and a state folder of its own. It can be killed without warning and started again on the same state.
 
 use std::io;
 use std::os::unix::process::CommandExt as _;
@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use crate::Shop;
 
 /// How long a start may take before it counts as failed.
-const START_MAX: Duration = Duration::from_secs(90);
+const START_MAX: Duration = crate::EVENTUALLY;
 
 /// Where wrangler keeps the storage of Durable Objects, a folder for each class, below its state folder.
 /// D1 has another beside it.
@@ -192,7 +192,7 @@ impl Runtime {
         self.kill();
         let tree = tree.map_or_else(root, Path::to_owned);
         import(&tree, &self.state);
-        std::fs::remove_dir_all(self.scratch.path().join("build")).expect("what was served");
+        std::fs::remove_dir_all(self.scratch.path().join("served")).expect("what was served");
         deploy(&tree, self.scratch.path());
         self.restart().await;
     }
@@ -209,12 +209,11 @@ impl Runtime {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(&self.log).expect("a log");
         let mut command = Command::new("bash");
         command
-            .args(["-c", "source tools/env && exec wrangler dev \"$@\"", "wrangler", "--config"])
-            .arg(self.scratch.path().join("wrangler.toml"))
-            .args(["--port", &self.port.to_string(), "--inspector-port", &free_port().to_string()])
-            .args(["--ip", "127.0.0.1", "--show-interactive-dev-session=false", "--log-level", "error"])
-            .arg("--persist-to")
+            .args(["-c", "source tools/env && exec node tests/harness/serve.mjs \"$@\"", "serve"])
+            .arg(self.scratch.path().join("served"))
+            .arg(self.port.to_string())
             .arg(&self.state)
+            .args(self.options.vars.iter().map(|(name, value)| format!("{name}:{value}")))
             .current_dir(root())
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a second handle"))
@@ -227,9 +226,6 @@ impl Runtime {
             let file = self.scratch.path().join("cf.json");
             std::fs::write(&file, cf.to_string()).expect("a file");
             command.env("CLOUDFLARE_CF_FETCH_PATH", file).env("CLOUDFLARE_CF_FETCH_ENABLED", "true");
-        }
-        for (name, value) in &self.options.vars {
-            command.args(["--var", &format!("{name}:{value}")]);
         }
         adopt_orphans();
         let child = command.spawn().expect("bash");
@@ -282,12 +278,30 @@ fn import(tree: &Path, state: &Path) {
 }
 
 /// Builds a tree and copies what is served into a folder of its own, so that a test goes on with what it
-/// began with whatever is built meanwhile.
+/// began with whatever is built meanwhile. It is bundled once for all tests of a build.
 fn deploy(tree: &Path, to: &Path) {
-    let script = r#"tools/build && cp -r build .dev.vars "$1" && sed '/^\[build\]/,/^$/d' wrangler.toml >"$1/wrangler.toml""#;
-    let built = Command::new("bash").args(["-c", script, "deploy"]).arg(to).current_dir(tree).output();
-    let built = built.expect("bash");
-    assert!(built.status.success(), "not built: {}", String::from_utf8_lossy(&built.stderr));
+    let script = r#"
+        set -euo pipefail
+        tools/build
+        exec 9>build/.bundle.lock
+        flock 9
+        want=$(cat build/.stamp wrangler.toml .dev.vars "$1"/tests/harness/bundle.mjs build/.[p]ages | sha256sum)
+        if [ "$(cat build/.bundle 2>/dev/null)" != "$want" ]; then
+            source "$1/tools/env"
+            rm -rf build/served
+            mkdir -p build/served/build
+            cp -r build/*.* build/stores build/web build/served/build/
+            cp .dev.vars build/served/
+            sed '/^\[build\]/,/^$/d' wrangler.toml >build/served/wrangler.toml
+            node "$1/tests/harness/bundle.mjs" "$PWD" "$PWD/build/served"
+            echo "$want" >build/.bundle
+        fi
+        cp -r build/served "$2/"
+    "#;
+    let mut deploy = Command::new("bash");
+    deploy.args(["-c", script, "deploy"]).arg(root()).arg(to).current_dir(tree);
+    let done = deploy.output().expect("bash");
+    assert!(done.status.success(), "not built: {}", String::from_utf8_lossy(&done.stderr));
 }
 
 /// Compiles what makes a disk full into a folder, once.

@@ -21,7 +21,7 @@ struct RawAnswer {
 impl Raw {
     fn connect(port: u16) -> Self {
         let stream = TcpStream::connect(("127.0.0.1", port)).expect("a connection");
-        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
+        stream.set_read_timeout(Some(LONG)).expect("a timeout");
         stream.set_nodelay(true).expect("no delay");
         Self { stream, rest: Vec::new() }
     }
@@ -79,7 +79,7 @@ const ALIVE: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: shop\r\n\r\n";
 
 const QUICK: Duration = Duration::from_millis(700);
 
-const LONG: Duration = Duration::from_secs(20);
+const LONG: Duration = harness::EVENTUALLY;
 
 /// What is sent, and whether the sender then closes its half.
 fn raw_cases(token: &str) -> Vec<(&'static str, Vec<u8>, bool)> {

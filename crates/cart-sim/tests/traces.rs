@@ -2,8 +2,6 @@
 
 #![cfg(not(target_arch = "wasm32"))]
 
-use std::time::Duration;
-
 use cart_sim::runner::Run;
 use cart_sim::trace;
 
@@ -12,7 +10,7 @@ fn every_promise_is_kept_in_random_traces() {
     trace::announce_panics();
     let traces = std::env::var("EVERCART_TRACES").ok();
     let traces = traces.map_or(20_000, |count| count.parse().expect("EVERCART_TRACES is a number"));
-    let report = Run { first: 0, traces, limit: Duration::MAX }.run(|_| {});
+    let report = Run { first: 0, traces }.run(|_| {});
     if let Some(violation) = report.violation {
         let (history, _) = trace::replay(violation.seed);
         panic!("{}\n{violation}", history.join("\n"));

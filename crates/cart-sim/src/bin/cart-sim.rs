@@ -1,9 +1,9 @@
 //! The command of the simulated world: runs many traces, replays one, or hashes them all.
 //!
 //! ```text
-//! cart-sim run --traces N [--seed S] [--seconds T]   from seed S on; ends with status 3 at a violation
+//! cart-sim run --traces N [--seed S]                 from seed S on; ends with status 3 at a violation
 //! cart-sim replay SEED                               one trace, with its history
-//! cart-sim regions --worlds N [--seed S] [--seconds T] [--threads K] [--size small|middle|large|long] [--go-on]
+//! cart-sim regions --worlds N [--seed S] [--threads K] [--size small|middle|large|long] [--go-on]
 //!                                                    the same of worlds of regions, all of one size or not
 //! cart-sim regions hash --seeds N                    one number for the worlds of seeds 0 to N - 1
 //! cart-sim regions replay SEED                       one world, with its history; a violation is shrunk
@@ -25,7 +25,7 @@ mod native {
     use std::fs;
     use std::path::PathBuf;
     use std::process::ExitCode;
-    use std::time::{Duration, Instant};
+    use std::time::Instant;
 
     use cart_sim::hash::TraceHash;
     use cart_sim::regional;
@@ -42,9 +42,9 @@ mod native {
     #[global_allocator]
     static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-    const USAGE: &str = "usage: cart-sim run --traces N [--seed S] [--seconds T] | replay SEED | hash --seeds N \
+    const USAGE: &str = "usage: cart-sim run --traces N [--seed S] | replay SEED | hash --seeds N \
                          | regions replay SEED | regions hash --seeds N | regions --worlds N [--seed S] \
-                         [--seconds T] [--threads K] [--size small|middle|large|long] [--go-on] \
+                         [--threads K] [--size small|middle|large|long] [--go-on] \
                          | soak --worlds N --commit C --day D [--to FILE.md]";
     /// The status of a run that found a violation; others mean other failures.
     const VIOLATION: u8 = 3;
@@ -88,7 +88,7 @@ mod native {
     fn command() -> Result<Command, lexopt::Error> {
         use lexopt::prelude::*;
         let mut words = lexopt::Parser::from_env();
-        let (mut name, mut seed, mut count, mut limit) = (None, None, None, Duration::MAX);
+        let (mut name, mut seed, mut count) = (None, None, None);
         let mut threads = regional::runner::Run::default().threads;
         let (mut size, mut goes_on) = (None, false);
         let (mut commit, mut day, mut to) = (None, None, None);
@@ -101,7 +101,6 @@ mod native {
                 Value(word) if seed.is_none() => seed = Some(word.parse()?),
                 Long("seed") => seed = Some(words.value()?.parse()?),
                 Long("traces" | "seeds" | "worlds") => count = Some(words.value()?.parse()?),
-                Long("seconds") => limit = Duration::from_secs(words.value()?.parse()?),
                 Long("size") => size = Some(words.value()?.parse_with(size_of)?),
                 Long("go-on") => goes_on = true,
                 Long("commit") => commit = Some(words.value()?.string()?),
@@ -112,16 +111,13 @@ mod native {
             }
         }
         match (name.as_deref(), count, seed) {
-            (Some("run"), Some(traces), first) => {
-                Ok(Command::Run(Run { first: first.unwrap_or(0), traces, limit }))
-            }
+            (Some("run"), Some(traces), first) => Ok(Command::Run(Run { first: first.unwrap_or(0), traces })),
             (Some("replay"), None, Some(seed)) => Ok(Command::Replay { seed }),
             (Some("regions"), Some(worlds), first) => Ok(Command::Worlds(regional::runner::Run {
                 first: first.unwrap_or(0),
                 worlds,
                 size,
                 goes_on,
-                limit,
                 threads,
             })),
             (Some("regions replay"), None, Some(seed)) => Ok(Command::World { seed, size }),

@@ -1,4 +1,4 @@
-//! Runs many worlds over the cores of this machine, until one breaks a promise or time is up.
+//! Runs many worlds over the cores of this machine, until one breaks a promise.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -25,15 +25,13 @@ pub struct Run {
     pub size: Option<Size>,
     /// Whether to go on after a violation.
     pub goes_on: bool,
-    /// After how long to stop.
-    pub limit: Duration,
     /// On how many threads.
     pub threads: usize,
 }
 
 impl Default for Run {
     fn default() -> Self {
-        Self { first: 0, worlds: 0, size: None, goes_on: false, limit: Duration::MAX, threads: 2 }
+        Self { first: 0, worlds: 0, size: None, goes_on: false, threads: 2 }
     }
 }
 
@@ -87,7 +85,7 @@ impl Run {
         let began = Instant::now();
         let work = || {
             let mut mine = Report::default();
-            while !stop.load(Ordering::Relaxed) && began.elapsed() < self.limit {
+            while !stop.load(Ordering::Relaxed) {
                 let from = next.fetch_add(BATCH, Ordering::Relaxed).min(self.worlds);
                 for at in from..self.worlds.min(from + BATCH) {
                     mine.worlds += 1;
