@@ -63,8 +63,8 @@ fn golden_bytes_of_calls_letters_and_answers() {
 #[test]
 fn golden_texts_of_tokens_and_contexts() {
     use cart_core::session::{Session, Signer};
-    const TOKEN: &str = "";
-    const CONTEXT: &str = "";
+    const TOKEN: &str = "CGd8wrNjl5EpVB885S9cVXsicyI6InNfMDQwZzIwODEwNDBnMjA4MTA0MGcyMDgxIiwiYyI6ImNfd2V1cl8wNDBnMjA4MTA0MGcyMDgxMDQwZzIwODEiLCJyIjoid2V1ciIsImEiOlsiZW5hbSJdLCJuIjoiYXBhYyIsIm8iOjE3OTUzMTY0MDAwMDAsImkiOjE3OTUzMTY0MDAwMDF9";
+    const CONTEXT: &str = "veerMCzfnGID2V4quhshGQEAAA";
     let signer = Signer::new(&[b'k'; 32]).expect("32 bytes");
     let token = Session {
         id: SessionId::mint([1; 15]),
