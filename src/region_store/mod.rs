@@ -124,8 +124,12 @@ async fn carry_out(env: &Env, config: &Config, errand: Errand) -> Result<Vec<u8>
         Errand::Take(letter) => queue::enqueue(env, config, letter).await.map(|()| Vec::new()),
         Errand::Read { store, cart_id } => read(&open(env, config, store)?, &cart_id, config.format).await,
         Errand::Report { store } => Ok(pack_as(config.format, &report(env, config, store).await?)),
-        Errand::List { store, ask } => Ok(pack_as(config.format, &open(env, config, store)?.list(&ask).await?)),
-        Errand::Peek { store, carts } => Ok(pack_as(config.format, &peek(&open(env, config, store)?, &carts).await?)),
+        Errand::List { store, ask } => {
+            Ok(pack_as(config.format, &open(env, config, store)?.list(&ask).await?))
+        }
+        Errand::Peek { store, carts } => {
+            Ok(pack_as(config.format, &peek(&open(env, config, store)?, &carts).await?))
+        }
         Errand::Keep { store, frames } => {
             let arrival = |bytes: &[u8]| Ok::<_, Problem>(queue::arrival(bytes, sys::now(0))?);
             let arrivals = frames.iter().map(|(cart_id, bytes)| Ok((cart_id.clone(), vec![arrival(bytes)?])));

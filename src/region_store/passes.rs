@@ -93,7 +93,7 @@ impl D1Store {
         for database in self.names() {
             let rows = self.rows(database, ask, &[text(Some(&owners)), text(Some(&but))]).await?;
             let owners = rows.iter().filter_map(|row| Fields::of(row).text());
-            found.extend(owners.filter_map(|owner| SessionId::try_from(owner).ok()));
+            found.extend(owners.filter_map(|owner| serde_json::from_value(owner.into()).ok()));
         }
         Ok(found)
     }

@@ -85,6 +85,7 @@ pub struct Frame {
     /// The sender wants what it lacks in the answer.
     pub pull: bool,
     /// [`Ties::edited`], which changes with every edit: alone it brings no ties along. None in format 3: 0.
+    #[serde(default)]
     pub edited: Millis,
     /// The ties, where they changed after `base`.
     pub ties: Option<Ties>,

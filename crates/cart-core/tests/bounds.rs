@@ -111,7 +111,7 @@ fn the_most_that_a_cart_and_its_ties_may_hold_fits_a_frame() {
     assert_eq!(ties.leases.len(), Region::ALL.len() * LEASES_MAX);
     assert_eq!(ties.erasures.len(), Ties::ERASURES_MAX);
     // The most dots that so many bytes hold: adds of one, of few actors, in few lines.
-    let bytes_max = 2 * Limits::default().state_bytes_max;
+    let bytes_max = Limits::default().merged_bytes_max;
     let mut state = Cart::default();
     for number in 0_u64.. {
         let mut more = Cart::default();
@@ -130,7 +130,7 @@ fn the_most_that_a_cart_and_its_ties_may_hold_fits_a_frame() {
     state.raise_horizon(Day(BEGIN.day().0 + 1));
     let retired = Seal::retired_in(&state);
     assert!(retired.len() > 25_000, "{} dots", retired.len());
-    ties.seal = Some(Seal { day: BEGIN.day(), into: cart_id(2), retired });
+    ties.seal = Some(Seal { day: BEGIN.day(), at: BEGIN, into: cart_id(2), retired });
     let frame = Frame {
         from: Holder::Replica(Region::ApacNe),
         incarnation: u64::MAX,
@@ -141,6 +141,7 @@ fn the_most_that_a_cart_and_its_ties_may_hold_fits_a_frame() {
         joined: true,
         pull: true,
         ties: Some(ties.clone()),
+        edited: BEGIN,
         state: state.to_bytes(),
     };
     let bytes = frame.to_bytes();

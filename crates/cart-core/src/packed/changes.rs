@@ -31,6 +31,7 @@ const CHANGES: &[Changed] = &[
     came(4, "Book", "notices"),
     came(4, "Expect", "bytes"),
     came(4, "Expected", "bytes"),
+    came(4, "Frame", "edited"),
     came(4, "Seal", "at"),
     came(4, "Ties", "root"),
     came(4, "Ties", "merged"),

@@ -219,7 +219,7 @@ impl World {
         let count = *dice.pick(size.places());
         let place = |(region, latitude, longitude)| {
             let stores = vec!["STORE".into()];
-            Place { region, latitude, longitude, share: None, stores }
+            Place { stores, ..Place::at(region, latitude, longitude) }
         };
         let places: Vec<Place> = PLACES.into_iter().take(count).map(place).collect();
         let weather = Weather {
