@@ -183,8 +183,8 @@ fn a_row_of_a_later_build_says_so() {
 #[test]
 fn golden_bytes_of_a_ledger() {
     let mut ledger = Ledger::default();
-    ledger.note(Entry { actor: Actor(1), body: [2; 8], at: BEGIN });
-    ledger.note(Entry { actor: Actor(u64::MAX), body: [3; 8], at: BEGIN.plus(1) });
+    ledger.note(Entry { key: Actor(1), body: [2; 8], at: BEGIN });
+    ledger.note(Entry { key: Actor(u64::MAX), body: [3; 8], at: BEGIN.plus(1) });
     let bytes = HEXLOWER.encode(&ledger.to_bytes());
     let golden =
         "00000000000000010202020202020202000001a201323f80ffffffffffffffff0303030303030303000001a201323f81";
