@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use base64ct::{Base64Unpadded, Encoding as _};
 use cart_core::packed::pack;
 use cart_core::reject::Reject;
-use cart_core::replica::{Caller, Input, Replica, Reply, ReplyKind};
+use cart_core::replica::{Input, Replica, Reply, ReplyKind};
 use cart_core::session::TokenFault;
 use cart_core::time::Millis;
 use unsigned_varint::{decode, encode};
