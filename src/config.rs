@@ -141,14 +141,13 @@ fn format(text: Option<&str>) -> Result<Format, Problem> {
 /// Whether a page's origin is a server of the machine it is shown on: no other site can have it.
 fn is_of_this_machine(origin: &str) -> bool {
     let Some((_, authority)) = origin.split_once("://") else { return false };
-    let port =
-        |rest: &str| rest.strip_prefix(':').is_none_or(|port| port.bytes().all(|b| b.is_ascii_digit()));
+    let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
     let (host, rest) = authority.split_at(match authority.strip_prefix("[::1]") {
         Some(rest) => authority.len() - rest.len(),
         None => authority.find(':').unwrap_or(authority.len()),
     });
     let local = ["localhost", "127.0.0.1", "[::1]"].contains(&host) || host.ends_with(".localhost");
-    local && port(rest)
+    local && (rest.is_empty() || rest.strip_prefix(':').is_some_and(is_port))
 }
 
 /// `name=url name=url ..`

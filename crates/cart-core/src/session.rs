@@ -206,3 +206,77 @@ impl Signer {
 fn ticket_for(path: &str, at: Millis) -> String {
     format!("ticket {path} {}", at.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OPENED: Millis = Millis(1_795_316_400_000);
+
+    fn session() -> (Signer, Session) {
+        let signer = Signer::new(&[7; 32]).expect("a secret");
+        let (id, root) = (SessionId::mint([1; 15]), CartId::mint(Region::Weur, [2; 15]));
+        let session = Session {
+            id,
+            root,
+            region: Region::Weur,
+            also: Vec::new(),
+            nearest: None,
+            opened: OPENED,
+            issued: OPENED,
+        };
+        (signer, session)
+    }
+
+    #[test]
+    fn a_token_opens_for_half_an_hour_and_renews_for_a_year() {
+        let (signer, session) = session();
+        let token = signer.token(&session);
+        assert_eq!(signer.session(&token, OPENED.plus(IDLE_MS)), Ok(session.clone()));
+        assert_eq!(signer.session(&token, OPENED.plus(IDLE_MS + 1)), Err(TokenFault::Expired));
+        assert_eq!(signer.renewable(&token, OPENED.plus(TOKEN_MS)), Ok(session));
+        assert_eq!(signer.renewable(&token, OPENED.plus(TOKEN_MS + 1)), Err(TokenFault::Lapsed));
+        assert_eq!(signer.renewable(&token[1..], OPENED), Err(TokenFault::Invalid));
+    }
+
+    #[test]
+    fn a_session_lapses_a_month_after_the_last_use_that_is_known() {
+        let (_, session) = session();
+        let (month, later) = (OPENED.plus(RENEW_MS), OPENED.plus(5));
+        assert!(!session.is_lapsed(None, month));
+        assert!(session.is_lapsed(None, month.plus(1)) && !session.is_lapsed(Some(later), month.plus(5)));
+        assert!(session.is_lapsed(Some(later), month.plus(6)));
+        assert!(!session.is_lapsed(Some(Millis(0)), month), "its own issue is a use");
+    }
+
+    #[test]
+    fn a_ticket_is_for_one_cart_and_a_minute_and_is_no_token() {
+        let (signer, session) = session();
+        let (cart, other) = (session.root.to_string(), CartId::mint(Region::Weur, [3; 15]).to_string());
+        let ticket = signer.ticket(&session, &cart, OPENED);
+        assert_eq!(signer.ticketed(&ticket, &cart, OPENED.plus(TICKET_MS)), Ok(session.clone()));
+        assert_eq!(signer.ticketed(&ticket, &cart, OPENED.plus(TICKET_MS + 1)), Err(TokenFault::Expired));
+        let later = OPENED.plus(TICKET_MS).0;
+        let moved = ticket.replacen(&OPENED.0.to_string(), &later.to_string(), 1);
+        for (ticket, cart) in [
+            (&*ticket, &*other),
+            (&ticket, "current"),
+            (&moved, &cart),
+            (&signer.token(&session), &cart),
+            (&ticket[1..], &cart),
+            ("", &cart),
+            (".", &cart),
+        ] {
+            assert_eq!(signer.ticketed(ticket, cart, OPENED), Err(TokenFault::Invalid), "{ticket} {cart}");
+        }
+        assert_eq!(signer.session(&ticket, OPENED), Err(TokenFault::Invalid));
+        let (_, sealed) = ticket.split_once('.').expect("a time before it");
+        assert_eq!(signer.renewable(sealed, OPENED), Err(TokenFault::Invalid));
+        // It lasts no longer than the token it was given for.
+        let late = OPENED.plus(IDLE_MS);
+        let ticket = signer.ticket(&session, &cart, late);
+        assert_eq!(signer.ticketed(&ticket, &cart, late.plus(1)), Err(TokenFault::Expired));
+        // A context has the purpose of its cart, which has no space in it.
+        assert!(signer.seen(&session.root, sealed).is_err());
+    }
+}
