@@ -84,6 +84,9 @@ impl World {
             self.pass(ms);
             let at = self.dice.below(self.places());
             self.erase(at);
+            // Others are told while messages may still be lost.
+            let ms = self.dice.below(8_000) as u64;
+            self.pass(ms);
         }
     }
 
