@@ -73,7 +73,23 @@ impl World {
         }
         self.event = events;
         self.dice = Self::dice_of(self.seed, events as u64 + 1);
+        self.erase_at_last();
         self.rest()
+    }
+
+    /// Where carts are erased, and a guest's may have been merged into the user's, that goes at the latest now: while
+    /// regions are still apart, and messages on their way.
+    fn erase_at_last(&mut self) {
+        if self.habits.erases && self.carts.len() > 1 {
+            self.merge();
+            let ms = self.dice.below(2_000) as u64;
+            self.pass(ms);
+            let at = self.dice.below(self.places());
+            self.erase(at);
+            // Others are told while messages may still be lost.
+            let ms = self.dice.below(8_000) as u64;
+            self.pass(ms);
+        }
     }
 
     fn happen(&mut self) {
