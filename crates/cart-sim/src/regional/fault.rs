@@ -87,6 +87,8 @@ kinds! {
     StoreBack,
     /// A frame cut off, or of another version.
     Damaged,
+    /// A delta with an actor of a day that is not to come for long.
+    Forged,
     /// An edit made again under its key in another region.
     RetriedElsewhere,
     /// An edit made again with the key's actors of the next day.
@@ -138,6 +140,7 @@ impl Kind {
                 | Self::Merged
                 | Self::Forwarded
                 | Self::Damaged
+                | Self::Forged
                 | Self::RetriedElsewhere
                 | Self::RetriedNextDay
                 | Self::Struck
