@@ -112,7 +112,8 @@ fn call(input: Input) -> Call {
 fn samples() -> Vec<Sample> {
     let commands =
         serde_json::from_str(r#"[{"op": "add", "sku": "1095275", "quantity": 2}]"#).expect("commands");
-    let edit = Edit { seen: Some(vec![1, 0, 0]), ..Edit::of(vec![Actor(1)], commands) };
+    let edit = Edit::of(BEGIN.day(), &SessionId::mint([1; 15]), "k", commands);
+    let edit = Edit { keys: Vec::new(), actors: vec![Actor(1)], seen: Some(vec![1, 0, 0]), ..edit };
     let (time, cart_bytes) = (HybridTime::at(BEGIN), vec![1, 0, 0]);
     let reply = Reply {
         kind: ReplyKind::State { replayed: false, merged_into: None },

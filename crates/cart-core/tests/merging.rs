@@ -114,8 +114,7 @@ fn whoever_becomes_the_home_tells_all_that_must_be_told() {
     merge(&mut guest, &mut user);
     erase(&mut user);
     // The home is lost with what it knew of answers.
-    let place =
-        |region, longitude| regions::Place::at(region, 0.0, longitude);
+    let place = |region, longitude| regions::Place::at(region, 0.0, longitude);
     let regions = Regions { places: vec![place(Region::Weur, 8.0), place(Region::Enam, -77.0)] };
     let mut other = user.in_region(Region::Enam);
     other.replica = other.replica.clone().among(regions.into());

@@ -87,6 +87,8 @@ kinds! {
     StoreBack,
     /// A frame cut off, or of another version.
     Damaged,
+    /// A delta with an actor of a day that is not to come for long.
+    Forged,
     /// An edit made again under its key in another region.
     RetriedElsewhere,
     /// An edit made again with the key's actors of the next day.
@@ -158,6 +160,7 @@ impl Kind {
                 | Self::ErasedAlong
                 | Self::SignedOutAlong
                 | Self::Damaged
+                | Self::Forged
                 | Self::RetriedElsewhere
                 | Self::RetriedNextDay
                 | Self::KeyReused

@@ -1,12 +1,14 @@
 //! A tab of a shopper's browser: production's device under a lease, which edits offline and syncs with the
 //! replica of whatever region. It is never lost; an answer that does not come leaves it with what it has sent.
 
-use cart_core::change::Change;
+use cart_core::cart::Cart;
+use cart_core::change::{Change, Stamp};
 use cart_core::id::{Actor, Dot};
 use cart_core::line::{LineKey, Location};
 use cart_core::reject::Reject;
 use cart_core::replica::{Input, ReplyKind};
 use cart_core::sync::{Device, Learned, SyncResponse};
+use cart_core::time::{Day, HybridTime};
 
 use super::fault::Kind;
 use super::shopper::{ADDED, ANY};
@@ -56,6 +58,9 @@ impl World {
         if self.dice.chance(70) {
             self.sync(tab, at);
         }
+        if self.tabs.get(tab).is_some_and(|there| there.cart == self.sites[at].cart) && self.dice.chance(3) {
+            self.forge(tab, at);
+        }
         if self.tabs.len() > tab && self.dice.chance(15) {
             self.sync_late(tab, at);
         }
@@ -94,6 +99,22 @@ impl World {
             }
         }
         turn
+    }
+
+    /// A tab sends what it has, and a dot of an actor of a day that is not to come for long.
+    fn forge(&mut self, tab: usize, at: usize) {
+        let Tab { cart, device, .. } = &self.tabs[tab];
+        let (cart, mut request) = (*cart, device.clone().request());
+        let day = Day(self.now.day().0 + 3 + self.dice.below(20_000) as u16);
+        let dot = Dot::new(Actor::mint(day, self.dice.bits()), 1 + self.dice.below(3) as u64);
+        let stamp = Stamp { dot, time: HybridTime::at(self.now), scope: self.carts[cart].scope() };
+        request.delta.join(&Cart::default().change(&Change::Clear, stamp));
+        self.prepare(at, false, false);
+        let turn = self.step(at, &self.caller(cart), Input::Sync { request: request.to_bytes() }, None);
+        self.faults.fire(Kind::Forged);
+        if !matches!(turn.reply, Some(Err(_)) | None) {
+            self.facts_at(at).breaks(Invariant::Ingress, "an actor of a day to come was taken in".into());
+        }
     }
 
     fn open_tab(&mut self, at: usize) {

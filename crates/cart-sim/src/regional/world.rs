@@ -432,6 +432,14 @@ impl World {
         if turn.before.is_some() && self.sites[at].cart == 1 {
             self.follow_guest();
         }
+        if turn.wrote && !turn.forgot {
+            let carts = &self.load(at).book().ties.carts;
+            let names: BTreeSet<_> = carts.iter().map(|further| &further.cart).collect();
+            let twice = names.len() < carts.len();
+            if twice {
+                self.facts_at(at).breaks(Invariant::TiesEqual, "a cart is listed twice".into());
+            }
+        }
         if turn.wrote && (tied || self.facts_at(at).lost) {
             let ties = self.load(at).book().ties.clone();
             match &mut self.facts_at(at).ties {
