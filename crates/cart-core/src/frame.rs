@@ -17,7 +17,7 @@ use crate::time::Millis;
 use crate::wire::Version;
 
 /// The largest frame, in bytes: some states at their bound, joined.
-pub const FRAME_BYTES_MAX: usize = 1_024 * 1_024;
+pub const FRAME_BYTES_MAX: usize = 1_792 * 1_024;
 
 /// Who holds a cart: a replica in a region, or the durable store of a region.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]

@@ -111,7 +111,7 @@ fn the_most_that_a_cart_and_its_ties_may_hold_fits_a_frame() {
     assert_eq!(ties.leases.len(), Region::ALL.len() * LEASES_MAX);
     assert_eq!(ties.erasures.len(), Ties::ERASURES_MAX);
     // The most dots that so many bytes hold: adds of one, of few actors, in few lines.
-    let bytes_max = Limits::default().merged_bytes_max;
+    let bytes_max = Limits::default().merged_bytes_max * 5 / 4;
     let mut state = Cart::default();
     for number in 0_u64.. {
         let mut more = Cart::default();

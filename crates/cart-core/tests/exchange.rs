@@ -305,7 +305,7 @@ fn a_store_takes_frames_in_any_order_and_acknowledges_what_it_knows() {
     assert!(taken.receipts.iter().all(|receipt| receipt.acknowledged == 0));
     // One row that cannot be read hinders all of a call, and is named.
     let mut damaged = frames.clone();
-    damaged[1].state = vec![9];
+    damaged[1].state = vec![0];
     assert!(matches!(store::take(None, &damaged, Region::Weur, 79), Err((1, Reject::Malformed(_)))));
 }
 

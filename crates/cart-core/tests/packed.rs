@@ -14,10 +14,10 @@ use cart_core::idem::{Entry, Ledger};
 use cart_core::packed::{FORMAT, Format, OLDEST, pack_as, unpack};
 use cart_core::reject::Reject;
 use cart_core::replica::{
-    Book, Edit, Expected, Forwarding, Hold, Input, Lease, Link, Notice, Notices, Replica, Reply, ReplyKind,
+    Book, Edit, Expected, Forwarding, Hold, Input, Lease, Link, Notice, Notices, Replica, Reply, ReplyKind, Tried,
 };
 use cart_core::ties::{Further, Seal, Ties};
-use cart_core::time::{HybridClock, HybridTime};
+use cart_core::time::{HybridClock, HybridTime, Millis};
 use data_encoding::HEXLOWER;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -50,8 +50,10 @@ fn samples() -> Vec<Sample> {
 /// And what is new.
 fn samples_now() -> Vec<Sample> {
     let mut samples = samples();
-    samples.push(Sample::of("frame-with-more", &Frame { ties: Some(with_more(ties())), ..frame() }));
+    samples.push(Sample::of("frame-with-more", &frame_with_more()));
     samples.push(Sample::of("book-with-more", &book_with_more()));
+    samples.extend(inputs_with_more().iter().map(|(name, input)| Sample::of(name, input)));
+    samples.push(Sample::of("last-use-is", &reply(ReplyKind::LastUse(Some(BEGIN)))));
     samples
 }
 
@@ -119,10 +121,10 @@ fn the_bytes_of_a_format_are_those_of_postcard() {
             assert_eq!(cut, Some("malformed_delta"), "{value:?} cut at {length}");
         }
     }
-    same(&Frame { ties: Some(with_more(ties())), ..frame() });
+    same(&frame_with_more());
     same(&receipt());
     same(&book_with_more());
-    inputs().iter().for_each(|(_, input)| same(input));
+    inputs().iter().chain(&inputs_with_more()).for_each(|(_, input)| same(input));
     replies().into_iter().for_each(|(_, kind)| same(&reply(kind)));
     same(&(u8::MAX, u16::MAX, u32::MAX, u64::MAX, (0_u8, 127_u16, 128_u32, 0_u64)));
     same(&(i16::MIN, i32::MIN, i64::MIN, i64::MAX, (0_i64, -1_i64, 1_i32, 63_i16)));
@@ -204,10 +206,14 @@ fn frame() -> Frame {
         digest: [5; 16],
         joined: true,
         pull: false,
-        edited: BEGIN.plus(9),
+        edited: Millis(0),
         ties: Some(ties()),
         state: vec![6, 7],
     }
+}
+
+fn frame_with_more() -> Frame {
+    Frame { ties: Some(with_more(ties())), edited: BEGIN.plus(9), ..frame() }
 }
 
 fn receipt() -> Receipt {
@@ -217,7 +223,6 @@ fn receipt() -> Receipt {
 fn ties() -> Ties {
     Ties {
         owner: Some(Shop::new(1).session),
-        edited: BEGIN.plus(8),
         signed_out: Some(BEGIN.plus(1)),
         ended: BEGIN.plus(2),
         leases: [(actor(1), BEGIN.plus(3))].into(),
@@ -225,17 +230,22 @@ fn ties() -> Ties {
         erasures: [(actor(2), BEGIN.plus(6))].into(),
         seal: Some(Seal {
             day: BEGIN.day(),
-            at: BEGIN,
+            at: Millis(0),
             into: cart_id(3),
             retired: vec![Dot::new(actor(3), 7)],
         }),
-        merged: [cart_id(4)].into(),
-        used: BEGIN.plus(7),
         ..Ties::new(BEGIN)
     }
 }
 
+/// With all that format 3 had not.
+
 fn with_more(mut ties: Ties) -> Ties {
+    ties.root = Some(cart_id(1));
+    ties.edited = BEGIN.plus(8);
+    ties.seal.iter_mut().for_each(|seal| seal.at = BEGIN.plus(10));
+    ties.merged.insert(cart_id(4));
+    ties.used = BEGIN.plus(7);
     ties.more.put(vec![1], vec![2, 3]);
     ties.more.put(vec![200, 1], Vec::new());
     ties
@@ -264,17 +274,18 @@ fn book() -> Book {
         links: [(Holder::Replica(Region::Apac), link)].into(),
         homed: Some(4),
         forwarding: Some(Forwarding { outbox, path: vec![cart_id(2)], tries: 5, ..Forwarding::default() }),
-        expected: vec![Expected { guest: cart_id(3), until: BEGIN.plus(2), bytes: 7 }],
+        expected: vec![Expected { guest: cart_id(3), until: BEGIN.plus(2), bytes: 0 }],
         hold: Some(Hold { day: BEGIN.day(), until: BEGIN.plus(3) }),
         pages: vec![BEGIN.plus(4)],
         wake: Some(BEGIN.plus(5)),
-        notices: Notices { told: [(cart_id(4), Notice::Erased)].into(), tries: 6 },
         ..Replica::new(cart_id(1), Region::Weur, 1, BEGIN).book().clone()
     }
 }
 
 fn book_with_more() -> Book {
-    let mut book = Book { ties: with_more(ties()), ..book() };
+    let notices = Notices { told: [(cart_id(4), Notice::Erased)].into(), tries: 6 };
+    let mut book = Book { ties: with_more(ties()), notices, ..book() };
+    book.expected.iter_mut().for_each(|expected| expected.bytes = 7);
     book.more.put(vec![1], vec![4]);
     book
 }
@@ -284,7 +295,7 @@ fn inputs() -> Vec<(&'static str, Input)> {
     let edit = Edit {
         seen: Some(vec![1]),
         if_version: Some("00".to_owned()),
-        keys: vec![actor(2)],
+        keys: Vec::new(),
         actors: vec![actor(1)],
         ..Edit::of(BEGIN.day(), &SessionId::mint([1; 15]), "k", vec![order("1095275", 2)])
     };
@@ -315,8 +326,24 @@ fn inputs() -> Vec<(&'static str, Input)> {
         ("hand-over", Input::HandOver { to: Region::Enam }),
         ("take-over", Input::TakeOver { term: 1 }),
         ("tick", Input::Tick),
+    ]
+}
+
+/// Those that came with format 4, and fields that did.
+fn inputs_with_more() -> Vec<(&'static str, Input)> {
+    let edit = Edit {
+        keys: vec![actor(2)],
+        actors: vec![actor(1)],
+        tried: Tried::Unknown,
+        ..Edit::of(BEGIN.day(), &SessionId::mint([1; 15]), "k", vec![order("1095275", 2)])
+    };
+    vec![
+        ("edit-with-keys", Input::Edit(edit)),
+        ("expect-bytes", Input::Expect { guest: cart_id(2), bytes: 3 }),
         ("use", Input::Use),
         ("last-use", Input::LastUse),
+        ("room", Input::Room { cart: cart_id(2) }),
+        ("told", Input::Told { cart: cart_id(2), notice: Notice::SignedOut }),
     ]
 }
 
@@ -337,6 +364,5 @@ fn replies() -> Vec<(&'static str, ReplyKind)> {
         ("taken", ReplyKind::Taken { receipt: vec![1], frame: Some(vec![2]) }),
         ("at-home", ReplyKind::AtHome(Region::Enam)),
         ("done", ReplyKind::Done),
-        ("last-use", ReplyKind::LastUse(Some(BEGIN))),
     ]
 }
