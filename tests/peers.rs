@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use cart_core::cart::Cart;
 use cart_core::change::{Change, Stamp};
+use cart_core::command::Command;
 use cart_core::frame::{Frame, Holder, Receipt};
 use cart_core::id::{Actor, CartId, Dot, Region, Scope, SessionId};
 use cart_core::line::{LineKey, Location};

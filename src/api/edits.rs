@@ -4,7 +4,6 @@ use cart_core::change::Change;
 use cart_core::command::{COMMANDS_MAX, Command};
 use cart_core::id::CartId;
 use cart_core::replica::{Edit, Input, Reply, ReplyKind, Tried};
-use cart_core::session::Session;
 use worker::Response;
 
 use super::Exchange;

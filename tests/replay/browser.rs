@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use cart_core::command::Command;
 use cart_core::id::{Actor, Dot};
+use cart_core::replica::Edit;
 use cart_core::time::HybridTime;
 use fastrand::Rng;
 use reqwest::Method;

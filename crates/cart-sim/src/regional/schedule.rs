@@ -156,7 +156,8 @@ impl World {
             made.edit = Edit::of(day, &self.sessions[made.cart], &made.key, made.edit.commands);
         }
         self.doubt(at, &mut made);
-        self.made[which].tried.insert(at % self.places());
+        let place = at % self.places();
+        self.made[which].tried.insert(place);
         self.edit(at, made);
     }
 

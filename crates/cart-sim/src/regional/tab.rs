@@ -203,7 +203,7 @@ impl World {
 
     fn learn(&mut self, tab: usize, response: &SyncResponse, sent_before: u64) {
         self.faults.fire(Kind::Synced);
-        let Tab { cart, device, changes } = &mut self.tabs[tab];
+        let Tab { cart, device, changes, .. } = &mut self.tabs[tab];
         if device.receive(response, sent_before) == Learned::ActorShared {
             return self.shared(tab);
         }
