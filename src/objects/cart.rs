@@ -124,7 +124,11 @@ impl DurableObject for CartObject {
 impl CartObject {
     /// One call, one turn. `current` says whether the replica knows what it must to answer.
     pub(super) fn turn(&self, call: &Call, mut rows: Rows, current: bool) -> Head {
-        let mut reply = self.step(call, &mut rows, current).and_then(|effects| {
+        let effects = match self.is_unread(call) {
+            true => Err(Problem::other_build()),
+            false => self.step(call, &mut rows, current),
+        };
+        let mut reply = effects.and_then(|effects| {
             let reply = effects.into_iter().find_map(|effect| match effect {
                 Effect::Reply(reply) => Some(reply),
                 _ => None,
@@ -135,8 +139,6 @@ impl CartObject {
             }
         });
         match &mut reply {
-            // There is a cart, which a build beside this one can show: an empty one would be shown as if it were all.
-            Ok(_) if self.is_unread(call) => reply = Err(Problem::other_build()),
             Ok(reply) => reply.partial |= !current,
             // A lease of which this replica has not heard, or whose cart this is; another may have.
             Err(problem) if !current && self.may_be_known_elsewhere(problem) => {
@@ -156,10 +158,13 @@ impl CartObject {
         }
     }
 
-    /// Whether a shopper would be shown nothing, for want of what another build has told.
+    /// Whether a shopper would be shown an empty cart only because what another build has told cannot be read here.
+    /// Such a read is not a step: it would make a row of nothing, and the others would not be asked again.
     fn is_unread(&self, call: &Call) -> bool {
         let joined = self.replica.borrow().as_ref().is_none_or(|replica| replica.book().joined);
-        matches!(call.caller, Caller::Session { .. }) && self.unread.get() && !self.stored.get() && !joined
+        let shows = matches!(call.input, Input::Read | Input::Carts);
+        let by_shopper = matches!(call.caller, Caller::Session { .. });
+        shows && by_shopper && self.unread.get() && !self.stored.get() && !joined
     }
 
     /// Whether a refusal may be for want of what other replicas know.

@@ -301,7 +301,7 @@ impl World {
         if self.sites[at].crash(self.now) {
             self.faults.fire(Kind::AlarmAgain);
         }
-        if self.dice.chance(15) {
+        if self.dice.chance(40) {
             self.serve_later_build(at);
         }
     }
@@ -366,7 +366,7 @@ impl World {
     }
 
     fn lose(&mut self, at: usize) {
-        if self.dice.chance(15) {
+        if self.dice.chance(40) {
             return self.lose_region(at % self.places());
         }
         let store = &self.stores[at];
