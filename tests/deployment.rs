@@ -2,7 +2,8 @@
 
 use std::process::Command;
 
-use harness::{Answer, Method, Options, Runtime};
+use harness::{Answer, Options, Runtime};
+use reqwest::Method;
 
 /// What wrangler says that it would deploy: the bindings by name, each with its value.
 #[test]
@@ -24,13 +25,13 @@ fn a_plain_deployment_is_production() {
 #[tokio::test(flavor = "multi_thread")]
 async fn production_takes_nothing_that_is_for_developers() {
     let vars = vec![("ENVIRONMENT".to_owned(), "production".to_owned())];
-    let shop = Runtime::start(Options { vars, ..Options::default() }).await;
-    let (runtime, shop) = (&shop, shop.shop());
+    let runtime = Runtime::start(Options { vars, ..Options::default() }).await;
+    let shop = runtime.shop();
     for origin in ["https://shop.example", "http://localhost:3000", "null"] {
         let call = shop.request(Method::POST, "/v1/sessions").header("Origin", origin);
         Answer::of(call.json(&serde_json::json!({}))).await.refused(403, "origin_refused");
     }
-    let session = shop.open_session().await;
+    let session = shop.open().await;
     // A year later the token would have ended, and another region would have served it.
     let call = shop.call(&session, Method::GET, "/v1/carts/current");
     let call = call.header("Evercart-Clock-Skew-Ms", "31536000000").header("Evercart-Region", "enam");

@@ -273,7 +273,7 @@ fn deploy(tree: &Path, to: &Path) {
             source "$1/tools/env"
             rm -rf build/served
             mkdir -p build/served/build
-            cp -r build/*.* build/stores build/web build/served/build/
+            find build -mindepth 1 -maxdepth 1 ! -name served -exec cp -r -t build/served/build {} +
             cp .dev.vars build/served/
             sed '/^\[build\]/,/^$/d' wrangler.toml >build/served/wrangler.toml
             node "$1/tests/harness/bundle.mjs" "$PWD" "$PWD/build/served"
