@@ -268,7 +268,9 @@ fn deploy(tree: &Path, to: &Path) {
         tools/build
         exec 9>build/.bundle.lock
         flock 9
-        want=$(cat build/.stamp build/.pages wrangler.toml .dev.vars "$1"/tests/harness/bundle.mjs | sha256sum)
+        # Where only the edge was built, the pages have no stamp of their own.
+        want=$(cat build/.stamp $(ls build/.pages 2>/dev/null || true) wrangler.toml .dev.vars \
+            "$1/tests/harness/bundle.mjs" | sha256sum)
         if [ "$(cat build/.bundle 2>/dev/null)" != "$want" ]; then
             source "$1/tools/env"
             rm -rf build/served
