@@ -285,12 +285,14 @@ fn deploy(tree: &Path, to: &Path) {
         tools/build
         exec 9>build/.bundle.lock
         flock 9
-        want=$(cat build/.stamp wrangler.toml .dev.vars "$1"/tests/harness/bundle.mjs build/.[p]ages | sha256sum)
+        # Where only the edge was built, the pages have no stamp of their own.
+        want=$(cat build/.stamp $(ls build/.pages 2>/dev/null || true) wrangler.toml .dev.vars \
+            "$1/tests/harness/bundle.mjs" | sha256sum)
         if [ "$(cat build/.bundle 2>/dev/null)" != "$want" ]; then
             source "$1/tools/env"
             rm -rf build/served
             mkdir -p build/served/build
-            cp -r build/*.* build/stores build/web build/served/build/
+            find build -mindepth 1 -maxdepth 1 ! -name served -exec cp -r -t build/served/build {} +
             cp .dev.vars build/served/
             sed '/^\[build\]/,/^$/d' wrangler.toml >build/served/wrangler.toml
             node "$1/tests/harness/bundle.mjs" "$PWD" "$PWD/build/served"
