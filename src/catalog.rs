@@ -6,6 +6,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
+use std::thread::LocalKey;
 
 use cart_core::breaker::Breaker;
 use cart_core::money::Money;
@@ -13,8 +14,8 @@ use cart_core::time::Millis;
 use cart_core::view::{Offer, Offers};
 use lru::LruCache;
 use serde::{Deserialize, Serialize};
-use worker::Env;
 use worker::wasm_bindgen::JsValue;
+use worker::{D1Result, Env};
 
 use crate::error::Problem;
 use crate::{faults, transport};
@@ -83,8 +84,8 @@ pub async fn offers(env: &Env, skus: impl IntoIterator<Item = &str>, now: Millis
     if missing.is_empty() {
         return offers;
     }
-    match asked(&VIEWS, fetch(env, &missing), VIEW_MS, false).await {
-        Some(Ok(products)) => {
+    match fetch(env, &missing).await {
+        Ok(products) => {
             for product in products {
                 let currency = product.currency;
                 let price = product.price_minor.map(|minor| Money { amount_minor: minor.into(), currency });
@@ -97,10 +98,8 @@ pub async fn offers(env: &Env, skus: impl IntoIterator<Item = &str>, now: Millis
                 }
             });
         }
-        failed => {
-            if let Some(Err(error)) = failed {
-                worker::console_error!("catalog: {error}");
-            }
+        Err(fault) => {
+            fault.log();
             offers.stale = !before.is_empty();
             for (sku, offer) in before {
                 missing.remove(&sku);
@@ -110,34 +109,6 @@ pub async fn offers(env: &Env, skus: impl IntoIterator<Item = &str>, now: Millis
         }
     }
     offers
-}
-
-/// What a query gives, if its breaker lets it through. `weighs` says that one that hung opens it by itself.
-async fn asked<T>(
-    breaker: &'static std::thread::LocalKey<Cell<Breaker>>,
-    query: impl Future<Output = worker::Result<T>>,
-    deadline_ms: u64,
-    weighs: bool,
-) -> Option<worker::Result<T>> {
-    let with = |take: &dyn Fn(&mut Breaker) -> bool| {
-        let mut there = breaker.get();
-        let said = take(&mut there);
-        breaker.set(there);
-        said
-    };
-    if !with(&|there| there.admits(transport::now())) {
-        return None;
-    }
-    let answer = transport::within(deadline_ms, query).await;
-    with(&|there| {
-        match &answer {
-            Some(Ok(_)) => there.succeeded(),
-            Some(Err(_)) => there.failed(false, transport::now()),
-            None => there.failed(weighs, transport::now()),
-        }
-        true
-    });
-    Some(answer.unwrap_or_else(|| Err("it did not answer in time".into())))
 }
 
 /// The place of a search among those that wait.
@@ -191,7 +162,7 @@ pub async fn page(
     sql.push_str(" ORDER BY sku LIMIT ?");
     values.push((size as f64).into());
     if words.is_empty() {
-        return browsed(query(env, &sql, &values)).await;
+        return Ok(query(env, &sql, &values, &BROWSING).await?);
     }
     let busy = || {
         let detail =
@@ -199,26 +170,22 @@ pub async fn page(
         Problem::retry(429, "search_busy", detail)
     };
     let _searching = Searching::begin().ok_or_else(busy)?;
-    let found = asked(&SEARCHES, query(env, &sql, &values), SEARCH_MS, true).await;
-    found.ok_or_else(busy)?.map_err(|error| Problem::catalog(&error))
-}
-
-/// What is read by an index.
-async fn browsed<T>(query: impl Future<Output = worker::Result<T>>) -> Result<T, Problem> {
-    let answer = transport::within(transport::CALL_MS, query).await;
-    let answer = answer.unwrap_or_else(|| Err("it did not answer in time".into()));
-    answer.map_err(|error| Problem::catalog(&error))
+    match query(env, &sql, &values, &Patience { ms: SEARCH_MS, breaker: Some(&SEARCHES), weighs: true }).await
+    {
+        Err(Fault::Unasked) => Err(busy()),
+        found => Ok(found?),
+    }
 }
 
 /// The departments: a row read for each, 32 of the demo's.
 pub async fn departments(env: &Env) -> Result<Vec<Department>, Problem> {
     let sql = "SELECT name, products FROM departments ORDER BY products DESC, name";
-    browsed(query(env, sql, &[])).await
+    Ok(query(env, sql, &[], &BROWSING).await?)
 }
 
 /// One product: one row read.
 pub async fn product(env: &Env, sku: &str) -> Result<Option<Product>, Problem> {
-    let found = browsed(query(env, &format!("{COLUMNS} WHERE sku = ?"), &[sku.into()])).await?;
+    let found = query(env, &format!("{COLUMNS} WHERE sku = ?"), &[sku.into()], &BROWSING).await?;
     Ok(found.into_iter().next())
 }
 
@@ -233,16 +200,93 @@ pub async fn is_ready(env: &Env) -> bool {
     matches!(answer.await, Ok(Some(1)))
 }
 
-async fn fetch(env: &Env, skus: &BTreeSet<String>) -> worker::Result<Vec<Product>> {
-    let list = serde_json::to_string(skus)?;
-    query(env, &format!("{COLUMNS} WHERE sku IN (SELECT value FROM json_each(?))"), &[list.into()]).await
+async fn fetch(env: &Env, skus: &BTreeSet<String>) -> Result<Vec<Product>, Fault> {
+    let list = serde_json::to_string(skus).map_err(|error| Fault::Failed(error.into()))?;
+    let sql = format!("{COLUMNS} WHERE sku IN (SELECT value FROM json_each(?))");
+    let patience = Patience { ms: VIEW_MS, breaker: Some(&VIEWS), weighs: false };
+    query(env, &sql, &[list.into()], &patience).await
+}
+
+/// Why the catalog says nothing.
+enum Fault {
+    /// It has failed lately, and was not asked.
+    Unasked,
+    Hung,
+    Failed(worker::Error),
+}
+
+impl Fault {
+    fn log(&self) {
+        match self {
+            Self::Unasked => {}
+            Self::Hung => worker::console_error!("catalog: no answer in time"),
+            Self::Failed(error) => worker::console_error!("catalog: {error}"),
+        }
+    }
+}
+
+impl From<Fault> for Problem {
+    fn from(fault: Fault) -> Self {
+        fault.log();
+        Self::catalog()
+    }
+}
+
+/// How long a query is waited for, and by which breaker.
+struct Patience {
+    ms: u64,
+    breaker: Option<&'static LocalKey<Cell<Breaker>>>,
+    /// One that hung opens the breaker by itself.
+    weighs: bool,
+}
+
+/// Of what is read by an index for its own sake.
+const BROWSING: Patience = Patience { ms: transport::CALL_MS, breaker: None, weighs: false };
+
+impl Patience {
+    fn admits(&self) -> bool {
+        self.breaker.is_none_or(|kept| {
+            let mut breaker = kept.get();
+            let admitted = breaker.admits(transport::now());
+            kept.set(breaker);
+            admitted
+        })
+    }
+
+    fn note(&self, answer: &Result<D1Result, Fault>) {
+        let Some(kept) = self.breaker else { return };
+        let mut breaker = kept.get();
+        match answer {
+            Ok(_) => breaker.succeeded(),
+            Err(fault) => {
+                breaker.failed(self.weighs && matches!(fault, Fault::Hung), transport::now());
+            }
+        }
+        kept.set(breaker);
+    }
 }
 
 async fn query<T: for<'a> Deserialize<'a>>(
     env: &Env,
     sql: &str,
     values: &[JsValue],
-) -> worker::Result<Vec<T>> {
-    faults::in_catalog().await?;
-    env.d1("CATALOG")?.prepare(sql).bind(values)?.all().await?.results()
+    patience: &Patience,
+) -> Result<Vec<T>, Fault> {
+    asked(env, sql, values, patience).await?.results().map_err(Fault::Failed)
+}
+
+async fn asked(env: &Env, sql: &str, values: &[JsValue], patience: &Patience) -> Result<D1Result, Fault> {
+    if !patience.admits() {
+        return Err(Fault::Unasked);
+    }
+    let answer = async {
+        faults::in_catalog().await?;
+        env.d1("CATALOG")?.prepare(sql).bind(values)?.all().await
+    };
+    let answer = match transport::within(patience.ms, answer).await {
+        Some(answer) => answer.map_err(Fault::Failed),
+        None => Err(Fault::Hung),
+    };
+    patience.note(&answer);
+    answer
 }

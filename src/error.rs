@@ -119,8 +119,7 @@ impl Problem {
         )
     }
 
-    pub fn catalog(error: &worker::Error) -> Self {
-        worker::console_error!("catalog: {error}");
+    pub fn catalog() -> Self {
         Self::retry(
             503,
             "catalog_unavailable",

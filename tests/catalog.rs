@@ -58,8 +58,9 @@ async fn a_cart_is_edited_and_shown_without_the_catalog_and_says_so() {
         assert_eq!(view["totals"]["total"]["amount_minor"].as_u64(), priced(&view, SKUS[0]));
         let shown = shop.view(&session).await;
         assert_eq!(shown["lines"].as_array().expect("lines").len(), 2, "it was kept");
-        let unheard = shop.add(&session, "unheard of", 1).await.expect(200).json();
-        assert_eq!(priced(&unheard, "unheard of"), None);
+        let new = format!("unheard of while {fault}");
+        let unheard = shop.add(&session, &new, 1).await.expect(200).json();
+        assert_eq!(priced(&unheard, &new), None);
         // Two minutes later what was known is not fresh any more, and serves all the same.
         let later = shop.call(&other, Method::GET, "/v1/carts/current");
         let later = Answer::of(later.header("Evercart-Clock-Skew-Ms", "120000")).await.expect(200).json();
@@ -68,7 +69,7 @@ async fn a_cart_is_edited_and_shown_without_the_catalog_and_says_so() {
         let known = until(&shop, &session, "current").await;
         assert!(priced(&known, sku).is_some());
         let lines = known["lines"].as_array().expect("lines");
-        let unheard = lines.iter().find(|line| line["sku"] == "unheard of").expect("the line");
+        let unheard = lines.iter().find(|line| line["sku"] == *new).expect("the line");
         assert_eq!(unheard["problem"], "not_for_sale");
         shop.add(&session, "unheard of too", 1).await.refused(422, "unknown_sku");
     }

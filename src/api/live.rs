@@ -9,9 +9,11 @@ use std::task::{Context, Poll};
 use cart_core::replica::{Input, Reply, ReplyKind};
 use cart_core::session::{TICKET_MS, TokenFault};
 use cart_core::time::Millis;
+use futures_util::future::{Either, select};
 use futures_util::stream::Stream;
 use futures_util::{FutureExt as _, StreamExt as _};
 use serde_json::json;
+use worker::wasm_bindgen_futures::JsFuture;
 use worker::web_sys::AbortSignal;
 use worker::{Env, Request, Response, WebSocket, WebsocketEvent};
 
@@ -187,6 +189,9 @@ impl Watch {
     /// asks again, and is told why.
     async fn write(mut self, mut last: Option<String>) {
         let (began, mut proved) = (transport::now(), Millis(0));
+        let mut gone = JsFuture::from(js_sys::Promise::new(&mut |resolve, _| {
+            self.gone.set_onabort(Some(&resolve));
+        }));
         let Ok(mut nudges) = self.socket.0.events() else { return };
         if self.socket.0.accept().is_err() {
             return;
@@ -205,9 +210,13 @@ impl Watch {
                 last = Some(version);
             }
             loop {
-                match within(SILENCE_MS, nudges.next()).await {
-                    Some(Some(Ok(WebsocketEvent::Message(said)))) if said.text().is_some() => {}
-                    Some(Some(Ok(WebsocketEvent::Message(_)))) => break,
+                match within(SILENCE_MS, select(nudges.next(), &mut gone)).await {
+                    Some(Either::Left((Some(Ok(WebsocketEvent::Message(said))), _))) => {
+                        // Else it is the answer to a `ping`.
+                        if said.text().is_none() {
+                            break;
+                        }
+                    }
                     Some(_) => return,
                     None if self.is_over(began) => return,
                     None => {

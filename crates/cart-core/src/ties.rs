@@ -234,16 +234,24 @@ impl Ties {
         self.owner = lesser_owner;
     }
 
-    /// Of too many erasures the oldest are forgotten.
+    /// Of too many erasures the oldest are forgotten: those before the moment from which on there are no more than that.
     fn bound_erasures(&mut self) {
-        let Some(too_many) = self.erasures.len().checked_sub(Self::ERASURES_MAX).filter(|count| *count > 0)
-        else {
+        if self.erasures.len() <= Self::ERASURES_MAX {
             return;
-        };
-        let mut by_age: Vec<(Millis, Actor)> =
-            self.erasures.iter().map(|(actor, at)| (*at, *actor)).collect();
-        by_age.sort_unstable();
-        self.erasures = by_age.into_iter().skip(too_many).map(|(at, actor)| (actor, at)).collect();
+        }
+        let age = |actor: &Actor, at: &Millis| u128::from(at.0) << 64 | u128::from(actor.0);
+        let (mut from, mut enough) = (0, u128::MAX);
+        while from < enough {
+            let middle = from + (enough - from) / 2;
+            if self.erasures.iter().filter(|(actor, at)| age(actor, at) >= middle).count()
+                > Self::ERASURES_MAX
+            {
+                from = middle + 1;
+            } else {
+                enough = middle;
+            }
+        }
+        self.erasures.retain(|actor, at| age(actor, at) >= from);
     }
 }
 
@@ -251,7 +259,11 @@ impl Ties {
 fn joined_carts(mine: Vec<Further>, theirs: &[Further]) -> Vec<Further> {
     let mut all = mine;
     all.extend_from_slice(theirs);
-    all.sort_unstable_by(|one, other| one.cart.cmp(&other.cart));
+    // As functions, so that sorting is in the Wasm once.
+    let by_cart: fn(&Further, &Further) -> Ordering = |one, other| one.cart.cmp(&other.cart);
+    let by_age: fn(&Further, &Further) -> Ordering =
+        |one, other| (one.made, &one.cart).cmp(&(other.made, &other.cart));
+    all.sort_unstable_by(by_cart);
     all.dedup_by(|next, kept| {
         let same = next.cart == kept.cart;
         if same {
@@ -260,7 +272,7 @@ fn joined_carts(mine: Vec<Further>, theirs: &[Further]) -> Vec<Further> {
         }
         same
     });
-    all.sort_unstable_by(|one, other| (one.made, &one.cart).cmp(&(other.made, &other.cart)));
+    all.sort_unstable_by(by_age);
     all
 }
 

@@ -14,7 +14,8 @@ use cart_core::idem::{Entry, Ledger};
 use cart_core::packed::{FORMAT, Format, OLDEST, pack_as, unpack};
 use cart_core::reject::Reject;
 use cart_core::replica::{
-    Book, Edit, Expected, Forwarding, Hold, Input, Lease, Link, Notice, Notices, Replica, Reply, ReplyKind, Tried,
+    Book, Edit, Expected, Forwarding, Hold, Input, Lease, Link, Notice, Notices, Replica, Reply, ReplyKind,
+    Tried,
 };
 use cart_core::ties::{Further, Seal, Ties};
 use cart_core::time::{HybridClock, HybridTime, Millis};

@@ -8,6 +8,7 @@ use crate::cart::Cart;
 use crate::id::{Actor, Dot, Scope};
 use crate::line::{Contribution, Contributions, Kind, LineKey, Payload};
 use crate::meta::{Field, Register};
+use crate::ordered::Ordered;
 use crate::time::{Day, HybridTime};
 
 use super::*;
@@ -153,15 +154,13 @@ pub(crate) fn actors_of(cart: &Cart) -> Vec<Actor> {
 
 fn scopes_of(cart: &Cart) -> Vec<Scope> {
     let contributions = cart.lines.iter().flat_map(|(_, line)| line.iter());
-    let mut scopes: Vec<Scope> = contributions
+    let scopes: Ordered<Scope, ()> = contributions
         .filter_map(|(_, contribution)| match contribution.payload.as_ref()?.kind {
-            Kind::Set { scope, .. } => Some(scope),
+            Kind::Set { scope, .. } => Some((scope, ())),
             Kind::Add | Kind::Unknown(_) => None,
         })
         .collect();
-    scopes.sort_unstable();
-    scopes.dedup();
-    scopes
+    scopes.keys().copied().collect()
 }
 
 impl Writer {
