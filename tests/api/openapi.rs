@@ -53,6 +53,7 @@ async fn answers_are_as_described() {
     let commands = json!({"commands": [{"op": "add", "sku": BAGELS.0}]});
     check(&format!("{cart}/commands"), "post", &client.post("/commands", commands).await.expect(200));
     check(&format!("{cart}/actors"), "post", &client.post("/actors", json!({})).await.expect(201));
+    check(&format!("{cart}/live"), "post", &client.post("/live", json!({})).await.expect(201));
     check(&format!("{cart}/coupons/{{code}}"), "delete", &client.delete("/coupons/A").await.expect(200));
     let removed = client.delete(&format!("{}?in=saved", line(BANANAS.0))).await.expect(200);
     check(&format!("{cart}/lines/{{line_id}}"), "delete", &removed);

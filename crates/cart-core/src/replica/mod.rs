@@ -187,9 +187,15 @@ impl Replica {
             (Ok(()), None) => self.decide(caller, input, now, &mut effects),
             (Err(reject), _) => Err(reject),
         };
+        // Once signed out, nobody comes any more who is not refused: that must not leave an alarm lost by which
+        // others are to hear of it.
+        let ended = self.stored && matches!(reply, Err(Reject::SignedOut));
         if reply.is_err() {
             effects.clear();
             self.book.clone_from(&before);
+            if ended {
+                self.follow_links(None, &before, now);
+            }
         } else {
             if matches!(caller, Caller::Session { .. }) {
                 self.enter(now);
@@ -205,7 +211,7 @@ impl Replica {
         let here = made && (self.is_home() || self.is_active(self.book.region));
         let kept = self.stored || (!fresh && (!heard || here));
         // The alarm of what has no row would go off for nothing, and then count as still to come.
-        if reply.is_ok() && kept {
+        if (reply.is_ok() || ended) && kept {
             self.arm(now, &mut effects);
         }
         // Who has acknowledged is written with the last who was told: until then it costs no row.
