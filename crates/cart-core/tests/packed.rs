@@ -63,6 +63,7 @@ fn receipt() -> Receipt {
 fn ties() -> Ties {
     Ties {
         owner: Some(Shop::new(1).session),
+        root: Some(cart_id(4)),
         created: BEGIN,
         signed_out: Some(BEGIN.plus(1)),
         ended: BEGIN.plus(2),
