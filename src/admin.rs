@@ -211,6 +211,10 @@ impl Admin<'_> {
                 let gone = report.gone.iter().map(|(kind, count)| (kind.as_str(), Value::from(*count)));
                 object(gone.collect())
             });
+            let walking = report.iter().flat_map(|report| &report.walks);
+            let unended = walking.filter(|walk| walk.name == "backfill" && walk.ended.is_none());
+            let left_out = unended.flat_map(|walk| self.config.regions.left_out(&walk.before, region));
+            let left_out: Vec<Value> = left_out.map(|region| region.name().into()).collect();
             let walks = report.as_ref().map(|report| {
                 object(report.walks.iter().map(|walk| (walk.name.as_str(), stands(walk))).collect())
             });
@@ -228,6 +232,7 @@ impl Admin<'_> {
                 ("backlog", backlog.into()),
                 ("dead_letters", report.as_ref().map(|report| report.dead_letters).into()),
                 ("second", place.second.map(Region::name).into()),
+                ("left_out", left_out.into()),
                 ("closing", place.closing.into()),
                 ("gone", gone.into()),
                 ("walks", walks.into()),
@@ -284,7 +289,7 @@ impl Admin<'_> {
         let regions = &self.config.regions;
         // In the order of distance.
         let mut asked = regions.nearest_to(self.here);
-        let holds = |store: &Region| homes.iter().any(|home| regions.stores_of(*home).contains(store));
+        let holds = |store: &Region| homes.iter().any(|home| regions.listing(*home).contains(store));
         asked.retain(|region| homes.contains(region) || holds(region));
         let reports = join_all(asked.iter().map(|region| self.report(*region))).await;
         let reports: Vec<(Region, Report)> =
@@ -292,7 +297,7 @@ impl Admin<'_> {
         let now = transport::now();
         let mut sources = Vec::new();
         for home in homes {
-            let of_home = regions.stores_of(home);
+            let of_home = regions.listing(home);
             if of_home.is_empty() {
                 continue;
             }

@@ -46,7 +46,7 @@ async fn a_frame_delivered_one_to_five_times_in_any_order_gives_the_same_row() {
         }
         for cart in &carts {
             let row = operator.arrived(store, cart, &expected).await;
-            assert_eq!(row["resident"], store == Region::Weur, "only at home");
+            assert_eq!(row["resident"], true, "whoever sent it has its storage");
             all.push((store, cart.clone()));
         }
     }
@@ -561,28 +561,30 @@ async fn a_cart_outlives_its_object_and_gives_up_its_storage_when_idle() {
     tokio::time::sleep(Duration::from_secs(5)).await;
     settled().await;
 
-    // As many as one run of the sweep sees, which never go.
+    // More than a step of the sweep sees, which never go.
     runtime.kill();
     let stuck = "db.execute('''INSERT INTO carts
-    WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)
+    WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 250)
     SELECT slot, 'stuck-' || i, incarnation, rev, state, ties, digest, sequence, NULL, home, quantity, lines,
         created, updated, 0, erased, resident FROM carts, n WHERE resident = 1''')";
     each_store(runtime.state(), stuck, &[]);
     let resident = async || operator.row(Region::Weur, &cart).await.expect("a row")["resident"] == true;
-    let sweep = async || {
-        for _ in 0..2 {
-            Answer::of(shop.request(Method::GET, "/cdn-cgi/local/scheduled")).await.expect(200);
-            tokio::time::sleep(Duration::from_secs(4)).await;
-        }
-    };
     for days in 1..=3 {
         runtime.set("CLOCK_SKEW_MS", &(days * TWO_DAYS_MS).to_string());
         runtime.restart().await;
-        sweep().await;
+        operator.walk("sweep").await;
         settled().await;
         if !resident().await {
             break;
         }
+    }
+    // By its other store, too, and with what one invocation may ask.
+    operator.walk("sweep").await;
+    assert_eq!(operator.row(Region::Enam, &cart).await.expect("a row")["resident"], false);
+    for region in operator.regions().await {
+        let sweep = &region["walks"]["sweep"];
+        assert!(sweep["queries_max"].as_u64().is_some_and(|queries| (1..500).contains(&queries)), "{sweep}");
+        assert!(sweep["calls_max"].as_u64().is_some_and(|calls| (1..5_000).contains(&calls)), "{sweep}");
     }
     assert!(!resident().await, "it gave up its storage");
     runtime.set("CLOCK_SKEW_MS", "0");
@@ -593,13 +595,142 @@ async fn a_cart_outlives_its_object_and_gives_up_its_storage_when_idle() {
     assert!(resident().await, "it has its storage again");
     runtime.set("CLOCK_SKEW_MS", &TWO_DAYS_MS.to_string());
     runtime.restart().await;
-    sweep().await;
+    operator.walk("sweep").await;
     assert!(!resident().await, "it gave up its storage again");
     runtime.set("CLOCK_SKEW_MS", "0");
     runtime.restart().await;
     assert_eq!(quantity().await, (5.into(), false.into()), "it is back again");
     let there = shop.in_region("enam").view(&session).await;
     assert_eq!((&there["totals"]["quantity"], &there["partial"]), (&5.into(), &false.into()));
+}
+
+/// A root cart, and another of its session, which was not touched since: at rest they are nowhere else.
+#[tokio::test(flavor = "multi_thread")]
+async fn carts_go_a_month_after_their_session_was_last_used() {
+    const DAY_MS: u64 = Millis::DAY;
+    let mut runtime = Runtime::start(Options::default()).await;
+    let operator = Operator::of(&runtime);
+    let mut dice = fastrand::Rng::with_seed(17);
+    let stores = [Region::Weur, Region::Enam];
+    let mut sessions = Vec::new();
+    for used in [0, 25] {
+        let owner = session(&mut dice);
+        let root = cart(Region::Weur, &mut dice);
+        let further = cart(Region::Weur, &mut dice);
+        let mut maker = Maker::new(&owner);
+        maker.ties.root = Some(root.clone());
+        maker.add("a");
+        for store in stores {
+            operator.deliver(store, &further, &maker.frame()).await;
+        }
+        maker.ties.used = now().plus(used * DAY_MS);
+        maker.ties.enroll(further.clone(), now());
+        for store in stores {
+            operator.deliver(store, &root, &maker.frame()).await;
+        }
+        sessions.push([root, further]);
+    }
+    // Of nobody's, and erased.
+    let erased = cart(Region::Apac, &mut dice);
+    let gone = Frame { state: Cart::erased().to_bytes(), ..Maker::new(&session(&mut dice)).frame() };
+    operator.deliver(Region::Apac, &erased, &gone).await;
+    for carts in &sessions {
+        for (store, cart) in stores.iter().flat_map(|store| carts.iter().map(move |cart| (store, cart))) {
+            operator.arrived_any(*store, cart).await;
+        }
+    }
+    operator.arrived_any(Region::Apac, &erased).await;
+    let there = async |cart: &CartId| {
+        let mut found = Vec::new();
+        for store in stores {
+            found.push(operator.row(store, cart).await.is_some());
+        }
+        found
+    };
+    let after = async |runtime: &mut Runtime, days: u64| {
+        runtime.set("CLOCK_SKEW_MS", &(days * DAY_MS).to_string());
+        runtime.restart().await;
+        operator.walk("sweep").await;
+    };
+    after(&mut runtime, 2).await;
+    // One that somebody has come back for, of a session that has ended.
+    let [ended, lives] = &sessions[..] else { panic!("two") };
+    operator.state(Region::Weur, &ended[1]).await;
+    assert_eq!(operator.row(Region::Weur, &ended[1]).await.expect("a row")["resident"], true);
+    runtime.set("CLOCK_SKEW_MS", &(40 * DAY_MS).to_string());
+    runtime.restart().await;
+    operator.walk("ends").await;
+    assert!(!there(&ended[1]).await[1], "which was not touched since");
+    for cart in lives {
+        assert_eq!(there(cart).await, [true, true], "its session was used since");
+    }
+    assert!(operator.row(Region::Apac, &erased).await.is_some(), "what is late is to meet it");
+    for days in [42, 44] {
+        after(&mut runtime, days).await;
+        operator.walk("ends").await;
+    }
+    for cart in ended {
+        assert_eq!(there(cart).await, [false, false], "{cart}");
+    }
+    for days in [90, 92] {
+        after(&mut runtime, days).await;
+        operator.walk("ends").await;
+    }
+    for cart in lives {
+        assert_eq!(there(cart).await, [false, false], "{cart}");
+    }
+    assert!(operator.row(Region::Apac, &erased).await.is_none());
+    let regions = operator.regions().await;
+    let counts =
+        |name: &str| regions.iter().find(|region| region["region"] == name).expect(name)["gone"].clone();
+    assert_eq!((&counts("weur")["carts_ended"], &counts("apac")["erased_ended"]), (&4.into(), &1.into()));
+}
+
+/// Whose second store was that of enam gets that of apac: nothing is lost then with the home and its own store, neither
+/// before all rows have been given on nor after.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_region_gets_another_second_store_and_loses_its_own() {
+    let regions = |weur: &str| {
+        let (enam, apac) =
+            (r#""latitude": 39.0, "longitude": -77.5"#, r#""latitude": 35.7, "longitude": 139.7"#);
+        format!(
+            r#"[{{"region": "enam", {enam}, "second": "weur", "stores": ["STORE_ENAM_0"]}},
+            {{"region": "weur", "latitude": 50.1, "longitude": 8.7, {weur}, "stores": ["STORE_WEUR_0", "STORE_WEUR_1"]}},
+            {{"region": "apac", {apac}, "second": "weur", "stores": ["STORE_APAC_0"]}}]"#
+        )
+    };
+    let mut runtime = Runtime::start(Options::default()).await;
+    let operator = Operator::of(&runtime);
+    let shop = runtime.shop();
+    let session = shop.open().await;
+    let cart = CartId::try_from(session.cart_id.clone()).expect("an id");
+    shop.add(&session, "1095275", 2).await.expect(200);
+    operator.arrived_any(Region::Weur, &cart).await;
+    operator.arrived_any(Region::Enam, &cart).await;
+    operator.walk("backfill").await;
+    let lose = |runtime: &mut Runtime, regions: &str| {
+        runtime.kill();
+        let drop = "db.execute('DELETE FROM carts WHERE cart_id = ? AND EXISTS (SELECT 1 FROM slots) AND (SELECT count(*) FROM slots) < 1024', sys.argv[2:])";
+        each_store(runtime.state(), drop, &[cart.as_str()]);
+        runtime.set("REGIONS", regions);
+    };
+    let quantity = async || {
+        let call = shop.call(&session, Method::GET, "/v1/carts/current");
+        let view = Answer::of(call.header("Evercart-Clock-Skew-Ms", "120000")).await.expect(200).json();
+        (view["totals"]["quantity"].clone(), view["partial"].clone())
+    };
+    let changed = regions(r#""second": "apac", "second_before": ["enam"]"#);
+    // The databases of weur have half of the slots each.
+    lose(&mut runtime, &changed);
+    runtime.wipe().await;
+    assert_eq!(quantity().await, (2.into(), false.into()), "from the store before");
+    operator.walk("backfill").await;
+    operator.arrived_any(Region::Apac, &cart).await;
+    lose(&mut runtime, &regions(r#""second": "apac""#));
+    runtime.wipe().await;
+    assert_eq!(quantity().await, (2.into(), false.into()), "from the store since");
+    operator.walk("backfill").await;
+    assert!(operator.row(Region::Enam, &cart).await.is_none(), "it is not where nobody would look for it");
 }
 
 // Frames.

@@ -1,6 +1,7 @@
 -- Walks through the rows of this database, step by step, each step a message of the region's queue. The step that
 -- moves the place on sends the next; one that finds it moved by another ends. The table `sweep`, which they take
--- the place of, stays for a build of before.
+-- the place of, stays for a build of before. In `carts`, `resident` says from here on that a replica may have its
+-- storage wherever it is. Of rows of before, that of the home's store says so already.
 CREATE TABLE walks (
     name TEXT PRIMARY KEY NOT NULL,
     run INTEGER NOT NULL,              -- ms since 1970, when it began

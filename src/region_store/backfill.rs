@@ -29,30 +29,41 @@ pub async fn step(
 ) -> Result<Stepped, Problem> {
     let (rows, next) = store.all_rows(database, after, ROWS_MAX).await?;
     let passed = rows.len();
-    let (mut given, mut leaves, mut marks): (Vec<(Region, Vec<(CartId, Vec<u8>)>)>, _, _) =
-        (Vec::new(), Vec::new(), Vec::new());
-    for (cart_id, row) in rows {
-        let home = row.stored.home(&cart_id);
-        let others = config.regions.stores_of(home).into_iter().filter(|there| *there != store.region);
+    let closes = |(cart_id, row): &&(CartId, Row)| {
+        !row.resident && row.stored.visit(cart_id, &config.regions).to.is_some()
+    };
+    let mark = |(cart_id, row): &(CartId, Row)| {
+        let mut after = Row { resident: true, ..row.clone() };
+        after.stored.rev += 1;
+        Write { cart_id: cart_id.clone(), before: Some(row.clone()), after }
+    };
+    let marks: Vec<Write> = rows.iter().filter(closes).map(mark).collect();
+    let done = give_on(env, config, store, database, rows).await?;
+    if !marks.is_empty() {
+        store.write(&marks, None).await?;
+    }
+    Ok(Stepped { passed, done, next })
+}
+
+/// Joins rows into those of the stores that hold the carts, and deletes those that do not belong here once they are
+/// durable there. How many of them were not there like that.
+pub async fn give_on(
+    env: &Env,
+    config: &Config,
+    store: &D1Store,
+    database: &str,
+    rows: Vec<(CartId, Row)>,
+) -> Result<usize, Problem> {
+    let mut given: Vec<(Region, Vec<(CartId, Vec<u8>)>)> = Vec::new();
+    for (cart_id, row) in &rows {
+        let others = config.regions.stores_of(row.stored.home(cart_id)).into_iter();
         let frame = row.stored.frame(store.region).to_bytes();
+        let others = others.filter(|there| *there != store.region);
         others.for_each(|there| push(&mut given, there, (cart_id.clone(), frame.clone())));
-        // Once a home has moved, all stores hold the cart.
-        let moved = row.stored.cart.home().is_some();
-        if !moved
-            && config.regions.place(home).is_some()
-            && !config.regions.holding(home).contains(&store.region)
-        {
-            leaves.push((cart_id, row));
-        } else if !row.resident && row.stored.visit(&cart_id, &config.regions).to.is_some() {
-            let mut after = Row { resident: true, ..row.clone() };
-            after.stored.rev += 1;
-            marks.push(Write { cart_id, before: Some(row), after });
-        }
     }
     let mut done = 0;
     for (there, frames) in given {
-        let mut some = Vec::new();
-        let mut size = 0;
+        let (mut some, mut size) = (Vec::new(), 0);
         for frame in frames {
             size += frame.1.len();
             some.push(frame);
@@ -65,12 +76,10 @@ pub async fn step(
             done += give(env, config, there, some).await?;
         }
     }
-    if !marks.is_empty() {
-        store.write(&marks, None).await?;
-    }
-    // All of it is durable where it belongs.
+    let belongs = |(cart_id, row): &(CartId, Row)| row.stored.belongs(cart_id, store.region, &config.regions);
+    let leaves: Vec<_> = rows.into_iter().filter(|row| !belongs(row)).collect();
     store.leave(database, &leaves).await?;
-    Ok(Stepped { passed, done, next })
+    Ok(done)
 }
 
 /// How many of the rows the other store did not have like that.

@@ -50,7 +50,8 @@ pub async fn step(
     let ended = ended(env, config, store, &roots, now).await;
     let others = store.others_of(&owners(&asks), &roots).await?;
     for (root, cart_id, row) in asks {
-        let has_others = || row.stored.ties.owner.as_ref().is_some_and(|owner| others.contains(owner));
+        let is_of = |owner: &SessionId| others.iter().any(|other| other == owner.as_str());
+        let has_others = || row.stored.ties.owner.as_ref().is_some_and(is_of);
         if ended.contains(&root) && (root != cart_id || !has_others()) {
             goes.push((cart_id, row));
         }

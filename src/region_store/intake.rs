@@ -126,7 +126,7 @@ async fn attempt(
         };
         let known = before.as_ref().map_or(0, |row| row.sequence);
         let home = home_of(cart_id, &stored.cart);
-        let from_home = frames.iter().filter(|frame| frame.from.region() == home);
+        let from_home = frames.iter().filter(|frame| frame.from == Holder::Replica(home));
         let sequence = from_home.map(|frame| frame.sequence).fold(known, u64::max);
         let sent = arrived.iter().map(|arrival| arrival.sent).min().unwrap_or(now);
         freshness.late_ms = freshness.late_ms.max(now.0.saturating_sub(sent.0));
@@ -139,7 +139,10 @@ async fn attempt(
         told.wrote = true;
         waiting.push(told);
     }
-    let written = if writes.is_empty() { Vec::new() } else { store.write(&writes, Some(freshness)).await? };
+    // What another store gives says nothing of how late this one is.
+    let told_here = |arrival: &Arrival| matches!(arrival.frame.from, Holder::Replica(_));
+    let fresh = arrivals.iter().flat_map(|(_, arrived)| arrived).any(told_here).then_some(freshness);
+    let written = if writes.is_empty() { Vec::new() } else { store.write(&writes, fresh).await? };
     for (told, written) in waiting.into_iter().zip(written) {
         if written {
             done.push((told.cart_id.clone(), Ok(told)));

@@ -131,8 +131,10 @@ async fn carry_out(env: &Env, config: &Config, errand: Errand) -> Result<Vec<u8>
             Ok(pack_as(config.format, &peek(&open(env, config, store)?, &carts).await?))
         }
         Errand::Keep { store, frames } => {
-            let arrival = |bytes: &[u8]| Ok::<_, Problem>(queue::arrival(bytes, sys::now(0))?);
-            let arrivals = frames.iter().map(|(cart_id, bytes)| Ok((cart_id.clone(), vec![arrival(bytes)?])));
+            let arrivals = frames.into_iter().map(|(cart_id, bytes)| {
+                let arrival = queue::arrival(&bytes, sys::now(0))?;
+                Ok((cart_id, vec![arrival]))
+            });
             let arrivals = arrivals.collect::<Result<_, Problem>>()?;
             let outcomes = take_in(env, config, &open(env, config, store)?, arrivals).await;
             let told = outcomes.into_iter().map(|(_, told)| told).collect::<Result<Vec<_>, _>>()?;

@@ -79,7 +79,7 @@ impl D1Store {
     }
 
     /// Which of some sessions have carts here that are none of some.
-    pub async fn others_of(&self, owners: &[SessionId], but: &[CartId]) -> Result<Vec<SessionId>, Problem> {
+    pub async fn others_of(&self, owners: &[SessionId], but: &[CartId]) -> Result<Vec<String>, Problem> {
         if owners.is_empty() {
             return Ok(Vec::new());
         }
@@ -92,8 +92,7 @@ impl D1Store {
         let mut found = Vec::new();
         for database in self.names() {
             let rows = self.rows(database, ask, &[text(Some(&owners)), text(Some(&but))]).await?;
-            let owners = rows.iter().filter_map(|row| Fields::of(row).text());
-            found.extend(owners.filter_map(|owner| serde_json::from_value(owner.into()).ok()));
+            found.extend(rows.iter().filter_map(|row| Fields::of(row).text()));
         }
         Ok(found)
     }

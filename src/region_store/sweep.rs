@@ -10,7 +10,7 @@ use worker::Env;
 
 use super::d1::D1Store;
 use super::walk::{Place, Stepped};
-use super::{RegionStore as _, Row, Write};
+use super::{RegionStore as _, Row, Write, backfill};
 use crate::call::Call;
 use crate::config::Config;
 use crate::error::Problem;
@@ -31,6 +31,12 @@ pub async fn step(
     let before = sys::now(config.skew_ms).less(IDLE_MS);
     let (idle, next) = store.at_rest(database, true, before, after, CARTS_MAX).await?;
     let passed = idle.len();
+    let belongs = |(cart_id, row): &(CartId, Row)| row.stored.belongs(cart_id, store.region, &config.regions);
+    let (idle, strays): (Vec<_>, Vec<_>) = idle.into_iter().partition(belongs);
+    // A letter of before the pairs were others has come since.
+    if !strays.is_empty() {
+        backfill::give_on(env, config, store, database, strays).await?;
+    }
     let visits = idle.into_iter().map(async |(cart_id, row)| {
         goes(env, config, store.region, &cart_id, &row).await.then(|| {
             let mut after = Row { resident: false, ..row.clone() };

@@ -20,6 +20,9 @@ pub const ARRIVES_MAX: Duration = crate::EVENTUALLY;
 /// long as they have waited.
 pub const STORED_MAX: Duration = crate::EVENTUALLY;
 
+/// How long a walk through the rows of a test may take: each step waits a second in the queue.
+const WALKS_MAX: Duration = Duration::from_secs(90);
+
 /// The regions whose stores hold the carts of a home: itself and the nearest other one.
 pub fn stores_of(home: &str) -> [&'static str; 2] {
     match home {
@@ -103,6 +106,28 @@ impl Operator {
     pub async fn move_home(&self, cart: &CartId, to: &str, lost_term: Option<u32>) -> Answer {
         let call = self.call(Method::POST, &format!("/carts/{cart}/home"));
         Answer::of(call.json(&json!({"region": to, "lost_term": lost_term}))).await
+    }
+
+    /// Lets the cron begin what is due, and waits until a walk has gone anew through every store.
+    pub async fn walk(&self, name: &str) {
+        let runs = async || {
+            let regions = self.regions().await;
+            let stores = regions.iter().filter(|region| region["databases"] != json!([]));
+            stores.map(|region| region["walks"][name].clone()).collect::<Vec<_>>()
+        };
+        let before = runs().await;
+        Answer::of(self.shop.request(Method::GET, "/cdn-cgi/local/scheduled")).await.expect(200);
+        let began = Instant::now();
+        loop {
+            let now = runs().await;
+            let anew =
+                |(was, is): (&Value, &Value)| was["began_at"] != is["began_at"] && is["ended_at"].is_string();
+            if before.iter().zip(&now).all(anew) {
+                return;
+            }
+            assert!(began.elapsed() < WALKS_MAX, "{name}: {now:?}");
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
     }
 
     /// What there is to know of each region.

@@ -83,6 +83,9 @@ impl Regions {
                          as it is now, if there was none before the nearest other one with a store"
                     ));
                 }
+                Some(second) if self.place(*second).is_some_and(|there| there.closing && !place.closing) => {
+                    return Err(format!("\"second\" of {region} is {second}, which closes"));
+                }
                 Some(second) if second == region || !self.with_stores().any(|there| there == *second) => {
                     return Err(format!("\"second\" of {region} is no other region that has a store"));
                 }
@@ -129,6 +132,24 @@ impl Regions {
         stores
     }
 
+    /// Those of these that have all of its carts: while a pair changes, the new second lacks some.
+    pub fn listing(&self, home: Region) -> Vec<Region> {
+        let mut stores = self.holding(home);
+        if let Some(place) = self.place(home).filter(|place| !place.second_before.is_empty()) {
+            stores.retain(|store| place.second != Some(*store) || place.second_before.contains(store));
+        }
+        stores
+    }
+
+    /// Which stores held the carts of a home by an earlier text of [`Regions::pairs`], and are now neither among those
+    /// that do nor named as one before: until all rows have been given on, a loss may leave them the only ones.
+    pub fn left_out(&self, before: &str, home: Region) -> Vec<Region> {
+        let of_home = before.split(' ').find_map(|pair| pair.strip_prefix(home.name())?.strip_prefix(':'));
+        let stores = of_home.unwrap_or_default().split('+').filter_map(Region::parse);
+        let holding = self.holding(home);
+        stores.filter(|store| self.place(*store).is_some() && !holding.contains(store)).collect()
+    }
+
     fn other_than(&self, region: Region) -> Option<Region> {
         let place = self.place(region)?;
         let near = self.nearest(place.latitude, place.longitude).into_iter();
@@ -140,7 +161,8 @@ impl Regions {
         let pair = |place: &Place| {
             let names =
                 |stores: Vec<Region>| stores.iter().map(|store| store.name()).collect::<Vec<_>>().join("+");
-            format!("{}:{}", place.region, names(self.holding(place.region)))
+            let closes = if place.closing { " closes" } else { "" };
+            format!("{}:{}{closes}", place.region, names(self.holding(place.region)))
         };
         self.places.iter().map(pair).collect::<Vec<_>>().join(" ")
     }
@@ -287,7 +309,12 @@ mod tests {
         regions.places[1].second_before = vec![Region::Enam];
         assert_eq!(regions.stores_of(Region::Weur), [Region::Weur, Region::Eeur]);
         assert_eq!(regions.holding(Region::Weur), [Region::Weur, Region::Eeur, Region::Enam]);
+        assert_eq!(regions.listing(Region::Weur), [Region::Weur, Region::Enam]);
         assert_ne!(regions.pairs(), pairs);
+        assert_eq!(regions.left_out(&pairs, Region::Weur), []);
+        regions.places[1].second_before.clear();
+        assert_eq!(regions.left_out(&pairs, Region::Weur), [Region::Enam], "nobody said so");
+        assert_eq!(regions.left_out("", Region::Weur), []);
         for wrong in [Region::Weur, Region::Oc] {
             regions.places[1].second = Some(wrong);
             assert!(regions.check().is_err(), "{wrong}");

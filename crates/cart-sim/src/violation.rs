@@ -53,6 +53,8 @@ pub enum Invariant {
     Quiet,
     /// An edit costs few frames and rows.
     Costs,
+    /// A replica that nobody uses gives up its storage, whichever store knows of it.
+    AllLeave,
 }
 
 impl fmt::Display for Invariant {
@@ -82,6 +84,7 @@ impl fmt::Display for Invariant {
             Self::TabsEqual => "tabs end with what the replicas have",
             Self::Quiet => "regions without changes are quiet",
             Self::Costs => "an edit costs few frames and rows",
+            Self::AllLeave => "idle replicas give up their storage",
         })
     }
 }

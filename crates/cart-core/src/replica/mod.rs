@@ -411,7 +411,7 @@ impl Replica {
     fn own(&mut self, caller: &Caller) {
         let Caller::Session { id, root, .. } = caller else { return };
         let ties = &mut self.book.ties;
-        if ties.owner.get_or_insert_with(|| id.clone()) == id {
+        if *ties.owner.get_or_insert_with(|| id.clone()) == *id {
             ties.root.get_or_insert_with(|| root.clone());
         }
     }

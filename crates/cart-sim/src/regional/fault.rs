@@ -109,6 +109,10 @@ kinds! {
     Retired,
     /// A moved home told of by the sweep of a store.
     Swept,
+    /// A region given another second store.
+    PairChanged,
+    /// All rows given to the stores that hold them now.
+    Backfilled,
     /// A replica that came back after it had deleted its storage.
     Returned,
     /// A day passed.

@@ -25,6 +25,7 @@ pub mod shell;
 pub mod shopper;
 pub mod site;
 pub mod store;
+pub mod sweeping;
 pub mod tab;
 pub mod world;
 
@@ -128,8 +129,15 @@ fn command(size: Option<Size>) -> &'static str {
 
 fn conclude(world: &mut World, command: &'static str) -> Result<Outcome, Violation> {
     let seed = world.seed;
-    let result = trace::running(seed, command, || world.play().and_then(|()| audit::all(world)));
-    result.map(|()| outcome(world)).map_err(|Fault { invariant, text }| Violation {
+    let result = trace::running(seed, command, || {
+        world.play().and_then(|()| audit::all(world))?;
+        let outcome = outcome(world);
+        if world.habits.days {
+            world.all_leave()?;
+        }
+        Ok(outcome)
+    });
+    result.map_err(|Fault { invariant, text }| Violation {
         invariant,
         command,
         seed,

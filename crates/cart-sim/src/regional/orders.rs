@@ -28,7 +28,8 @@ pub struct Order {
 impl World {
     /// A home that acts is one of which both its stores know, unless they have lost it.
     pub fn check_granted(&mut self, at: usize, home: Home) {
-        let losses = [Kind::StoreLost, Kind::StoreBack, Kind::RegionLost];
+        // A store that has since come to be one of the two is told like others.
+        let losses = [Kind::StoreLost, Kind::StoreBack, Kind::RegionLost, Kind::PairChanged];
         if losses.into_iter().any(|kind| self.faults.count(kind) > 0) {
             return;
         }

@@ -117,6 +117,8 @@ impl World {
             91..94 => self.damage(at),
             94..98 => self.list(at),
             98..100 if habits.erases && self.event > self.size.events().0 / 2 => self.erase(at),
+            98..100 if habits.pairs && self.dice.chance(50) => self.change_pair(at),
+            98..100 if habits.pairs => self.backfill(),
             100..103 if habits.poison => self.poison(at),
             103..105 if habits.poison => self.replay_dead(),
             105..109 if habits.orders => self.order(at),
@@ -383,7 +385,7 @@ impl World {
     }
 
     /// A region is gone with all that it had, and comes up again empty.
-    fn lose_region(&mut self, place: usize) {
+    pub fn lose_region(&mut self, place: usize) {
         self.tell(|world| format!("{} loses everything", world.sites[place].region));
         self.faults.fire(Kind::RegionLost);
         for cart in 0..self.carts.len() {
@@ -484,33 +486,7 @@ impl World {
     fn retire(&mut self) {
         let days = 1 + self.dice.below(2) as u64;
         self.leap(days * Millis::DAY + 700_000);
-        for at in 0..self.sites.len() {
-            if self.sites[at].disk.row.is_some() {
-                self.serve(at, Input::Retire);
-            }
-        }
-        self.tell_moved();
-    }
-
-    /// The sweep of a store tells the home, and the region where the cart was made, of carts whose home has moved.
-    fn tell_moved(&mut self) {
-        for store in 0..self.stores.len() {
-            let there = &self.stores[store];
-            let Some(row) = there.row.as_ref().filter(|row| !there.down && row.cart.home().is_some()) else {
-                continue;
-            };
-            let home = row.cart.home().map(|home| home.region);
-            let (cart, bytes) = (there.cart, row.frame(there.region).to_bytes());
-            let first = self.carts[cart].first_home();
-            for region in home.into_iter().chain([first].into_iter().filter(|first| home != Some(*first))) {
-                let at = self.at(cart, region);
-                if self.passes(store, at) {
-                    self.faults.fire(Kind::Swept);
-                    self.prepare(at, true, false);
-                    self.serve(at, Input::Frame { bytes: bytes.clone() });
-                }
-            }
-        }
+        self.sweep();
     }
 
     fn skew(&mut self, at: usize) {
@@ -597,6 +573,9 @@ impl World {
         self.network.heal();
         self.network.weather = Weather::FAIR;
         self.stores.iter_mut().for_each(|store| store.down = false);
+        if self.habits.pairs {
+            self.backfill();
+        }
         for site in &mut self.sites {
             (site.skew_ms, site.asked, site.full) = (0, None, false);
         }

@@ -80,6 +80,7 @@ impl World {
             }
             let Some(row) = &self.stores[there].row else { continue };
             let bytes = row.frame(store).to_bytes();
+            self.stores[there].resident = true;
             self.step(at, &Caller::Service, Input::Frame { bytes }, None);
             found = true;
         }
@@ -277,7 +278,7 @@ impl World {
         batches.retain(|batch| !batch.is_empty());
         let before = self.stores[at].row.as_ref().map(|row| row.rev);
         let held = self.stores[at].held.clone();
-        let taken = self.stores[at].take(&batches, &mut self.dice, &mut self.faults);
+        let taken = self.stores[at].take(&batches, self.now, &mut self.dice, &mut self.faults);
         if before != self.stores[at].row.as_ref().map(|row| row.rev) {
             self.idle_frames = 0;
             let name = format!("the store of {}", self.stores[at].region);

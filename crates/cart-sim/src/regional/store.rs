@@ -4,6 +4,7 @@
 use cart_core::frame::Frame;
 use cart_core::id::Region;
 use cart_core::store::{self, Stored, Taken};
+use cart_core::time::Millis;
 
 use super::fault::{Faults, Kind};
 use super::site::Held;
@@ -19,6 +20,10 @@ pub struct Store {
     pub down: bool,
     /// The cart's row.
     pub row: Option<Stored>,
+    /// A replica may have its storage, as far as the sweep of the store knows.
+    pub resident: bool,
+    /// When the row was last written.
+    pub updated: Millis,
     /// What it holds.
     pub held: Option<Held>,
     /// What the row was before it was last written.
@@ -28,7 +33,16 @@ pub struct Store {
 impl Store {
     /// A store without the cart.
     pub fn new(cart: usize, region: Region) -> Self {
-        Self { cart, region, down: false, row: None, held: None, older: None }
+        Self {
+            cart,
+            region,
+            down: false,
+            row: None,
+            resident: false,
+            updated: Millis(0),
+            held: None,
+            older: None,
+        }
     }
 
     /// Whether it is a frame that no consumer can take.
@@ -38,19 +52,25 @@ impl Store {
 
     /// Two consumers take what has come: both read, one writes, the other finds another `rev` and reads again.
     /// What is to be told to the senders of each consumer's frames.
-    pub fn take(&mut self, batches: &[Vec<Frame>], dice: &mut Dice, faults: &mut Faults) -> Vec<Taken> {
+    pub fn take(
+        &mut self,
+        batches: &[Vec<Frame>],
+        now: Millis,
+        dice: &mut Dice,
+        faults: &mut Faults,
+    ) -> Vec<Taken> {
         let read = self.row.clone();
         let mut all = Vec::new();
         for batch in batches {
             let first = store::take(read.as_ref(), batch, self.region, dice.bits());
             let taken = match first {
-                Ok(taken) if self.sets(read.as_ref(), &taken) => taken,
+                Ok(taken) if self.sets(read.as_ref(), &taken, now) => taken,
                 _ => {
                     faults.fire(Kind::StoreRace);
                     let again = self.row.clone();
                     let taken = store::take(again.as_ref(), batch, self.region, dice.bits());
                     let taken = taken.expect("frames that were read before");
-                    self.sets(again.as_ref(), &taken);
+                    self.sets(again.as_ref(), &taken, now);
                     taken
                 }
             };
@@ -60,12 +80,13 @@ impl Store {
     }
 
     /// Writes only if the row is as it was read. What needs no write needs no look either.
-    fn sets(&mut self, read: Option<&Stored>, taken: &Taken) -> bool {
+    fn sets(&mut self, read: Option<&Stored>, taken: &Taken, now: Millis) -> bool {
         let rev = |row: Option<&Stored>| row.map(|row| (row.incarnation, row.rev));
         match &taken.write {
             None => true,
             Some(row) if rev(read) == rev(self.row.as_ref()) => {
                 self.held = Some(Held::of(&row.cart));
+                (self.resident, self.updated) = (true, now);
                 self.older = self.row.replace(row.clone());
                 true
             }

@@ -65,6 +65,8 @@ pub struct Habits {
     pub orders: bool,
     /// Frames that no store can read come to its queue.
     pub poison: bool,
+    /// Regions get other second stores.
+    pub pairs: bool,
 }
 
 /// How large a world is. Most are small, so that there are very many of them.
@@ -126,6 +128,7 @@ impl Habits {
         tabs: false,
         orders: false,
         poison: false,
+        pairs: false,
     };
 }
 
@@ -217,9 +220,9 @@ impl World {
         let size = size.unwrap_or_else(|| Size::of(seed));
         let mut dice = Self::dice_of(seed, 0);
         let count = *dice.pick(size.places());
-        let place = |(region, latitude, longitude)| {
-            let stores = vec!["STORE".into()];
-            Place { stores, ..Place::at(region, latitude, longitude) }
+        let place = |(region, latitude, longitude)| Place {
+            stores: vec!["STORE".into()],
+            ..Place::at(region, latitude, longitude)
         };
         let places: Vec<Place> = PLACES.into_iter().take(count).map(place).collect();
         let weather = Weather {
@@ -241,6 +244,7 @@ impl World {
             tabs: dice.chance(40) && size != Size::Small,
             orders: dice.chance(30),
             poison: dice.chance(20),
+            pairs: count > 2 && Self::dice_of(seed, u64::MAX - 1).chance(15),
         };
         // A few worlds in which nothing fails, to see what an edit costs.
         let calm = dice.chance(4);
@@ -558,7 +562,9 @@ impl World {
         let of_cart = self.sites_of(cart);
         let stores = self.stores[of_cart.clone()].iter();
         let sites = self.sites[of_cart.clone()].iter().filter_map(|site| site.held.as_ref());
-        let left: Vec<&Held> = sites.chain(stores.clone().filter_map(|store| store.held.as_ref())).collect();
+        let asked = |store: &&Store| self.is_asked(store);
+        let held = stores.clone().filter(asked).filter_map(|store| store.held.as_ref());
+        let left: Vec<&Held> = sites.chain(held).collect();
         let rows = self.sites[of_cart].iter().filter_map(|site| site.disk.row.as_ref());
         let books = rows.map(|row| unpack::<Book>(&row.book).expect("a book that was written").ties);
         let ties: Vec<Ties> =
