@@ -2,7 +2,7 @@
 
 use serde::de::DeserializeOwned;
 use serde_json::Deserializer;
-use serde_json::de::StrRead;
+use serde_json::de::SliceRead;
 use worker::Request;
 
 use crate::error::Problem;
@@ -94,7 +94,7 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     Ok(value)
 }
 
-fn reader(body: &[u8]) -> Result<Deserializer<StrRead<'_>>, Problem> {
+fn reader(body: &[u8]) -> Result<Deserializer<SliceRead<'_>>, Problem> {
     let text = std::str::from_utf8(body).map_err(|error| {
         let at = error.valid_up_to();
         Problem::new(
@@ -107,7 +107,7 @@ fn reader(body: &[u8]) -> Result<Deserializer<StrRead<'_>>, Problem> {
     if text.trim_start().starts_with('[') {
         return Err(Problem::new(422, "invalid_field", "the body is a JSON array; send an object"));
     }
-    Ok(Deserializer::from_str(text))
+    Ok(Deserializer::from_slice(text.as_bytes()))
 }
 
 fn refused(error: serde_path_to_error::Error<serde_json::Error>) -> Problem {
@@ -120,7 +120,7 @@ fn refused(error: serde_path_to_error::Error<serde_json::Error>) -> Problem {
     Problem::new(400, "invalid_json", format!("the body is not JSON: {inner}"))
 }
 
-fn ended(mut reader: Deserializer<StrRead<'_>>) -> Result<(), Problem> {
+fn ended(mut reader: Deserializer<SliceRead<'_>>) -> Result<(), Problem> {
     reader.end().map_err(|error| {
         Problem::new(400, "invalid_json", format!("something follows the JSON value: {error}"))
     })

@@ -65,7 +65,7 @@ impl Config {
         let number = |name: &str| text(name).and_then(|value| value.parse().ok());
         let development = text("ENVIRONMENT").as_deref() == Some("development");
         let regions = text("REGIONS").unwrap_or_default();
-        let regions: Regions = serde_json::from_str(&regions)
+        let regions: Regions = serde_json::from_slice(regions.as_bytes())
             .map_err(|error| Problem::misconfigured(&format!("REGIONS: {error}")))?;
         regions.check().map_err(|error| Problem::misconfigured(&format!("REGIONS: {error}")))?;
         let here = match text("REGION").as_deref() {

@@ -118,7 +118,7 @@ impl Exchange<'_> {
             exported_at: respond::rfc3339(self.visitor.now),
             created_at: respond::rfc3339(reply.created),
             sequence: reply.sequence,
-            view: serde_json::from_str(&shown.body).map_err(|error| ours(error.into()))?,
+            view: serde_json::from_slice(shown.body.as_bytes()).map_err(|error| ours(error.into()))?,
             state: Base64Unpadded::encode_string(&reply.cart),
         };
         respond::json_of(&export, 200).map_err(ours)

@@ -40,20 +40,17 @@ impl From<Place> for Location {
 
 /// One command. Quantities come as any integer, so that a bad one is told what is allowed.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-#[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(tag = "op", rename_all = "snake_case", try_from = "Said")]
 pub enum Command {
     /// So many more of a product.
     Add {
         /// The product.
         sku: String,
         /// How many, 1 if not said.
-        #[serde(default = "one")]
         quantity: i64,
         /// Its variant.
-        #[serde(default)]
         variant: Option<String>,
         /// Its customisation.
-        #[serde(default)]
         customization: Option<Map<String, Value>>,
     },
     /// Exactly so many of a line; 0 removes it.
@@ -135,8 +132,135 @@ pub struct Fields {
     pub delivery_region: Option<Option<String>>,
 }
 
-fn one() -> i64 {
-    1
+/// A command as it comes: its word, and whatever fields there are. Which belong together is looked at when all are there:
+/// serde's way to tell variants apart by a field keeps a copy of the whole, and is a tenth of the edge's Wasm.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Said {
+    op: Op,
+    #[serde(default, deserialize_with = "present")]
+    sku: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    quantity: Option<i64>,
+    #[serde(default, deserialize_with = "present")]
+    variant: Option<Option<String>>,
+    #[serde(default, deserialize_with = "present")]
+    customization: Option<Option<Map<String, Value>>>,
+    #[serde(default, deserialize_with = "present")]
+    line_id: Option<String>,
+    #[serde(default, deserialize_with = "present", rename = "in")]
+    at: Option<Place>,
+    #[serde(default, deserialize_with = "present")]
+    location: Option<Place>,
+    #[serde(default, deserialize_with = "present")]
+    code: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    note: Option<Option<String>>,
+    #[serde(default, deserialize_with = "present")]
+    currency: Option<Option<String>>,
+    #[serde(default, deserialize_with = "present")]
+    locale: Option<Option<String>>,
+    #[serde(default, deserialize_with = "present")]
+    delivery_region: Option<Option<String>>,
+}
+
+/// The words of commands.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Op {
+    Add,
+    Set,
+    Increment,
+    Decrement,
+    Remove,
+    Clear,
+    Move,
+    ApplyCoupon,
+    RemoveCoupon,
+    Update,
+}
+
+impl TryFrom<Said> for Command {
+    type Error = String;
+
+    fn try_from(mut said: Said) -> Result<Self, String> {
+        let command = said.command()?;
+        match said.left() {
+            None => Ok(command),
+            Some(field) => Err(format!("unknown field `{field}` of this op")),
+        }
+    }
+}
+
+impl Said {
+    /// Takes the fields of its word.
+    fn command(&mut self) -> Result<Command, String> {
+        Ok(match self.op {
+            Op::Add => Command::Add {
+                sku: needed("sku", self.sku.take())?,
+                quantity: self.quantity.take().unwrap_or(1),
+                variant: self.variant.take().flatten(),
+                customization: self.customization.take().flatten(),
+            },
+            Op::Set => {
+                let (line_id, quantity, at) = self.some_of_a_line()?;
+                Command::Set { line_id, quantity, at }
+            }
+            Op::Increment => {
+                let (line_id, quantity, at) = self.some_of_a_line()?;
+                Command::Increment { line_id, quantity, at }
+            }
+            Op::Decrement => {
+                let (line_id, quantity, at) = self.some_of_a_line()?;
+                Command::Decrement { line_id, quantity, at }
+            }
+            Op::Remove => Command::Remove { line_id: self.line()?, at: self.at.take().unwrap_or_default() },
+            Op::Clear => Command::Clear {},
+            Op::Move => {
+                Command::Move { line_id: self.line()?, location: needed("location", self.location.take())? }
+            }
+            Op::ApplyCoupon => Command::ApplyCoupon { code: needed("code", self.code.take())? },
+            Op::RemoveCoupon => Command::RemoveCoupon { code: needed("code", self.code.take())? },
+            Op::Update => Command::Update(Fields {
+                note: self.note.take(),
+                currency: self.currency.take().flatten(),
+                locale: self.locale.take(),
+                delivery_region: self.delivery_region.take(),
+            }),
+        })
+    }
+
+    fn line(&mut self) -> Result<String, String> {
+        needed("line_id", self.line_id.take())
+    }
+
+    fn some_of_a_line(&mut self) -> Result<(String, i64, Place), String> {
+        let quantity = needed("quantity", self.quantity.take());
+        Ok((self.line()?, quantity?, self.at.take().unwrap_or_default()))
+    }
+
+    /// A field that its word does not have.
+    fn left(&self) -> Option<&'static str> {
+        let there = [
+            ("sku", self.sku.is_some()),
+            ("quantity", self.quantity.is_some()),
+            ("variant", self.variant.is_some()),
+            ("customization", self.customization.is_some()),
+            ("line_id", self.line_id.is_some()),
+            ("in", self.at.is_some()),
+            ("location", self.location.is_some()),
+            ("code", self.code.is_some()),
+            ("note", self.note.is_some()),
+            ("currency", self.currency.is_some()),
+            ("locale", self.locale.is_some()),
+            ("delivery_region", self.delivery_region.is_some()),
+        ];
+        there.into_iter().find(|(_, there)| *there).map(|(name, _)| name)
+    }
+}
+
+fn needed<T>(name: &str, field: Option<T>) -> Result<T, String> {
+    field.ok_or_else(|| format!("missing field `{name}`"))
 }
 
 /// Commands as JSON objects: serde's derived form takes an array of the fields in their order, too.
@@ -170,23 +294,28 @@ pub fn objects<'de, D: Deserializer<'de>>(input: D) -> Result<Vec<Command>, D::E
 }
 
 /// Tells a field that is null from one that is absent.
-fn present<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::deserialize(input).map(Some)
+fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(input: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(input).map(Some)
 }
 
-/// The digest by which a repeated body is recognised: of the commands as they were understood, in canonical JSON, so
-/// that neither the order of fields nor what is left to its default matters. What their caller saw is no part of it.
+/// The digest by which a repeated body is recognised: of the commands as they were understood, customizations in their
+/// canonical form, so that neither the order of fields nor what is left to its default matters. What their caller saw
+/// is no part of it.
 pub fn digest(commands: &[Command]) -> [u8; 32] {
-    let mut commands = commands.to_vec();
-    for command in &mut commands {
-        if let Command::Add { customization, .. } = command {
-            *customization = customization.take().filter(|object| !object.is_empty());
+    let mut hash = Sha256::new();
+    for command in commands {
+        let mut command = command.clone();
+        let custom = match &mut command {
+            Command::Add { customization, .. } => customization.take(),
+            _ => None,
+        };
+        hash.update(serde_json::to_vec(&command).expect("a command is a JSON value"));
+        // What has no canonical form is refused later.
+        if let Some(Ok(Some(custom))) = custom.map(|custom| Customization::of(&custom)) {
+            hash.update(custom.hash);
         }
     }
-    // What has no canonical form is refused later.
-    let body = serde_json_canonicalizer::to_vec(&commands)
-        .unwrap_or_else(|_| serde_json::to_vec(&commands).expect("commands are JSON values"));
-    Sha256::digest(&body).into()
+    hash.finalize().into()
 }
 
 impl Command {

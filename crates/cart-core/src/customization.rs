@@ -45,7 +45,7 @@ impl Customization {
     /// # Errors
     /// [`Reject::Invalid`] if it is too long, no object, or not canonical.
     pub fn parse(json: &str) -> Result<Self, Reject> {
-        let object: Map<String, Value> = serde_json::from_str(json)
+        let object: Map<String, Value> = serde_json::from_slice(json.as_bytes())
             .map_err(|_| Reject::invalid("customization", "must be a JSON object"))?;
         match Self::of(&object)? {
             Some(canonical) if *canonical.json == *json => Ok(canonical),

@@ -40,9 +40,9 @@ pub struct Ties {
     pub erasures: BTreeMap<Actor, Millis>,
     /// The cart into which this guest's cart was merged, once it was.
     pub seal: Option<Seal>,
-    /// The guests' carts that were merged into this one: when it is erased they are. None in format 3.
+    /// The guests' carts that were merged into this one, sorted: when it is erased they are. None in format 3.
     #[serde(default)]
-    pub merged: BTreeSet<CartId>,
+    pub merged: Vec<CartId>,
     /// When the session was last used, by whichever device, noted at most once a day; only in its root cart, and zero
     /// until a day after that was made: none in format 3. The latest known.
     #[serde(default)]
@@ -124,7 +124,7 @@ impl Ties {
             carts: Vec::new(),
             erasures: BTreeMap::new(),
             seal: None,
-            merged: BTreeSet::new(),
+            merged: Vec::new(),
             used: Millis(0),
             more: More::default(),
         }
@@ -222,8 +222,15 @@ impl Ties {
             (Some(mine), Some(theirs)) => Some(mine.join(theirs)),
             (mine, theirs) => mine.or(theirs),
         };
-        self.merged.extend(other.merged.iter().cloned());
+        other.merged.iter().for_each(|cart| self.note_merged(cart));
         self.more.join(&other.more);
+    }
+
+    /// Notes that a guest's cart was merged into this one.
+    pub fn note_merged(&mut self, cart: &CartId) {
+        if let Err(at) = self.merged.binary_search(cart) {
+            self.merged.insert(at, cart.clone());
+        }
     }
 
     /// The root is that of the session.
@@ -321,7 +328,7 @@ mod tests {
             retired: vec![Dot::new(Actor(1), 1)],
         });
         third.enroll(cart(3), Millis(1));
-        third.merged.insert(cart(7));
+        third.note_merged(&cart(7));
         (third.owner, third.root) = (Some(SessionId::mint([2; 15])), Some(cart(1)));
         third.note_erasure(Actor(9), Millis(9));
         let mut fourth = third.clone();

@@ -245,7 +245,7 @@ fn with_more(mut ties: Ties) -> Ties {
     ties.root = Some(cart_id(1));
     ties.edited = BEGIN.plus(8);
     ties.seal.iter_mut().for_each(|seal| seal.at = BEGIN.plus(10));
-    ties.merged.insert(cart_id(4));
+    ties.note_merged(&cart_id(4));
     ties.used = BEGIN.plus(7);
     ties.more.put(vec![1], vec![2, 3]);
     ties.more.put(vec![200, 1], Vec::new());

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::cart::Cart;
 use crate::frame::Holder;
@@ -130,7 +130,7 @@ pub enum Notice {
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Notices {
     /// What was answered, of that which they must be told.
-    pub told: BTreeSet<(CartId, Notice)>,
+    pub told: Vec<(CartId, Notice)>,
     /// How often they were called since one last answered.
     pub tries: u32,
 }

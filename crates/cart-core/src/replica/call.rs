@@ -376,7 +376,7 @@ mod json {
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Command>, D::Error> {
-        serde_json::from_str(&String::deserialize(from)?).map_err(D::Error::custom)
+        serde_json::from_slice(String::deserialize(from)?.as_bytes()).map_err(D::Error::custom)
     }
 }
 

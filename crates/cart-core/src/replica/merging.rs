@@ -98,7 +98,7 @@ impl Replica {
         let guest = Cart::from_bytes(state)?;
         self.book.expected.retain(|expected| !path.contains(&expected.guest));
         // Whatever it brings: if this cart is erased, or will be, the guest's goes with it.
-        self.book.ties.merged.extend(path.last().cloned());
+        path.last().into_iter().for_each(|guest| self.book.ties.note_merged(guest));
         // Two carts merged into each other at once make a ring: what has gone around it ends here, or where it would
         // go on to next. What is here is in it under other names already.
         let next = self.book.ties.seal.as_ref().map(|seal| &seal.into);

@@ -2,9 +2,7 @@
 //! at its root is so at all its carts. The home tells them, again and again until each has answered. That they must
 //! be told is read from the state and the ties, so that it is lost with no disk; only the answers are kept here.
 
-use std::collections::BTreeSet;
-
-use super::{Effect, Input, Notice, Replica};
+use super::{Effect, Input, Notice, Notices, Replica};
 use crate::id::CartId;
 use crate::time::Millis;
 
@@ -38,11 +36,21 @@ impl Replica {
             .chain(signed_out.map(|further| (&further.cart, Notice::SignedOut)))
     }
 
+    fn must_tell(&self, cart: &CartId, notice: Notice) -> bool {
+        let ties = &self.book.ties;
+        match notice {
+            Notice::Erased => self.cart.is_erased() && ties.merged.binary_search(cart).is_ok(),
+            Notice::SignedOut => {
+                ties.signed_out.is_some() && ties.listed().any(|further| further.cart == *cart)
+            }
+        }
+    }
+
     /// Those that have not answered. Only the home tells them.
     fn untold(&self) -> impl Iterator<Item = (&CartId, Notice)> {
         let told = &self.book.notices.told;
         let mine = self.notices().filter(|_| self.is_home());
-        mine.filter(|(cart, notice)| !told.contains(&(CartId::clone(cart), *notice)))
+        mine.filter(|(cart, notice)| told.binary_search(&(CartId::clone(cart), *notice)).is_err())
     }
 
     /// Whether other carts are still to be told.
@@ -66,11 +74,15 @@ impl Replica {
     }
 
     pub(super) fn note_told(&mut self, cart: CartId, notice: Notice) {
-        let must: BTreeSet<_> = self.notices().map(|(cart, notice)| (cart.clone(), notice)).collect();
-        let notices = &mut self.book.notices;
-        notices.told.insert((cart, notice));
-        notices.told.retain(|told| must.contains(told));
-        notices.tries = 0;
+        let mut told = std::mem::take(&mut self.book.notices.told);
+        if let Err(at) = told.binary_search(&(cart.clone(), notice)) {
+            told.insert(at, (cart, notice));
+        }
+        // What they need not be told any more goes: seldom, and so not looked for each time.
+        if told.len() > self.notices().count() {
+            told.retain(|(cart, notice)| self.must_tell(cart, *notice));
+        }
+        self.book.notices = Notices { told, tries: 0 };
         // An alarm that is still to come finds nothing to do, or what is armed anew for the rest.
         self.book.wake = None;
     }
