@@ -218,7 +218,8 @@ async fn a_damaged_row_holds_no_other_up_and_is_not_written_over() {
     operator.deliver(Region::Weur, &damaged, &maker.frame()).await;
     operator.arrived(Region::Weur, &damaged, &maker.digest()).await;
     runtime.kill();
-    let damage = "db.execute(\"UPDATE carts SET state = x'ff' WHERE cart_id = ?\", sys.argv[2:])";
+    // Of the format that is read, and then no more than that.
+    let damage = "db.execute(\"UPDATE carts SET state = x'01ff' WHERE cart_id = ?\", sys.argv[2:])";
     each_store(state.path(), damage, &[damaged.as_str()]);
     runtime.restart().await;
     maker.add("b");

@@ -3,9 +3,6 @@
 //! longer fails as the kernel has it fail, with ENOSPC. What is written over bytes that are there succeeds, and so do
 //! reading, deleting and bringing a log into its database, for which the log makes room.
 //!
-//! A page and its header have room in a log: so much the development server writes whenever an object wakes, of
-//! which the platform knows nothing.
-//!
 //! No part of the crate: `Runtime` compiles it by itself where a test asks for it.
 
 #![allow(unsafe_code)]
@@ -17,8 +14,6 @@ const ENOSPC: c_int = 28;
 const RTLD_NEXT: *mut c_void = -1_isize as *mut c_void;
 /// The variable that names the file.
 const VARIABLE: &CStr = c"EVERCART_FULL_DISK";
-/// The longest log that has room.
-const ROOM_BYTES: i64 = 4_096 + 24 + 32;
 const PATH_BYTES_MAX: usize = 4_096;
 
 #[repr(C)]
@@ -48,7 +43,7 @@ fn marker() -> Option<&'static CStr> {
 /// Whether there is no room to bring an open file to so many bytes.
 fn is_full(file: c_int, length: i64) -> bool {
     let Some(marker) = marker() else { return false };
-    if length <= ROOM_BYTES || unsafe { access(marker.as_ptr(), 0) } != 0 {
+    if unsafe { access(marker.as_ptr(), 0) } != 0 {
         return false;
     }
     let folder = marker.to_bytes().rsplitn(2, |byte| *byte == b'/').last().unwrap_or_default();
