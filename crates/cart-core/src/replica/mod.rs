@@ -182,10 +182,12 @@ impl Replica {
         // What others say is kept where a replica is, not wherever somebody asked for the cart.
         let heard = matches!(input, Input::Frame { .. } | Input::Receipts { .. });
         let receipts = matches!(input, Input::Receipts { .. });
-        // One without storage is not brought back by the word that it may go, nor by what was asked for a call that
-        // may yet be refused: nobody would know of it, and it would never go.
-        let passes =
-            matches!(input, Input::Fresh | Input::Retire | Input::Pull { .. } | Input::Missed { .. });
+        // One without storage is not brought back by the word that it may go, by an alarm that has outlived it, nor by
+        // what was asked for a call that may yet be refused: nobody would know of it, and it would never go.
+        let passes = matches!(
+            input,
+            Input::Fresh | Input::Retire | Input::Tick | Input::Pull { .. } | Input::Missed { .. }
+        );
         let reply = match (self.admits(caller, &input), self.elsewhere(caller, &input, now)) {
             (Ok(()), Some(elsewhere)) => elsewhere,
             (Ok(()), None) => self.decide(caller, input, now, &mut effects),
@@ -305,6 +307,7 @@ impl Replica {
             Input::Retire => self.retire(now, effects),
             Input::HandOver { to } => self.hand_over(to, now),
             Input::TakeOver { term } => self.take_over(term, now),
+            Input::Tick if !self.stored => Ok(ReplyKind::Done),
             Input::Tick => {
                 self.rung = self.book.wake;
                 self.send_links(now.max(self.book.wake.unwrap_or(now)), effects);
