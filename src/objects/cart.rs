@@ -4,7 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
-use cart_core::frame::Holder;
+use cart_core::frame::{Frame, Holder};
 use cart_core::id::Region;
 use cart_core::packed::{Format, pack_as, unpack};
 use cart_core::reject::Reject;
@@ -296,8 +296,9 @@ impl CartObject {
         let tells = matches!(call.input, Input::Frame { .. } | Input::Receipts { .. });
         let Ok(config) = Config::from_env(&self.env) else { return true };
         let Some((home, unknown)) = self.known(call, rows) else { return true };
-        // A frame brings what an absent replica would ask for; only the home has to look in its store first.
-        if matches!(call.input, Input::Retire) {
+        // A frame brings what an absent replica would ask for; only the home has to look in its store first, and not
+        // for what the sweep of a store tells: each store that is looked in would call it by its own sweep again.
+        if matches!(call.input, Input::Retire) || is_of_store(&call.input) {
             return true;
         }
         if unknown && call.fresh {
@@ -536,6 +537,12 @@ struct Answer {
     from: Holder,
     receipt: Vec<u8>,
     frame: Option<Vec<u8>>,
+}
+
+/// Whether it is what a store tells.
+fn is_of_store(input: &Input) -> bool {
+    let Input::Frame { bytes } = input else { return false };
+    Frame::from_bytes(bytes).is_ok_and(|frame| matches!(frame.from, Holder::Store(_)))
 }
 
 fn damaged(reject: &Reject) -> worker::Error {

@@ -181,7 +181,13 @@ impl Replica {
         let mut effects = Vec::new();
         // What others say is kept where a replica is, not wherever somebody asked for the cart.
         let heard = matches!(input, Input::Frame { .. } | Input::Receipts { .. });
-        let (fresh, receipts) = (matches!(input, Input::Fresh), matches!(input, Input::Receipts { .. }));
+        let receipts = matches!(input, Input::Receipts { .. });
+        // One without storage is not brought back by the word that it may go, by an alarm that has outlived it, nor by
+        // what was asked for a call that may yet be refused: nobody would know of it, and it would never go.
+        let passes = matches!(
+            input,
+            Input::Fresh | Input::Retire | Input::Tick | Input::Pull { .. } | Input::Missed { .. }
+        );
         let reply = match (self.admits(caller, &input), self.elsewhere(caller, &input, now)) {
             (Ok(()), Some(elsewhere)) => elsewhere,
             (Ok(()), None) => self.decide(caller, input, now, &mut effects),
@@ -209,7 +215,7 @@ impl Replica {
         // Of a cart that nobody has made there is nothing to keep.
         let made = self.cart != Cart::default() || self.book.ties != Ties::new(self.book.ties.created);
         let here = made && (self.is_home() || self.is_active(self.book.region));
-        let kept = self.stored || (!fresh && (!heard || here));
+        let kept = self.stored || (!passes && (!heard || here));
         // The alarm of what has no row would go off for nothing, and then count as still to come.
         if (reply.is_ok() || ended) && kept {
             self.arm(now, &mut effects);
@@ -301,6 +307,7 @@ impl Replica {
             Input::Retire => self.retire(now, effects),
             Input::HandOver { to } => self.hand_over(to, now),
             Input::TakeOver { term } => self.take_over(term, now),
+            Input::Tick if !self.stored => Ok(ReplyKind::Done),
             Input::Tick => {
                 self.rung = self.book.wake;
                 self.send_links(now.max(self.book.wake.unwrap_or(now)), effects);

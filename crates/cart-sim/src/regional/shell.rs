@@ -233,7 +233,6 @@ impl World {
                 self.serve(at, Input::Receipts { receipts: vec![receipt] });
             }
             Post::Tell(at, bytes) => {
-                self.prepare(at, true, false);
                 self.serve(at, Input::Frame { bytes });
             }
             Post::Queue(store, bytes, tries) => self.store(store, bytes, tries),

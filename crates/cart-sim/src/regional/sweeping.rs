@@ -74,7 +74,7 @@ impl World {
         let at = self.at(self.stores[store].cart, region);
         if self.passes(store, at) {
             self.faults.fire(Kind::Swept);
-            self.prepare(at, true, false);
+            // What is stored is told as it is: nobody looks in the stores for it.
             self.serve(at, Input::Frame { bytes: bytes.to_vec() });
         }
     }
