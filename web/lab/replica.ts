@@ -16,7 +16,7 @@ export interface Spec {
 }
 
 /** What has changed in a replica. */
-export interface Change { gained: Dot[]; settled: Dot[]; lost: Dot[]; version: boolean }
+export interface Change { gained: Dot[]; settled: Dot[]; lost: Dot[]; digest: boolean }
 
 const ROWS = "replicas", KEPT = "kept";
 
@@ -38,7 +38,8 @@ export class Replica {
 
   get view(): View { return this.cart.view; }
   get status(): Status { return this.cart.status; }
-  get version(): string { return this.inspection.version; }
+  /** Of all that it holds: what shoppers see may be equal long before what it is made of. */
+  get digest(): string { return this.inspection.digest; }
   /** Whether it has heard and told all it can. */
   get rests(): boolean { return this.status.online && this.status.pending === 0 && !this.view.partial && !this.status.syncing; }
 
@@ -93,7 +94,7 @@ function difference(before: Inspection | undefined, after: Inspection): Change {
     gained: [...has.values()].filter(dot => !had.has(dotKey(dot))),
     settled: [...has.values()].filter(dot => dot.settled && had.get(dotKey(dot))?.settled === false),
     lost: [...had.values()].filter(dot => !has.has(dotKey(dot))),
-    version: before !== undefined && before.version !== after.version,
+    digest: before !== undefined && before.digest !== after.digest,
   };
 }
 
