@@ -19,6 +19,9 @@ export interface Spec {
 export interface Change { gained: Dot[]; settled: Dot[]; lost: Dot[]; digest: boolean }
 
 const ROWS = "replicas", KEPT = "kept";
+/** How often it is looked at whether a replica has learned what no shopper sees, which it tells nobody of, in
+ * milliseconds. */
+const LOOK_MS = 200;
 
 export class Replica {
   cart!: Cart;
@@ -72,7 +75,8 @@ export class Replica {
     const { token, storage, region } = this.spec;
     this.cart = await connect({ wasm, storage, region, ...(first ? { token } : {}), clockSkewMs: this.skewMs });
     if (!this.online) this.cart.setOnline(false);
-    this.ends = [this.cart.subscribe(this.look), this.cart.subscribeStatus(this.look)];
+    const unseen = setInterval(() => { if (this.cart.inspect().digest !== this.digest) this.look(); }, LOOK_MS);
+    this.ends = [this.cart.subscribe(this.look), this.cart.subscribeStatus(this.look), () => clearInterval(unseen)];
     this.look();
   }
 
