@@ -40,9 +40,9 @@ export const until = (page, code) => page.waitForFunction(code, null, { timeout:
 export const settled = page => until(page, "cart.status.online && cart.status.pending === 0 && !cart.view.partial");
 export const equal = async (...pages) => {
   for (const page of pages) await run(page, "cart.refresh()");
-  const versions = [];
-  for (const page of pages) { await settled(page); versions.push(await run(page, "cart.inspect().version")); }
-  return new Set(versions).size === 1;
+  const digests = [];
+  for (const page of pages) { await settled(page); digests.push(await run(page, "cart.inspect().digest")); }
+  return new Set(digests).size === 1;
 };
 export async function eventually(check) {
   for (let turn = 0; turn < EVENTUALLY_MS / 250; turn++) { if (await check()) return; await new Promise(next => setTimeout(next, 250)); }

@@ -52,7 +52,7 @@ const card = (page, name) => page.locator(`.card[data-name=${name}]`);
 const press = (page, name, label) => card(page, name).getByRole("button", { name: label }).first().click();
 const toggle = (page, name) => card(page, name).getByRole("switch").click();
 const equal = page => page.waitForSelector(".equal[data-equal=true]", { timeout: EVENTUALLY_MS });
-const versions = page => page.$$eval(".card", cards => cards.map(card => card.dataset.version));
+const digests = page => page.$$eval(".card", cards => cards.map(card => card.dataset.digest));
 /** What a card shows, read off the page, in the words of the file. */
 const shown = (page, name) => card(page, name).evaluate(card => [
   ...[...card.querySelectorAll(".line:not(.none)")].map(line => {
@@ -116,9 +116,9 @@ test("two devices are cut off, edit, and are joined again", async () => {
   assert.equal(await card(page, "A").locator(".dot.pending").count(), 1, "hollow while it is not sent");
   assert.match(await card(page, "B").textContent(), /2 changes not sent/);
   assert.equal(await quantity(page, "enam"), 1, "the regions have not heard");
-  assert.equal(new Set(await versions(page)).size, 3);
+  assert.equal(new Set(await digests(page)).size, 3);
   for (const name of ["A", "B"]) await toggle(page, name);
-  await until(async () => new Set(await versions(page)).size === 1 && await quantity(page, "A") === 3);
+  await until(async () => new Set(await digests(page)).size === 1 && await quantity(page, "A") === 3);
   assert.deepEqual(await shown(page, "apac"), ["X:3", "Y:1"]);
   assert.equal(await page.locator(".dot.pending:visible").count() - await page.locator("aside .dot.pending").count(), 0);
   assert.deepEqual(page.faults, []);
@@ -137,7 +137,7 @@ test("a region is cut off, and linked again", async () => {
   await until(async () => await quantity(page, "apac") === 2 && (await shown(page, "enam")).length === 2);
   assert.deepEqual([await shown(page, "weur"), await shown(page, "enam")], [["X:2"], ["X:1", "Y:1"]]);
   await toggle(page, "enam");
-  await until(async () => new Set(await versions(page)).size === 1);
+  await until(async () => new Set(await digests(page)).size === 1);
   assert.deepEqual(await shown(page, "A"), ["X:2", "Y:1"]);
   // Who leaves heals what was cut.
   await toggle(page, "apac");
@@ -158,7 +158,7 @@ test("a clock that is wrong changes nothing that is added", async () => {
   await card(page, "A").getByLabel(/^Quantity of Bagels/).press("Enter");
   await until(async () => await quantity(page, "B") === 7);
   await press(page, "B", /^One more of Bagels/);
-  await until(async () => new Set(await versions(page)).size === 1 && await quantity(page, "A") === 8);
+  await until(async () => new Set(await digests(page)).size === 1 && await quantity(page, "A") === 8);
   assert.deepEqual(page.faults, []);
   await page.context().close();
 });

@@ -52,6 +52,29 @@ test("a live cart that nobody edits costs no request and no message", async () =
   await context.close();
 });
 
+test("prices that the service could not look up are asked for again", async () => {
+  const context = await device(), page = await blank(context);
+  let down = true, asked = 0;
+  await page.clock.install();
+  await page.route(/\/v1\/carts\/c_[^/]*$/, async route => {
+    asked++;
+    if (!down) return route.continue();
+    const response = await route.fetch(), view = await response.json();
+    for (const line of view.lines) Object.assign(line, { title: null, unit_price: null, total: null, problem: "price_unavailable" });
+    return route.fulfill({ response, json: { ...view, prices: "unavailable" } });
+  });
+  await open(page, {});
+  await run(page, `cart.add("${BAGEL}", 2)`);
+  await live(page);
+  await eventually(() => asked > 0);
+  await page.waitForLoadState("networkidle");
+  assert.deepEqual(await run(page, "[cart.view.lines[0].unit_price, cart.view.lines[0].problem ?? null]"), [null, null], "not known, not unsold");
+  down = false;
+  await page.clock.fastForward(31_000);
+  await until(page, "cart.view.lines[0].unit_price && cart.view.totals.total.amount_minor > 0");
+  await context.close();
+});
+
 test("an hour without the service is made good by one round trip", async () => {
   const one = await device(), two = await device(), page = await blank(one);
   const sent = { messages: 0, requests: [] };

@@ -64,16 +64,16 @@ export function standing(replica: Replica, actors: Actors): HTMLElement {
   const { inspection } = replica;
   const last = new Map<string, number>();
   for (const { actor, counter } of inspection.seen) last.set(actor, Math.max(counter, last.get(actor) ?? 0));
-  const digest = inspection.version.slice(0, DIGITS);
+  const digest = inspection.digest.slice(0, DIGITS);
   return element("footer", { class: "standing" },
     element("p", { class: "seen" }, last.size ? "has seen " : "has seen nothing",
       ...[...last].flatMap(([actor, counter]) => [element("span", { class: `ink-${actors.shade(actor)}` }, actors.dot(actor, counter)), " "])),
-    element("p", { class: "digest" }, pattern(inspection.version), element("span", { class: "sr" }, "digest "), element("code", {}, digest)));
+    element("p", { class: "digest" }, pattern(inspection.digest), element("span", { class: "sr" }, "digest "), element("code", {}, digest)));
 }
 
 /** Eight squares and a colour out of a digest, so that equal ones are seen to be. */
-export function pattern(version: string): SVGSVGElement {
-  const byte = (at: number) => parseInt(version.slice(2 * at, 2 * at + 2), 16);
+export function pattern(digest: string): SVGSVGElement {
+  const byte = (at: number) => parseInt(digest.slice(2 * at, 2 * at + 2), 16);
   const hue = Math.round((byte(0) * 256 + byte(1)) / 65_536 * 360);
   const squares = [svg("rect", { width: 16, height: 16, rx: 4, fill: `hsl(${hue} 65% 45%)` })];
   for (let at = 0; at < 8; at++) {

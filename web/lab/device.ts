@@ -38,7 +38,7 @@ export class DeviceCard {
     const { replica } = this, { spec, online } = replica;
     const pending = replica.status.pending;
     this.root.classList.toggle("off", !online);
-    this.root.dataset["version"] = replica.version;
+    this.root.dataset["digest"] = replica.digest;
     redraw(this.root, [
       element("header", {},
         element("h3", {}, this.title, spec.owner !== undefined && element("small", {}, ` ${spec.owner}`)),

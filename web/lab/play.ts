@@ -281,7 +281,7 @@ export class Play {
     for (const region of REGIONS) {
       const { body } = await ask("GET", `/v1/carts/${stage.session.cart_id}`, { region, token: stage.session.token });
       found.push([`A request in ${PLACES[region]}`, body?.lines ? shown(body, letter) : `refused: ${body?.code}`]);
-      if (body?.version !== stage.find(region).version) found.push([`The digest in ${PLACES[region]}`, "differs from what its replica showed"]);
+      if (body?.version !== stage.find(region).view.version) found.push([`The version in ${PLACES[region]}`, "differs from what its replica showed"]);
     }
     const equal = stage.equal;
     this.verdict = { expected: equal && found.every(([, shows]) => shows === then), then, found, equal };

@@ -16,7 +16,7 @@ export class RegionCard {
     const { region } = this.replica.spec;
     const cut = this.does.isCut(region);
     this.root.classList.toggle("off", cut);
-    this.root.dataset["version"] = this.replica.version;
+    this.root.dataset["digest"] = this.replica.digest;
     redraw(this.root, [
       element("header", {},
         element("h3", {}, PLACES[region], element("small", {}, ` ${region}`)),

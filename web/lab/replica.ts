@@ -16,9 +16,12 @@ export interface Spec {
 }
 
 /** What has changed in a replica. */
-export interface Change { gained: Dot[]; settled: Dot[]; lost: Dot[]; version: boolean }
+export interface Change { gained: Dot[]; settled: Dot[]; lost: Dot[]; digest: boolean }
 
 const ROWS = "replicas", KEPT = "kept";
+/** How often it is looked at whether a replica has learned what no shopper sees, which it tells nobody of, in
+ * milliseconds. */
+const LOOK_MS = 200;
 
 export class Replica {
   cart!: Cart;
@@ -38,7 +41,8 @@ export class Replica {
 
   get view(): View { return this.cart.view; }
   get status(): Status { return this.cart.status; }
-  get version(): string { return this.inspection.version; }
+  /** Of all that it holds: what shoppers see may be equal long before what it is made of. */
+  get digest(): string { return this.inspection.digest; }
   /** Whether it has heard and told all it can. */
   get rests(): boolean { return this.status.online && this.status.pending === 0 && !this.view.partial && !this.status.syncing; }
 
@@ -71,7 +75,8 @@ export class Replica {
     const { token, storage, region } = this.spec;
     this.cart = await connect({ wasm, storage, region, ...(first ? { token } : {}), clockSkewMs: this.skewMs });
     if (!this.online) this.cart.setOnline(false);
-    this.ends = [this.cart.subscribe(this.look), this.cart.subscribeStatus(this.look)];
+    const unseen = setInterval(() => { if (this.cart.inspect().digest !== this.digest) this.look(); }, LOOK_MS);
+    this.ends = [this.cart.subscribe(this.look), this.cart.subscribeStatus(this.look), () => clearInterval(unseen)];
     this.look();
   }
 
@@ -93,7 +98,7 @@ function difference(before: Inspection | undefined, after: Inspection): Change {
     gained: [...has.values()].filter(dot => !had.has(dotKey(dot))),
     settled: [...has.values()].filter(dot => dot.settled && had.get(dotKey(dot))?.settled === false),
     lost: [...had.values()].filter(dot => !has.has(dotKey(dot))),
-    version: before !== undefined && before.version !== after.version,
+    digest: before !== undefined && before.digest !== after.digest,
   };
 }
 

@@ -115,7 +115,7 @@ export class Stage {
     return [...this.devices, ...this.regions].map(({ replica }) => replica).filter(({ spec }) => spec.owner === undefined);
   }
 
-  get equal(): boolean { return new Set(this.holders.map(({ version }) => version)).size === 1; }
+  get equal(): boolean { return new Set(this.holders.map(({ digest }) => digest)).size === 1; }
 
   /** Waits until all rest and hold the same, and `more` is so. Whether it came about. */
   async whenEqual(more: () => boolean = () => true): Promise<boolean> {
@@ -186,14 +186,14 @@ export class Stage {
   /** From whom a change has come goes a dot along the link. */
   private move(card: Card, change: Change): void {
     const { spec, inspection, status } = card.replica;
-    if (!change.version) return;
+    if (!change.digest) return;
     for (const dot of change.gained) {
       if (spec.kind === "device" && dot.actor === inspection.actor) continue;
       const from = this.source(card, other => dots(other.inspection).some(there => dotKey(there) === dotKey(dot)));
       if (from) this.links.travel(from.root, card.root, this.actors.shade(dot.actor));
     }
     if (change.gained.length === 0 && !(spec.kind === "device" && status.pending)) {
-      const from = this.source(card, other => other.version === card.replica.version);
+      const from = this.source(card, other => other.digest === card.replica.digest);
       if (from) this.links.travel(from.root, card.root, null);
     }
   }
@@ -208,14 +208,14 @@ export class Stage {
 
   /** Whether all are equal, in words and in patterns. */
   private tell(): void {
-    const holders = this.holders, versions = [...new Set(holders.map(({ version }) => version))];
-    const same = versions.length === 1;
+    const holders = this.holders, digests = [...new Set(holders.map(({ digest }) => digest))];
+    const same = digests.length === 1;
     this.banner.classList.toggle("yes", same);
-    const text = same ? `All equal: ${holders.length} replicas, one digest` : `${versions.length} different states among ${holders.length} replicas`;
-    if (this.banner.dataset["text"] === text + versions[0]) return;
-    this.banner.dataset["text"] = text + versions[0];
+    const text = same ? `All equal: ${holders.length} replicas, one digest` : `${digests.length} different states among ${holders.length} replicas`;
+    if (this.banner.dataset["text"] === text + digests[0]) return;
+    this.banner.dataset["text"] = text + digests[0];
     this.banner.dataset["equal"] = String(same);
-    this.banner.replaceChildren(element("strong", {}, text), ...versions.flatMap(version => [pattern(version), element("code", {}, version.slice(0, DIGITS))]));
+    this.banner.replaceChildren(element("strong", {}, text), ...digests.flatMap(digest => [pattern(digest), element("code", {}, digest.slice(0, DIGITS))]));
   }
 
   private place(): void {

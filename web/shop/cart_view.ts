@@ -171,8 +171,9 @@ class Totals {
     if (totals.discount.amount_minor) rows.push(["Discount", `−${money(totals.discount)}`]);
     rows.push(["Total", money(totals.total)]);
     this.list.replaceChildren(...rows.flatMap(([name, amount]) => [element("dt", {}, name), element("dd", { class: "price" }, amount)]));
-    const unknown = lines.filter(line => !line.total && !line.problem).length;
-    write(this.left, unknown ? `${items(unknown)} will be priced when there is a connection.` : "");
+    const unknown = lines.filter(line => !line.total && !line.problem).reduce((sum, line) => sum + line.quantity, 0);
+    const why = cart.status.online ? "whose price is being asked for" : "to be priced when there is a connection";
+    write(this.left, unknown ? `Without ${items(unknown)}, ${why}.` : "");
   }
 }
 

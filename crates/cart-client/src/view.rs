@@ -12,6 +12,7 @@ use cart_core::money::Money;
 use cart_core::ordered::Ordered;
 use cart_core::sync::Device;
 use cart_core::view::{Offer, shown_lines};
+use cart_core::wire::Version;
 
 /// What is shown, and with what.
 pub struct Shown<'a> {
@@ -104,6 +105,7 @@ impl Shown<'_> {
 /// The dots and digests of a device as JSON, for those who want to see what a replica is made of.
 pub fn inspect(device: &Device) -> String {
     let cart = device.cart();
+    let bytes = cart.to_bytes();
     let mut json = Json::default();
     json.open('{');
     json.text("actor", Some(&device.actor().to_hex()));
@@ -111,7 +113,8 @@ pub fn inspect(device: &Device) -> String {
     json.raw("pending", device.pending());
     json.text("version", Some(&cart.version().to_hex()));
     json.text("settled_version", Some(&device.settled().version().to_hex()));
-    json.raw("bytes", cart.to_bytes().len());
+    json.text("digest", Some(&Version::of_bytes(&bytes).to_hex()));
+    json.raw("bytes", bytes.len());
     json.name("seen");
     json.open('[');
     let clock = cart.context().clock().dots.iter().map(|(actor, counter)| (*actor, *counter));

@@ -422,6 +422,22 @@ fn the_view_says_what_is_known_and_no_more() {
 }
 
 #[test]
+fn a_digest_is_of_all_that_a_replica_holds_and_its_version_of_what_shoppers_change() {
+    let mut shop = Shop::new(1);
+    let mut page = Page::leased(&mut shop, 1, true);
+    let read = |page: &Page| {
+        let inspected: serde_json::Value = serde_json::from_str(&page.session.inspect()).expect("JSON");
+        ["version", "digest"].map(|name| inspected[name].as_str().expect("a digest").to_owned())
+    };
+    let [version, digest] = read(&page);
+    page.edit(add("a", 2));
+    page.edit(remove("a"));
+    let [again, changed] = read(&page);
+    assert_eq!(again, version, "the cart is as it was");
+    assert_ne!(changed, digest, "what has been removed is known here, and elsewhere not yet");
+}
+
+#[test]
 fn what_one_tab_added_and_another_removed_before_it_was_sent_stays_removed() {
     let mut shop = Shop::new(1);
     let mut one = Page::leased(&mut shop, 1, true);

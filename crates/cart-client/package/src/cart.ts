@@ -490,6 +490,8 @@ export class Cart {
 
   private tick = (): void => {
     if (document.visibilityState !== "visible" || !this.linked) return;
+    // Prices that the service did not know then are asked for again.
+    this.changed();
     if (this.socket) { this.socket.send("ping"); this.expect(); void this.drain(); } else this.wake();
   };
 

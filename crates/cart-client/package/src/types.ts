@@ -22,7 +22,7 @@ export interface Line {
 /** A cart as shown: the service's view, of the local state. */
 export interface View {
   cart_id: string | null;
-  /** The digest of the state: equal everywhere when replicas are equal. */
+  /** The digest of what shoppers change: equal everywhere when replicas are equal. */
   version: string;
   lines: Line[];
   saved: Line[];
@@ -124,7 +124,10 @@ export interface Dot {
 
 /** What the replica here is made of. */
 export interface Inspection {
-  actor: string; sequence: number; pending: number; version: string; settled_version: string; bytes: number;
+  actor: string; sequence: number; pending: number; version: string; settled_version: string;
+  /** Of all its bytes, also of what no shopper sees: the same only where replicas are equal. */
+  digest: string;
+  bytes: number;
   seen: { actor: string; counter: number }[];
   lines: { line_id: string; sku: string; dots: Dot[] }[];
 }
