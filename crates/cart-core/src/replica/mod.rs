@@ -215,15 +215,18 @@ impl Replica {
         // Of a cart that nobody has made there is nothing to keep.
         let made = self.cart != Cart::default() || self.book.ties != Ties::new(self.book.ties.created);
         let here = made && (self.is_home() || self.is_active(self.book.region));
-        let kept = self.stored || (!passes && (!heard || here));
+        let links_only = || Book { links: before.links.clone(), ..self.book.clone() } == before;
+        // Nor by the service's calls that change nothing, as those that belong at the home.
+        let calls = matches!(caller, Caller::Session { .. });
+        let kept = self.stored || (!passes && (here || (!heard && (calls || !links_only()))));
         // The alarm of what has no row would go off for nothing, and then count as still to come.
         if (reply.is_ok() || ended) && kept {
             self.arm(now, &mut effects);
         }
         // Who has acknowledged is written with the last who was told: until then it costs no row.
         let awaits = receipts && self.awaits_receipts();
-        let links_only = || Book { links: before.links.clone(), ..self.book.clone() } == before;
-        if self.book != before && kept && !(awaits && links_only()) {
+        let links_only = awaits && Book { links: before.links.clone(), ..self.book.clone() } == before;
+        if self.book != before && kept && !links_only {
             effects.insert(0, Effect::Put(self.row()));
             self.stored = true;
         }
