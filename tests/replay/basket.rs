@@ -16,12 +16,14 @@ use crate::way::REGIONS;
 const TRIPS_MAX: usize = 10;
 
 /// What is played with one cart: a household's basket, or, where carts travel, some of its baskets on end.
+#[derive(Clone)]
 pub struct Basket {
     pub name: String,
     pub trips: Vec<Trip>,
 }
 
 /// What a household bought at once, in one store.
+#[derive(Clone)]
 pub struct Trip {
     /// The region of the store, by its number.
     pub region: usize,

@@ -42,6 +42,8 @@ use crate::way::{REGIONS, Shops};
 
 /// How often it says where it is, where nobody watches.
 const SAY_EVERY: Duration = Duration::from_secs(20);
+/// How often a cart is played again whose regions could not hear of each other.
+const AGAIN_MAX: usize = 3;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -144,21 +146,22 @@ async fn play_all(
     let mut file = BufWriter::new(File::create(trace)?);
     let (bar, began) = (bar(baskets.len()), Instant::now());
     let mut said = Instant::now();
-    let mut playing: JoinSet<Played> = JoinSet::new();
-    let mut waiting = baskets.into_iter();
+    let mut playing: JoinSet<(Played, Basket)> = JoinSet::new();
+    let (mut waiting, mut parted, seed) = (baskets.into_iter(), Vec::new(), options.seed);
     loop {
         while playing.len() < options.at_once
             && let Some(basket) = waiting.next()
         {
-            playing.spawn(play::play(shops.clone(), basket, options.seed));
+            let shops = shops.clone();
+            playing.spawn(async move { (play::play(shops, basket.clone(), seed).await, basket) });
         }
         let Some(played) = playing.join_next().await else { break };
-        let played = played.map_err(std::io::Error::other)?;
-        if let Some(line) = &played.line {
-            serde_json::to_writer(&mut file, line)?;
-            file.write_all(b"\n")?;
+        let (played, basket) = played.map_err(std::io::Error::other)?;
+        if played.is_parted() {
+            parted.push(basket);
+            continue;
         }
-        run.add(played);
+        note(&mut file, &mut run, played)?;
         run.seconds = began.elapsed().as_secs_f64();
         let rate = run.edits() as f64 / run.seconds;
         bar.inc(1);
@@ -174,8 +177,30 @@ async fn play_all(
         }
     }
     bar.finish_and_clear();
+    // By itself a cart has the machine, and its regions have the time to answer each other.
+    for basket in parted {
+        println!("replay: basket {}: regions could not hear of each other; it is played again", basket.name);
+        let mut played = play::play(shops.clone(), basket.clone(), seed).await;
+        for _ in 1..AGAIN_MAX {
+            if !played.is_parted() {
+                break;
+            }
+            played = play::play(shops.clone(), basket.clone(), seed).await;
+        }
+        note(&mut file, &mut run, played)?;
+    }
+    run.seconds = began.elapsed().as_secs_f64();
     file.flush()?;
     Ok(run)
+}
+
+fn note(file: &mut impl std::io::Write, run: &mut Run, played: Played) -> std::io::Result<()> {
+    if let Some(line) = &played.line {
+        serde_json::to_writer(&mut *file, line)?;
+        file.write_all(b"\n")?;
+    }
+    run.add(played);
+    Ok(())
 }
 
 fn bar(count: usize) -> ProgressBar {

@@ -53,6 +53,13 @@ pub struct Played {
     pub carried: Option<Carried>,
 }
 
+impl Played {
+    /// Whether nothing was wrong with it but that its regions could not hear of each other.
+    pub fn is_parted(&self) -> bool {
+        !self.faults.is_empty() && self.faults.iter().all(|fault| fault.kind == FaultKind::Parted)
+    }
+}
+
 /// Plays a basket. The seed is that of the run.
 pub async fn play(shops: Shops, basket: Basket, seed: u64) -> Played {
     let name = basket.name.clone();
