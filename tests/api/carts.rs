@@ -90,7 +90,7 @@ async fn the_view_shows_what_the_contract_says() {
             "line_id": line_id(BAGELS.0), "sku": BAGELS.0, "variant": null, "customization": null,
             "title": "Rolls: Bagels, 4 oz", "quantity": 3, "unit_price": usd(50), "total": usd(150),
         }],
-        "saved": [], "partial": false, "coupons": ["SAVE10"], "note": null, "currency": "USD",
+        "saved": [], "partial": false, "prices": "current", "coupons": ["SAVE10"], "note": null, "currency": "USD",
         "locale": "en-US", "delivery_region": null,
         "totals": {"quantity": 3, "subtotal": usd(150), "discount": usd(0), "total": usd(150)},
         "updated_at": view["updated_at"],

@@ -206,7 +206,7 @@ async fn a_merge_that_would_be_too_large_is_refused_before_anything_is_sealed() 
     }
     user.post("/merge", body(&last)).await.refused(409, "merge_too_large");
     // Nothing happened: it is open, and can be merged once there is room.
-    last.post("/actors", json!({})).await.expect(200);
+    last.post("/actors", json!({})).await.expect(201);
     assert_eq!(lines(&user.view().await).len(), 4 * 55 + 1);
     user.post("/merge", body(&guests[0])).await.expect(200);
     user.delete("/lines").await.expect(200);

@@ -332,20 +332,17 @@ async fn unknown_products_do_not_fill_the_memory() {
                 shop.call(&session, Method::POST, "/v1/carts/current/lines").json(&json!({"sku": sku}));
             Answer::of(call).await.refused(422, "invalid_field");
         }
-        memory.push(memory_mb(runtime.port()));
+        memory.push(memory_mb(runtime.group().expect("a process that was started")));
     }
     println!("after 300, 600 and 900 unknown products of 500 KB: {memory:?} MB");
     assert!(memory[2] < memory[0] + 150, "{memory:?} MB");
 }
 
-/// The memory of the largest workerd below the process group that serves a port.
-fn memory_mb(port: u16) -> usize {
-    let list = std::process::Command::new("ps").args(["-eo", "pid,pgid,rss,args"]).output().expect("ps");
+/// The memory of the largest workerd of a process group.
+fn memory_mb(group: i32) -> usize {
+    let list = std::process::Command::new("ps").args(["-eo", "pgid,rss,args"]).output().expect("ps");
     let list = String::from_utf8_lossy(&list.stdout).into_owned();
-    let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
-    let lines: Vec<Vec<String>> = list.lines().map(words).collect();
-    let serves = |line: &&Vec<String>| line.windows(2).any(|pair| pair == ["--port", &port.to_string()]);
-    let group = &lines.iter().find(serves).expect("wrangler")[1];
-    let workers = lines.iter().filter(|line| line[1] == *group && line[3].ends_with("workerd"));
-    workers.filter_map(|line| line[2].parse::<usize>().ok()).max().expect("workerd") / 1_024
+    let lines: Vec<Vec<&str>> = list.lines().map(|line| line.split_whitespace().collect()).collect();
+    let workers = lines.iter().filter(|line| line[0] == group.to_string() && line[2].ends_with("workerd"));
+    workers.filter_map(|line| line[1].parse::<usize>().ok()).max().expect("workerd") / 1_024
 }

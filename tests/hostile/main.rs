@@ -47,6 +47,7 @@ const CODES: &[&str] = &[
     "actor_expired",
     "actor_shared",
     "actor_unknown",
+    "body_incomplete",
     "body_too_large",
     "cart_busy",
     "cart_not_found",

@@ -270,15 +270,17 @@ runtime's: plain text or none, without `code`, sometimes a 5xx. None changes a c
 connection, and a later request on a fresh connection is served. Everything else that is wrong is answered by the
 Worker with `application/problem+json`.
 
-Measured against `wrangler dev` by `tests/hostile`, which fails when a row stops being true and writes this file
-with `EVERCART_UPDATE=1 cargo test -p evercart-tests --test hostile the_runtime`. Cloudflare's edge has a front of
-its own with other words for the same refusals.
+Measured against the runtime of `wrangler dev`, without the proxy that wrangler puts before it, by `tests/hostile`,
+which fails when a row stops being true and writes this file with
+`EVERCART_UPDATE=1 cargo test -p evercart-tests --test hostile the_runtime`. Cloudflare's edge has a front of its own
+with other words for the same refusals.
 
 | what is sent | status | first line of the answer | the connection |
 |---|---|---|---|
 ";
 
-/// 100 MB, declared and in chunks: refused, the connection goes on, and nobody else waits.
+/// 100 MB, declared and in chunks: refused, and nobody else waits. The connection goes on where the body was read to its
+/// end; where it was not, the runtime may close it behind the answer.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_of_100_mb_is_refused() {
     let runtime = Runtime::shared().await;
@@ -331,9 +333,10 @@ async fn a_body_of_100_mb_is_refused() {
                 assert!(answer.body.contains("\"body_too_large\""), "{answer:?}");
                 // On the same connection, then on a fresh one.
                 raw.send(ALIVE);
-                let next = tokio::task::block_in_place(|| raw.answer(LONG))
-                    .expect("an answer on the same connection");
-                assert_eq!(next.status, 200, "{path}, {kb} KB, chunked {chunked}");
+                let asked = Instant::now();
+                let next = tokio::task::block_in_place(|| raw.answer(LONG)).map(|next| next.status);
+                let closed = next.is_none() && !chunked && asked.elapsed() < LONG;
+                assert!(next == Some(200) || closed, "{path}, {kb} KB, chunked {chunked}: {next:?}");
                 Answer::of(shop.request(Method::GET, "/healthz")).await.expect(200);
                 assert!(victim.is_unchanged().await);
                 count += 1;

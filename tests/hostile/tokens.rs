@@ -74,8 +74,12 @@ async fn a_forged_token_opens_nothing() {
     ] {
         let bytes: Vec<u8> = value.chars().map(|char| char as u8).collect();
         if reqwest::header::HeaderValue::from_bytes(&bytes).is_ok() {
-            let call =
-                Bad::new(Method::GET, "/v1/carts/current", &["token_invalid"]).header("Authorization", bytes);
+            // Any other scheme is for somebody else.
+            let codes: &[&str] = match value.to_ascii_lowercase().starts_with("bearer") {
+                true => &["token_invalid"],
+                false => &["session_required"],
+            };
+            let call = Bad::new(Method::GET, "/v1/carts/current", codes).header("Authorization", bytes);
             bad.push(call.unsigned().named(value));
         }
     }
