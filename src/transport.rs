@@ -433,8 +433,12 @@ pub async fn verified(request: &mut Request, config: &Config) -> Result<Vec<u8>,
     let refused = |detail| Problem::new(401, "peer_refused", detail);
     let tag = request.headers().get(TAG).ok().flatten().ok_or_else(|| refused("this path is for regions"))?;
     let too_large = || Problem::new(413, "frame_too_large", "a call between regions is at most 2 MiB");
-    let length = request.headers().get("Content-Length").ok().flatten();
-    if length.and_then(|text| text.parse().ok()).is_none_or(|length: usize| length > CALL_BYTES_MAX) {
+    // No body is one of no length, and says none.
+    let is_bounded = match request.headers().get("Content-Length").ok().flatten() {
+        Some(length) => length.parse().is_ok_and(|length: usize| length <= CALL_BYTES_MAX),
+        None => request.inner().body().is_none(),
+    };
+    if !is_bounded {
         return Err(too_large());
     }
     let body = request.bytes().await.map_err(|error| Problem::object(&error))?;
