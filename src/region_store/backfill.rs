@@ -45,6 +45,9 @@ pub async fn step(
     Ok(Stepped { passed, done, next })
 }
 
+/// Frames, each with its cart.
+type Frames = Vec<(CartId, Vec<u8>)>;
+
 /// Joins rows into those of the stores that hold the carts, and deletes those that do not belong here once they are
 /// durable there. How many of them were not there like that.
 pub async fn give_on(
@@ -54,7 +57,7 @@ pub async fn give_on(
     database: &str,
     rows: Vec<(CartId, Row)>,
 ) -> Result<usize, Problem> {
-    let mut given: Vec<(Region, Vec<(CartId, Vec<u8>)>)> = Vec::new();
+    let mut given: Vec<(Region, Frames)> = Vec::new();
     for (cart_id, row) in &rows {
         let others = config.regions.stores_of(row.stored.home(cart_id)).into_iter();
         let frame = row.stored.frame(store.region).to_bytes();

@@ -240,7 +240,6 @@ fn ties() -> Ties {
 }
 
 /// With all that format 3 had not.
-
 fn with_more(mut ties: Ties) -> Ties {
     ties.root = Some(cart_id(1));
     ties.edited = BEGIN.plus(8);
@@ -261,7 +260,6 @@ fn book() -> Book {
         behind: Some(BEGIN),
         heard: BEGIN.plus(1),
         equal: BEGIN.plus(2),
-        ..Link::default()
     };
     let mut clock = HybridClock::default();
     clock.tick(BEGIN);
@@ -274,7 +272,7 @@ fn book() -> Book {
         tied: 3,
         links: [(Holder::Replica(Region::Apac), link)].into(),
         homed: Some(4),
-        forwarding: Some(Forwarding { outbox, path: vec![cart_id(2)], tries: 5, ..Forwarding::default() }),
+        forwarding: Some(Forwarding { outbox, path: vec![cart_id(2)], tries: 5 }),
         expected: vec![Expected { guest: cart_id(3), until: BEGIN.plus(2), bytes: 0 }],
         hold: Some(Hold { day: BEGIN.day(), until: BEGIN.plus(3) }),
         pages: vec![BEGIN.plus(4)],
