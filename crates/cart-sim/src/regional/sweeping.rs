@@ -7,6 +7,7 @@ use cart_core::frame::Holder;
 use cart_core::id::Region;
 use cart_core::regions::Regions;
 use cart_core::replica::{IDLE_MS, Input, ReplyKind};
+use cart_core::store::Stored;
 use cart_core::time::Millis;
 
 use super::fault::Kind;
@@ -173,10 +174,14 @@ impl World {
     /// # Errors
     /// One that keeps its storage.
     pub fn all_leave(&mut self) -> Check {
-        // Of which no store has a row, nobody can find it.
+        // One that no row names, as after the loss of the home with all that the stores had of it, is found by nobody.
         let known = |world: &Self, at: usize| {
-            let cart = world.sites[at].cart;
-            world.stores[world.sites_of(cart)].iter().any(|store| store.row.is_some())
+            let (cart, region) = (world.sites[at].cart, world.sites[at].region);
+            let named = |row: &Stored| {
+                let home = [row.home(&world.carts[cart]), world.carts[cart].first_home()];
+                home.contains(&region) || row.cart.replicas().contains_key(&region)
+            };
+            world.stores[world.sites_of(cart)].iter().filter_map(|store| store.row.as_ref()).any(named)
         };
         for _ in 0..DAYS_MAX {
             self.pass(Millis::DAY + 700_000);
