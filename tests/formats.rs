@@ -119,7 +119,7 @@ async fn the_build_to_come_goes_forth_and_back() {
     let (ours, theirs) = (weur.open().await, enam.open().await);
     for (session, key) in [(&ours, "a"), (&theirs, "b")] {
         add(&weur, session, key, SKU, 1).await.expect(200);
-        add(&enam, session, &format!("{key} too"), OTHER_SKU, 2).await.expect(200);
+        add(&enam, session, &format!("{key}-too"), OTHER_SKU, 2).await.expect(200);
         equal(&[&weur, &enam], session, 3).await;
     }
     // What it adds is kept by this one, in objects and stores.
@@ -128,7 +128,7 @@ async fn the_build_to_come_goes_forth_and_back() {
     let enam = regions.shop("enam").in_region("enam");
     for session in [&ours, &theirs] {
         add(&enam, session, "back", SKU, 4).await.expect(200);
-        add(&weur, session, "back too", SKU, 8).await.expect(200);
+        add(&weur, session, "back-too", SKU, 8).await.expect(200);
         equal(&[&weur, &enam], session, 15).await;
     }
     assert_eq!(self::added(&regions, "weur", &ours, Some(15)).await, added);
@@ -148,7 +148,7 @@ async fn the_build_to_come_goes_forth_and_back() {
     read.refused(503, "builds_differ");
     for session in [&ours, &theirs] {
         add(&enam, session, "apart", SKU, 16).await.expect(200);
-        add(&weur, session, "apart too", SKU, 32).await.expect(200);
+        add(&weur, session, "apart-too", SKU, 32).await.expect(200);
     }
     // Rolled back all the same, its rows wait for it. They are neither shown as none nor written over.
     told(&mut regions, "enam", FORMAT);
