@@ -10,7 +10,7 @@ use cart_core::change::Change;
 use cart_core::frame::Frame;
 use cart_core::id::{CartId, Region};
 use cart_core::line::{LineKey, Location};
-use cart_core::packed::{Format, OLDEST, unpack};
+use cart_core::packed::{FORMAT, Format, OLDEST, unpack};
 use cart_core::reject::Reject;
 use cart_core::sync::Device;
 use evercart::letter::Errand;
@@ -108,7 +108,7 @@ async fn beside_the_build_before_nothing_is_lost_nor_shown_empty() {
     clean(regions.runtime("weur"));
 }
 
-/// The build to come beside this one, told nothing, and so in this one's format; and back.
+/// The build to come beside this one, in this one's format; then in its own, which this one cannot read; and back.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_build_to_come_goes_forth_and_back() {
     let next = tree("next");
@@ -132,6 +132,45 @@ async fn the_build_to_come_goes_forth_and_back() {
         equal(&[&weur, &enam], session, 15).await;
     }
     assert_eq!(self::added(&regions, "weur", &ours, Some(15)).await, added);
+
+    // Told too early to write its own format, it keeps to itself until the other is of its build too.
+    let told = |regions: &mut Regions, name: &str, format: u8| {
+        regions.runtime_mut(name).set("PACKED_FORMAT", &format.to_string());
+    };
+    told(&mut regions, "enam", FORMAT + 1);
+    regions.runtime_mut("enam").redeploy(Some(&next)).await;
+    let enam = regions.shop("enam").in_region("enam");
+    let only_there = enam.open().await;
+    add(&enam, &only_there, "c", SKU, 16).await.expect(200);
+    let path = format!("/v1/carts/{}", only_there.cart_id);
+    let read = Answer::of(weur.call(&only_there, Method::GET, &path)).await;
+    assert_eq!(read.header("retry-after"), "1", "{}", read.text());
+    read.refused(503, "builds_differ");
+    for session in [&ours, &theirs] {
+        add(&enam, session, "apart", SKU, 16).await.expect(200);
+        add(&weur, session, "apart-too", SKU, 32).await.expect(200);
+    }
+    // Rolled back all the same, its rows wait for it. They are neither shown as none nor written over.
+    told(&mut regions, "enam", FORMAT);
+    regions.runtime_mut("enam").redeploy(None).await;
+    let enam = regions.shop("enam").in_region("enam");
+    Answer::of(enam.call(&only_there, Method::GET, &path)).await.refused(503, "builds_differ");
+    // Told the earlier one again, it reads both, and writes what this one reads.
+    regions.runtime_mut("enam").redeploy(Some(&next)).await;
+    let enam = regions.shop("enam").in_region("enam");
+    for session in [&ours, &theirs] {
+        equal(&[&weur, &enam], session, 63).await;
+    }
+    equal(&[&weur, &enam], &only_there, 16).await;
+    add(&enam, &only_there, "d", SKU, 1).await.expect(200);
+    for session in [&ours, &theirs] {
+        add(&enam, session, "e", SKU, 1).await.expect(200);
+    }
+    regions.runtime_mut("enam").redeploy(None).await;
+    let enam = regions.shop("enam").in_region("enam");
+    for (session, count) in [(&ours, 64), (&theirs, 64), (&only_there, 17)] {
+        equal(&[&weur, &enam], session, count).await;
+    }
     clean(regions.runtime("weur"));
     clean(regions.runtime("enam"));
 }
