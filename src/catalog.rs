@@ -4,12 +4,12 @@
 //! budget of their own, so that no cart waits for them.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::thread::LocalKey;
 
 use cart_core::breaker::Breaker;
 use cart_core::money::Money;
+use cart_core::ordered::Ordered;
 use cart_core::time::Millis;
 use cart_core::view::{Offer, Offers};
 use lru::LruCache;
@@ -67,7 +67,8 @@ const COLUMNS: &str =
 /// What the catalog has of these products. Where it cannot be asked, what it had when it was asked last.
 pub async fn offers(env: &Env, skus: impl IntoIterator<Item = &str>, now: Millis) -> Offers {
     let mut offers = Offers::default();
-    let (mut missing, mut before) = (BTreeSet::new(), Vec::new());
+    // Those to be looked up, with what they were before.
+    let mut missing = Ordered::<String, Option<Offer>>::default();
     KEPT.with_borrow_mut(|kept| {
         for sku in skus {
             match kept.get(sku) {
@@ -75,8 +76,7 @@ pub async fn offers(env: &Env, skus: impl IntoIterator<Item = &str>, now: Millis
                     offers.known.extend(offer.clone().map(|offer| (sku.to_owned(), offer)));
                 }
                 old => {
-                    before.extend(old.and_then(|(offer, _)| Some((sku.to_owned(), offer.clone()?))));
-                    missing.insert(sku.to_owned());
+                    missing.insert(sku.to_owned(), old.and_then(|(offer, _)| offer.clone()));
                 }
             }
         }
@@ -84,7 +84,7 @@ pub async fn offers(env: &Env, skus: impl IntoIterator<Item = &str>, now: Millis
     if missing.is_empty() {
         return offers;
     }
-    match fetch(env, &missing).await {
+    match fetch(env, missing.keys()).await {
         Ok(products) => {
             for product in products {
                 let currency = product.currency;
@@ -92,7 +92,7 @@ pub async fn offers(env: &Env, skus: impl IntoIterator<Item = &str>, now: Millis
                 offers.known.insert(product.sku, Offer { title: product.title, price });
             }
             KEPT.with_borrow_mut(|kept| {
-                for sku in missing {
+                for (sku, _) in missing {
                     let offer = offers.known.get(&sku).cloned();
                     kept.put(sku, (offer, now));
                 }
@@ -100,12 +100,15 @@ pub async fn offers(env: &Env, skus: impl IntoIterator<Item = &str>, now: Millis
         }
         Err(fault) => {
             fault.log();
-            offers.stale = !before.is_empty();
-            for (sku, offer) in before {
-                missing.remove(&sku);
-                offers.known.insert(sku, offer);
+            for (sku, before) in missing {
+                match before {
+                    Some(offer) => {
+                        offers.known.insert(sku, offer);
+                        offers.stale = true;
+                    }
+                    None => offers.unknown.push(sku),
+                }
             }
-            offers.unknown = missing;
         }
     }
     offers
@@ -200,8 +203,9 @@ pub async fn is_ready(env: &Env) -> bool {
     matches!(answer.await, Ok(Some(1)))
 }
 
-async fn fetch(env: &Env, skus: &BTreeSet<String>) -> Result<Vec<Product>, Fault> {
-    let list = serde_json::to_string(skus).map_err(|error| Fault::Failed(error.into()))?;
+async fn fetch(env: &Env, skus: impl Iterator<Item = &String>) -> Result<Vec<Product>, Fault> {
+    let list =
+        serde_json::to_string(&skus.collect::<Vec<_>>()).map_err(|error| Fault::Failed(error.into()))?;
     let sql = format!("{COLUMNS} WHERE sku IN (SELECT value FROM json_each(?))");
     let patience = Patience { ms: VIEW_MS, breaker: Some(&VIEWS), weighs: false };
     query(env, &sql, &[list.into()], &patience).await

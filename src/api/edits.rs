@@ -97,7 +97,7 @@ impl Exchange<'_> {
         }
         let offers = catalog::offers(self.env, added.iter().map(String::as_str), self.visitor.now).await;
         // Of which it cannot be known now is taken, as a device's is: it is shown without a price until it is.
-        match added.iter().find(|sku| !offers.known.contains_key(*sku) && !offers.unknown.contains(*sku)) {
+        match added.iter().find(|sku| !offers.known.contains_key(*sku) && !offers.is_unknown(sku)) {
             Some(sku) => {
                 let detail = format!("the catalog has no product {sku:?}; use a sku it lists");
                 Err(Problem::new(422, "unknown_sku", detail))

@@ -1,5 +1,12 @@
-//! A map of few entries, in a sorted vector: what `BTreeMap` does for more costs a page that loads it more bytes
+//! A map of few entries, in a sorted vector: what `BTreeMap` does for more costs a Wasm that is loaded more bytes
 //! for each type of map than all of this.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::ser::{Serialize, Serializer};
 
 /// A map in the order of its keys.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -12,16 +19,22 @@ impl<K, V> Default for Ordered<K, V> {
 }
 
 impl<K: Ord, V> Ordered<K, V> {
-    fn find(&self, key: &K) -> Result<usize, usize> {
+    fn find<Q: Ord + ?Sized>(&self, key: &Q) -> Result<usize, usize>
+    where
+        K: Borrow<Q>,
+    {
         // Most are added in their order.
         match self.0.last() {
-            Some((last, _)) if last < key => Err(self.0.len()),
-            _ => self.0.binary_search_by(|(there, _)| there.cmp(key)),
+            Some((last, _)) if last.borrow() < key => Err(self.0.len()),
+            _ => self.0.binary_search_by(|(there, _)| there.borrow().cmp(key)),
         }
     }
 
     /// The value of a key.
-    pub fn get(&self, key: &K) -> Option<&V> {
+    pub fn get<Q: Ord + ?Sized>(&self, key: &Q) -> Option<&V>
+    where
+        K: Borrow<Q>,
+    {
         self.find(key).ok().map(|at| &self.0[at].1)
     }
 
@@ -31,7 +44,10 @@ impl<K: Ord, V> Ordered<K, V> {
     }
 
     /// Whether a key is there.
-    pub fn contains_key(&self, key: &K) -> bool {
+    pub fn contains_key<Q: Ord + ?Sized>(&self, key: &Q) -> bool
+    where
+        K: Borrow<Q>,
+    {
         self.find(key).is_ok()
     }
 
@@ -47,7 +63,10 @@ impl<K: Ord, V> Ordered<K, V> {
     }
 
     /// Takes a key away.
-    pub fn remove(&mut self, key: &K) -> Option<V> {
+    pub fn remove<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+    {
         self.find(key).ok().map(|at| self.0.remove(at).1)
     }
 
@@ -56,8 +75,13 @@ impl<K: Ord, V> Ordered<K, V> {
     where
         V: Default,
     {
+        self.or_insert(key, V::default())
+    }
+
+    /// The value of a key, this one if it was not there.
+    pub fn or_insert(&mut self, key: K, value: V) -> &mut V {
         let at = self.find(&key).unwrap_or_else(|at| {
-            self.0.insert(at, (key, V::default()));
+            self.0.insert(at, (key, value));
             at
         });
         &mut self.0[at].1
@@ -93,6 +117,11 @@ impl<K, V> Ordered<K, V> {
     /// In the order of the keys, to be changed.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (&K, &mut V)> {
         self.0.iter_mut().map(|(key, value)| (&*key, value))
+    }
+
+    /// Takes all away.
+    pub fn clear(&mut self) {
+        self.0.clear();
     }
 
     /// Keeps what `keep` says.
@@ -132,6 +161,36 @@ impl<'a, K, V> IntoIterator for &'a Ordered<K, V> {
 
     fn into_iter(self) -> Self::IntoIter {
         self.0.iter().map(|(key, value)| (key, value))
+    }
+}
+
+impl<K: Serialize, V: Serialize> Serialize for Ordered<K, V> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self)
+    }
+}
+
+impl<'de, K: Ord + Deserialize<'de>, V: Deserialize<'de>> Deserialize<'de> for Ordered<K, V> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries<K, V>(PhantomData<(K, V)>);
+
+        impl<'de, K: Ord + Deserialize<'de>, V: Deserialize<'de>> Visitor<'de> for Entries<K, V> {
+            type Value = Ordered<K, V>;
+
+            fn expecting(&self, to: &mut fmt::Formatter) -> fmt::Result {
+                to.write_str("a map")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
+                let mut map = Ordered::default();
+                while let Some((key, value)) = entries.next_entry()? {
+                    map.insert(key, value);
+                }
+                Ok(map)
+            }
+        }
+
+        deserializer.deserialize_map(Entries(PhantomData))
     }
 }
 

@@ -2,11 +2,11 @@
 //! semilattice like the state, so that it travels with it in frames and lies beside it in a store.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::id::{Actor, CartId, Dot, SessionId};
+use crate::ordered::Ordered;
 use crate::packed::More;
 use crate::time::{Day, Millis};
 
@@ -32,12 +32,12 @@ pub struct Ties {
     pub ended: Millis,
     /// The actors leased to devices, and when each lease ends. Each region grants up to
     /// [`crate::replica::LEASES_MAX`] as far as it knows of those of others.
-    pub leases: BTreeMap<Actor, Millis>,
+    pub leases: Ordered<Actor, Millis>,
     /// Further carts of the session, oldest first, those erased lately too; only in its root cart. Each region
     /// takes up to [`crate::replica::SESSION_CARTS_MAX`] as far as it knows of those of others.
     pub carts: Vec<Further>,
     /// Under which keys carts of the session were erased lately, and when; only in its root cart.
-    pub erasures: BTreeMap<Actor, Millis>,
+    pub erasures: Ordered<Actor, Millis>,
     /// The cart into which this guest's cart was merged, once it was.
     pub seal: Option<Seal>,
     /// The guests' carts that were merged into this one, sorted: when it is erased they are. None in format 3.
@@ -98,8 +98,11 @@ impl Seal {
             Ordering::Less => self,
             Ordering::Greater => other,
             Ordering::Equal => {
-                let retired: BTreeSet<Dot> = self.retired.into_iter().chain(other.retired).collect();
-                Self { at: self.at.min(other.at), retired: retired.into_iter().collect(), ..other }
+                let mut retired = self.retired;
+                retired.extend(other.retired);
+                retired.sort_unstable();
+                retired.dedup();
+                Self { at: self.at.min(other.at), retired, ..other }
             }
         }
     }
@@ -120,9 +123,9 @@ impl Ties {
             edited: Millis(0),
             signed_out: None,
             ended: Millis(0),
-            leases: BTreeMap::new(),
+            leases: Ordered::default(),
             carts: Vec::new(),
-            erasures: BTreeMap::new(),
+            erasures: Ordered::default(),
             seal: None,
             merged: Vec::new(),
             used: Millis(0),
@@ -170,7 +173,7 @@ impl Ties {
 
     /// Notes under which actor a cart was erased.
     pub fn note_erasure(&mut self, actor: Actor, now: Millis) {
-        self.erasures.entry(actor).or_insert(now);
+        self.erasures.or_insert(actor, now);
         self.bound_erasures();
     }
 
@@ -205,7 +208,7 @@ impl Ties {
         self.signed_out = self.signed_out.max(other.signed_out);
         self.ended = self.ended.max(other.ended);
         for (actor, until) in &other.leases {
-            let mine = self.leases.entry(*actor).or_insert(*until);
+            let mine = self.leases.or_insert(*actor, *until);
             *mine = (*mine).max(*until);
         }
         if self.carts != other.carts {
@@ -213,7 +216,7 @@ impl Ties {
         }
         self.drop_ended();
         for (actor, at) in &other.erasures {
-            let mine = self.erasures.entry(*actor).or_insert(*at);
+            let mine = self.erasures.or_insert(*actor, *at);
             *mine = (*mine).min(*at);
         }
         self.bound_erasures();

@@ -1,7 +1,5 @@
 //! The view: what a cart shows, priced. Lines stand in the order first added.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -11,7 +9,7 @@ use crate::limits::Limits;
 use crate::line::{LineKey, Location};
 use crate::meta::Field;
 use crate::money::Money;
-use crate::ordered::sorted_by;
+use crate::ordered::{Ordered, sorted_by};
 
 /// What the catalog says of a product.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -26,14 +24,19 @@ pub struct Offer {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Offers {
     /// By sku: what is neither here nor in `unknown` the catalog does not have.
-    pub known: BTreeMap<String, Offer>,
-    /// Of these it has not been heard.
-    pub unknown: BTreeSet<String>,
+    pub known: Ordered<String, Offer>,
+    /// Of these it has not been heard; sorted.
+    pub unknown: Vec<String>,
     /// Some of what is known is of before, and could not be looked up again.
     pub stale: bool,
 }
 
 impl Offers {
+    /// Whether nothing has been heard of a sku.
+    pub fn is_unknown(&self, sku: &str) -> bool {
+        self.unknown.binary_search_by(|there| (**there).cmp(sku)).is_ok()
+    }
+
     /// How a view says it.
     pub fn prices(&self) -> Prices {
         match (self.unknown.is_empty(), self.stale) {
@@ -200,7 +203,7 @@ fn lines_at(cart: &Cart, at: Location, currency: &str, offers: &Offers, limits: 
         let unit_price =
             offer.and_then(|offer| offer.price.clone()).filter(|price| price.currency == currency);
         let total = unit_price.as_ref().and_then(|price| price.times(quantity));
-        let problem = if offers.unknown.contains(&*key.sku) {
+        let problem = if offers.is_unknown(&key.sku) {
             Some(Problem::PriceUnavailable)
         } else if total.is_none() {
             Some(Problem::NotForSale)

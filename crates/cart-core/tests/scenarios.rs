@@ -438,7 +438,7 @@ fn expect(scenario: &Scenario, cart: &Cart, orders: Vec<(u64, Vec<(Item, u64)>)>
 fn shown(cart: &Cart) -> Shown {
     let price = Some(Money { amount_minor: 100, currency: "USD".to_owned() });
     let offer = Offer { title: "A thing".to_owned(), price };
-    let offers = ["X", "Y", "Z"].map(|sku| (sku.to_owned(), offer.clone())).into();
+    let offers = ["X", "Y", "Z"].map(|sku| (sku.to_owned(), offer.clone())).into_iter().collect();
     let occasion = Occasion {
         cart_id: &cart_id(1),
         region: Region::Weur,

@@ -2,11 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use std::collections::BTreeMap;
-
 use crate::cart::Cart;
 use crate::frame::Holder;
 use crate::id::{Actor, CartId, Region};
+use crate::ordered::Ordered;
 use crate::packed::More;
 use crate::ties::Ties;
 use crate::time::{Day, HybridClock, Millis};
@@ -66,7 +65,7 @@ pub struct Book {
     /// The sequence number at which the ties changed last.
     pub tied: u64,
     /// What is known of each other holder of the cart.
-    pub links: BTreeMap<Holder, Link>,
+    pub links: Ordered<Holder, Link>,
     /// The sequence number at which the home came here, or came back, until both its stores have held the same since.
     pub homed: Option<u64>,
     /// What this guest's cart has to hand over, once it was merged and while this replica is its home.

@@ -333,7 +333,7 @@ impl Replica {
             if receipt.echo != self.book.incarnation {
                 // Of what an earlier incarnation sent; only now the store has it, and this one may lack it.
                 if asks.is_some() {
-                    self.pace.entry(receipt.from).or_insert(ask);
+                    self.pace.or_insert(receipt.from, ask);
                 }
                 continue;
             }
@@ -370,7 +370,7 @@ impl Replica {
 
     /// The link of a holder; one that has started without its storage starts over.
     fn link_of(&mut self, holder: Holder, incarnation: u64) -> &mut Link {
-        let link = self.book.links.entry(holder).or_default();
+        let link = self.book.links.or_default(holder);
         if link.incarnation != incarnation {
             *link = Link { incarnation, behind: link.behind, ..Link::default() };
         }
@@ -397,7 +397,7 @@ impl Replica {
     /// A holder is told and asked, also where it has acknowledged all.
     pub(super) fn ask_holder(&mut self, holder: Holder, now: Millis) {
         let pace = Pace { due: now.plus(COALESCE_MS), tries: 0, told: None, asks: Some([0; 16]) };
-        self.pace.entry(holder).or_insert(pace);
+        self.pace.or_insert(holder, pace);
     }
 
     pub(super) fn missed(&mut self, to: Holder, now: Millis) {
@@ -432,7 +432,7 @@ impl Replica {
                 continue;
             }
             if link.behind.is_none() {
-                self.book.links.entry(holder).or_default().behind = Some(now);
+                self.book.links.or_default(holder).behind = Some(now);
             }
             let wait_ms = match holder {
                 Holder::Store(_) => STORE_MS,
@@ -441,7 +441,7 @@ impl Replica {
                 Holder::Replica(_) => RELAY_MS + 250 * u64::from(self.book.region as u8),
             };
             let due = now.plus(wait_ms);
-            let pace = self.pace.entry(holder).or_insert(Pace { due, tries: 0, told: None, asks: None });
+            let pace = self.pace.or_insert(holder, Pace { due, tries: 0, told: None, asks: None });
             match pace.told {
                 Some((told, _)) if told < sequence || pace.due <= now => {
                     *pace = Pace { due, told: None, ..*pace };

@@ -1,7 +1,5 @@
 //! A guest's cart joins a user's: sealed at its home, once, and what still reaches it is forwarded from there.
 
-use std::collections::BTreeSet;
-
 use super::{
     Caller, EXPECT_MS, EXPECTED_MAX, Effect, Expected, Forwarding, Hold, Input, LEASE_MS, RESERVE_MS,
     RESERVED_MAX, Replica, ReplyKind,
@@ -150,8 +148,9 @@ impl Replica {
         let of = |cart: &Cart| seal.transplant(&self.book.cart_id, cart);
         match &mut self.book.forwarding {
             Some(forwarding) => {
-                let here: BTreeSet<Dot> = wire::live_dots(&self.cart).collect();
-                let taken_in = wire::live_dots(delta).all(|dot| here.contains(&dot));
+                let mut here: Vec<Dot> = wire::live_dots(&self.cart).collect();
+                here.sort_unstable();
+                let taken_in = wire::live_dots(delta).all(|dot| here.binary_search(&dot).is_ok());
                 forwarding.outbox.join(&of(if taken_in { delta } else { &self.cart }));
             }
             none => *none = Some(Forwarding { outbox: of(&self.cart), ..Forwarding::default() }),

@@ -19,7 +19,6 @@ pub use exchange::{ASK_MS, COALESCE_MS, RECEIPT_MS, RELAY_MS, STORE_MS};
 pub use home::IDLE_MS;
 
 use std::cell::OnceCell;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -28,6 +27,7 @@ use crate::frame::Holder;
 use crate::id::{Actor, CartId, Region};
 use crate::idem::Ledger;
 use crate::limits::Limits;
+use crate::ordered::Ordered;
 use crate::packed::{Format, More, pack_as, unpack};
 use crate::regions::{Place, Regions};
 use crate::reject::Reject;
@@ -58,9 +58,9 @@ pub struct Replica {
     /// The changes since it was read, by the sequence number they led to; not all of them, and then none.
     recent: Vec<(u64, Cart)>,
     /// When to send to which holder next.
-    pace: BTreeMap<Holder, Pace>,
+    pace: Ordered<Holder, Pace>,
     /// With which digest each holder differed for no reason when it was last told all.
-    doubted: BTreeMap<Holder, [u8; 16]>,
+    doubted: Ordered<Holder, [u8; 16]>,
     /// The alarm that went off last.
     rung: Option<Millis>,
     /// Who has told what this step took in.
@@ -91,7 +91,7 @@ impl Replica {
             clock: HybridClock::default(),
             updated: now,
             tied: 0,
-            links: BTreeMap::new(),
+            links: Ordered::default(),
             homed: None,
             forwarding: None,
             expected: Vec::new(),
@@ -129,8 +129,8 @@ impl Replica {
             all_stores: Vec::new(),
             stored,
             recent: Vec::new(),
-            pace: BTreeMap::new(),
-            doubted: BTreeMap::new(),
+            pace: Ordered::default(),
+            doubted: Ordered::default(),
             rung: None,
             heard: None,
         }
