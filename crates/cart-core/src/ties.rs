@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{Actor, CartId, Dot, SessionId};
-use crate::ordered::Ordered;
+use crate::ordered::{Ordered, sorted_by};
 use crate::packed::More;
 use crate::time::{Day, Millis};
 
@@ -265,25 +265,15 @@ impl Ties {
     }
 }
 
-/// The carts of both, each once: sorted by cart, so that those of one meet, then by when each became the newest.
+/// The carts of both, each once, by when each became the newest.
 fn joined_carts(mine: Vec<Further>, theirs: &[Further]) -> Vec<Further> {
-    let mut all = mine;
-    all.extend_from_slice(theirs);
-    // As functions, so that sorting is in the Wasm once.
-    let by_cart: fn(&Further, &Further) -> Ordering = |one, other| one.cart.cmp(&other.cart);
-    let by_age: fn(&Further, &Further) -> Ordering =
-        |one, other| (one.made, &one.cart).cmp(&(other.made, &other.cart));
-    all.sort_unstable_by(by_cart);
-    all.dedup_by(|next, kept| {
-        let same = next.cart == kept.cart;
-        if same {
-            kept.made = kept.made.min(next.made);
-            kept.struck = lesser(kept.struck, next.struck);
-        }
-        same
-    });
-    all.sort_unstable_by(by_age);
-    all
+    let mut all = Ordered::<CartId, Further>::default();
+    for next in mine.into_iter().chain(theirs.iter().cloned()) {
+        let kept = all.or_insert(next.cart.clone(), next.clone());
+        kept.made = kept.made.min(next.made);
+        kept.struck = lesser(kept.struck, next.struck);
+    }
+    sorted_by(all.into_iter().map(|(_, further)| further), |further| (further.made, further.cart.clone()))
 }
 
 /// The lesser of two, where one is there at all.
