@@ -147,12 +147,23 @@ impl Visitor {
     /// The region to ask first: the one that serves the session, or, when its token is renewed, the one that
     /// its shopper has travelled to. In development the one named.
     pub fn region(&self, config: &Config) -> Region {
-        let serves = self.session.as_ref().filter(|session| config.regions.place(session.region).is_some());
         let travels = |session: &Session| self.travels && session.nearest != Some(self.near);
-        match serves {
-            Some(session) if !self.named && !travels(session) => session.region,
+        match &self.session {
+            Some(session) if !travels(session) => self.serving(config),
             _ => self.near,
         }
+    }
+
+    /// The region that serves the session, as its token says, wherever its shopper is. In development the one named.
+    pub fn serving(&self, config: &Config) -> Region {
+        let serves = self.session.as_ref().filter(|session| config.regions.place(session.region).is_some());
+        serves.filter(|_| !self.named).map_or(self.near, |session| session.region)
+    }
+
+    /// The region that its token names; in development one that is named counts for it.
+    pub fn named(&self) -> Option<Region> {
+        let session = self.session.as_ref()?;
+        Some(if self.named { self.near } else { session.region })
     }
 
     /// The session as its new token names it, if it is to have one: served where it was now, if all it has been

@@ -305,7 +305,11 @@ impl Exchange<'_> {
             input,
             Input::Expect { .. } | Input::Unexpect { .. } | Input::Seal { .. } | Input::Forwarded { .. }
         );
-        let first = if at_home { cart_id.first_home() } else { visitor.region(config) };
+        let first = match &input {
+            _ if at_home => cart_id.first_home(),
+            Input::Edit(edit) if edit.acts_on_what_is_held() => visitor.serving(config),
+            _ => visitor.region(config),
+        };
         let shown_by = if at_home { Vec::new() } else { self.shown_by() };
         let fresh = self.is_fresh(cart_id) || (self.minted && matches!(input, Input::Open(_)));
         let mut call = Call {
@@ -327,6 +331,9 @@ impl Exchange<'_> {
         while let Some(region) = next {
             next = near.next();
             call.region = region;
+            if let (Input::Edit(edit), Some(named)) = (&mut call.input, visitor.named()) {
+                edit.comes_to(region, named);
+            }
             call.fresh = fresh && region == cart_id.first_home();
             call.shown_by = shown_by.iter().copied().filter(|shown| *shown != region).collect();
             match transport::send(self.env, config, visitor.near, &call).await {
@@ -349,9 +356,7 @@ impl Exchange<'_> {
                     // No answer in time; or, since then, none is waited for.
                     let hung = ["replica_unavailable", Problem::OTHER_BUILD].contains(&problem.code.as_str());
                     again |= hung;
-                    if let Input::Edit(edit) = &mut call.input
-                        && problem.code != Problem::FULL
-                    {
+                    if let Input::Edit(edit) = &mut call.input {
                         edit.doubt(hung);
                     }
                     // That one may have done it says more than that one has no room, and that more than that others

@@ -449,7 +449,7 @@ fn answer(row: &JsValue) -> Answer {
     let (sequence, updated, resident) = (row.number(), Millis(row.number()), row.flag());
     let mut found = None;
     if let (Some(incarnation), Some(state), Some(ties)) = (incarnation, state, ties) {
-        match Stored::from_parts(u64::from_be_bytes(incarnation), rev, &state, &ties) {
+        match Stored::from_parts(u64::from_be_bytes(incarnation), rev, updated, &state, &ties) {
             Ok(stored) => found = Some(Ok(Row { stored, sequence, updated, resident, elsewhere: false })),
             Err(reject) => {
                 worker::console_error!("store: the row of a cart is damaged ({reject}): {cart_id}");

@@ -60,14 +60,16 @@ pub enum Reject {
         /// The most further carts of a session.
         max: usize,
     },
-    /// One more lease than a cart may have, and all have made edits.
+    /// One more lease than a cart may have, and the one that ends first may have made edits.
     #[error(
-        "{max} devices have edited this cart in the last 30 days, and more cannot sync with it; \
+        "{max} devices may sync with this cart, and so many do; \
          edit it with plain HTTP requests, or go on in another cart"
     )]
     TooManyDevices {
         /// The most leases.
         max: usize,
+        /// In how many seconds the first of them ends, where that is within a day.
+        ends_s: Option<u32>,
     },
     /// The key came with another body before.
     #[error("this Idempotency-Key was used with another request; use a fresh key for a new request")]
@@ -252,6 +254,9 @@ impl Reject {
 
     /// After how many seconds the same may be accepted: only where waiting is what helps.
     pub fn retry_after_s(&self) -> Option<u32> {
+        if let Self::TooManyDevices { ends_s, .. } = self {
+            return *ends_s;
+        }
         let passes = matches!(
             self,
             Self::MergeBusy

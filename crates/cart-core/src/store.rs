@@ -4,9 +4,10 @@
 use crate::cart::Cart;
 use crate::frame::{self, Frame, Holder, Receipt};
 use crate::id::Region;
-use crate::packed::{Format, pack_as, unpack};
+use crate::packed::{Format, pack_as};
 use crate::reject::Reject;
 use crate::ties::Ties;
+use crate::time::Millis;
 
 /// A cart's row in a store.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -33,12 +34,23 @@ pub struct Taken {
 }
 
 impl Stored {
-    /// Reads a row.
+    /// Reads a row, last written at `updated`.
     ///
     /// # Errors
     /// [`Reject::Malformed`] if it is damaged, [`Reject::FrameTooNew`] if a later build has written it.
-    pub fn from_parts(incarnation: u64, rev: u64, cart: &[u8], ties: &[u8]) -> Result<Self, Reject> {
-        Ok(Self { incarnation, rev, cart: Cart::from_any_build(cart)?, ties: unpack(ties)? })
+    pub fn from_parts(
+        incarnation: u64,
+        rev: u64,
+        updated: Millis,
+        cart: &[u8],
+        ties: &[u8],
+    ) -> Result<Self, Reject> {
+        Ok(Self {
+            incarnation,
+            rev,
+            cart: Cart::from_any_build(cart)?,
+            ties: Ties::from_bytes(ties, updated)?,
+        })
     }
 
     /// The bytes of the ties, as [`Stored::from_parts`] reads them.

@@ -3,11 +3,12 @@
 
 use std::cmp::Ordering;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::id::{Actor, CartId, Dot, SessionId};
-use crate::ordered::{Ordered, sorted_by};
-use crate::packed::More;
+use crate::ordered::Ordered;
+use crate::packed::{More, unpack};
+use crate::reject::Reject;
 use crate::time::{Day, Millis};
 
 /// Joined field by field; equal ties are equal bytes.
@@ -41,7 +42,7 @@ pub struct Ties {
     /// The cart into which this guest's cart was merged, once it was.
     pub seal: Option<Seal>,
     /// The guests' carts that were merged into this one, sorted: when it is erased they are. None in format 3.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "each_once")]
     pub merged: Vec<CartId>,
     /// When the session was last used, by whichever device, noted at most once a day; only in its root cart, and zero
     /// until a day after that was made: none in format 3. The latest known.
@@ -130,6 +131,24 @@ impl Ties {
             merged: Vec::new(),
             used: Millis(0),
             more: More::default(),
+        }
+    }
+
+    /// Reads the ties of a row that was last written at `updated`.
+    ///
+    /// # Errors
+    /// Those of [`unpack`].
+    pub fn from_bytes(bytes: &[u8], updated: Millis) -> Result<Self, Reject> {
+        let mut ties: Self = unpack(bytes)?;
+        ties.assume_edited(bytes, updated);
+        Ok(ties)
+    }
+
+    /// A row of format 3 does not say when a shopper changed the cart: when it was last written is as near as can be
+    /// told. `packed` is what they were in.
+    pub fn assume_edited(&mut self, packed: &[u8], updated: Millis) {
+        if packed.first() == Some(&3) {
+            self.edited = updated;
         }
     }
 
@@ -265,15 +284,33 @@ impl Ties {
     }
 }
 
-/// The carts of both, each once, by when each became the newest.
+/// Sorted, whatever order they came in: who has told it may be wrong.
+fn each_once<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<CartId>, D::Error> {
+    let carts = Vec::<CartId>::deserialize(from)?;
+    let mut sorted = Ordered::default();
+    sorted.extend(carts.into_iter().map(|cart| (cart, ())));
+    Ok(sorted.into_iter().map(|(cart, ())| cart).collect())
+}
+
+/// The carts of both, each once: sorted by cart, so that those of one meet, then by when each became the newest.
 fn joined_carts(mine: Vec<Further>, theirs: &[Further]) -> Vec<Further> {
-    let mut all = Ordered::<CartId, Further>::default();
-    for next in mine.into_iter().chain(theirs.iter().cloned()) {
-        let kept = all.or_insert(next.cart.clone(), next.clone());
-        kept.made = kept.made.min(next.made);
-        kept.struck = lesser(kept.struck, next.struck);
-    }
-    sorted_by(all.into_iter().map(|(_, further)| further), |further| (further.made, further.cart.clone()))
+    let mut all = mine;
+    all.extend_from_slice(theirs);
+    // As functions, so that sorting is in the Wasm once.
+    let by_cart: fn(&Further, &Further) -> Ordering = |one, other| one.cart.cmp(&other.cart);
+    let by_age: fn(&Further, &Further) -> Ordering =
+        |one, other| (one.made, &one.cart).cmp(&(other.made, &other.cart));
+    all.sort_unstable_by(by_cart);
+    all.dedup_by(|next, kept| {
+        let same = next.cart == kept.cart;
+        if same {
+            kept.made = kept.made.min(next.made);
+            kept.struck = lesser(kept.struck, next.struck);
+        }
+        same
+    });
+    all.sort_unstable_by(by_age);
+    all
 }
 
 /// The lesser of two, where one is there at all.

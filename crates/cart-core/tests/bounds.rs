@@ -204,11 +204,13 @@ fn joining_ties_takes_time_in_proportion() {
         for further in &mut ties.carts {
             further.struck = Some(BEGIN);
         }
-        let other = ties.clone();
+        // Half of them both have, and each has others.
+        let mut other = ties.clone();
+        (0..n / 2).for_each(|at| other.carts[at].cart = further(Region::Enam, at as u64));
         move || {
             let mut joined = ties.clone();
             joined.join(&other);
-            assert_eq!(joined.carts.len(), n);
+            assert_eq!(joined.carts.len(), n + n / 2);
         }
     });
 }

@@ -15,8 +15,9 @@ use cart_core::packed::{FORMAT, Format, OLDEST, pack_as, unpack};
 use cart_core::reject::Reject;
 use cart_core::replica::{
     Book, Edit, Expected, Forwarding, Hold, Input, Lease, Link, Notice, Notices, Replica, Reply, ReplyKind,
-    Tried,
+    Row, Tried,
 };
+use cart_core::store::Stored;
 use cart_core::ties::{Further, Seal, Ties};
 use cart_core::time::{HybridClock, HybridTime, Millis};
 use data_encoding::HEXLOWER;
@@ -364,4 +365,25 @@ fn replies() -> Vec<(&'static str, ReplyKind)> {
         ("at-home", ReplyKind::AtHome(Region::Enam)),
         ("done", ReplyKind::Done),
     ]
+}
+
+/// Format 3 does not say when a shopper changed a cart: it was when the row was last written, not when it was made, by
+/// which lists would leave it out and its row would go too early.
+#[test]
+fn what_format_3_has_was_changed_when_it_was_last_written() {
+    let text = std::fs::read_to_string(golden(3)).expect("the samples of format 3");
+    let book = text.lines().find_map(|line| line.strip_prefix("book ")).expect("a book");
+    let book = HEXLOWER.decode(book.as_bytes()).expect("hex");
+    let row = Row { cart: Cart::default().to_bytes(), book, ledger: Ledger::default().to_bytes() };
+    let replica = Replica::from_row(&row).expect("a row");
+    let book = replica.book();
+    assert!(book.updated > book.ties.created, "the sample tells them apart");
+    assert_eq!(book.ties.updated(), book.updated);
+    // The ties of a row of a store: no owner, made at 5, and no more.
+    let ties = [3, 0, 5, 0, 0, 0, 0, 0, 0];
+    let stored = Stored::from_parts(1, 1, Millis(70), &Cart::default().to_bytes(), &ties).expect("a row");
+    assert_eq!((stored.ties.created, stored.ties.updated()), (Millis(5), Millis(70)));
+    let now = stored.ties_bytes();
+    let stored = Stored::from_parts(1, 1, Millis(90), &Cart::default().to_bytes(), &now).expect("a row");
+    assert_eq!(stored.ties.updated(), Millis(70), "from format 4 on it is said");
 }

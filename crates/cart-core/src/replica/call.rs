@@ -231,11 +231,22 @@ impl Edit {
         }
     }
 
+    /// It comes to a region, under a token that names `named`. Only there a retry is looked for by itself: anywhere else
+    /// a later one may not be, since the answer that would name this region may be lost.
+    pub fn comes_to(&mut self, region: Region, named: Region) {
+        if region != named {
+            self.doubt(false);
+        }
+    }
+
+    /// Whether what it does depends on what the replica holds that makes it.
+    pub fn acts_on_what_is_held(&self) -> bool {
+        self.seen.is_none() && self.commands.iter().any(Command::acts_on_what_is_held)
+    }
+
     /// Whether it would be done to what nobody meant, if a region that does not answer has made it already.
     pub fn hangs_on_its_outcome(&self) -> bool {
-        self.tried == Tried::Unknown
-            && self.seen.is_none()
-            && self.commands.iter().any(Command::acts_on_what_is_held)
+        self.tried == Tried::Unknown && self.acts_on_what_is_held()
     }
 
     /// The first 8 bytes of the digest of the body.

@@ -183,7 +183,9 @@ impl Replica {
         let is_unused = |actor, until| ends_soon(actor, until, now) && context.highest(actor) == 0;
         while self.book.ties.leases.len() >= LEASES_MAX {
             if !self.book.ties.evict_lease(is_unused) {
-                return Err(Reject::TooManyDevices { max: LEASES_MAX });
+                let first = self.book.ties.leases.values().min().map_or(0, |until| until.0 - now.0);
+                let ends_s = (first <= UNUSED_MS).then(|| first.div_ceil(1_000) as u32);
+                return Err(Reject::TooManyDevices { max: LEASES_MAX, ends_s });
             }
         }
         self.own(caller);

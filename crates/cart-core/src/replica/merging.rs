@@ -16,8 +16,9 @@ use crate::wire;
 const FORWARD_MS: u64 = 200;
 /// When a forward is tried again, in milliseconds; twice as long after each further try.
 const RETRY_MS: u64 = 2_000;
-/// How often a retry is doubled: to a good minute.
-const RETRY_DOUBLINGS_MAX: u32 = 5;
+/// How often a retry is doubled: to half an hour. What does not fit into the other cart waits until it does, which may
+/// be never.
+const RETRY_DOUBLINGS_MAX: u32 = 10;
 
 impl Replica {
     /// Holds the horizon for a guest's devices: their leases end with this one at the latest. Refused where what it

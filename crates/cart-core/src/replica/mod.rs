@@ -109,7 +109,8 @@ impl Replica {
     /// # Errors
     /// [`Reject::Malformed`] if the row is damaged, [`Reject::FrameTooNew`] if a later build has written it.
     pub fn from_row(row: &Row) -> Result<Self, Reject> {
-        let book = unpack(&row.book)?;
+        let mut book: Book = unpack(&row.book)?;
+        book.ties.assume_edited(&row.book, book.updated);
         let ledger = Ledger::from_bytes(&row.ledger)?;
         let replica = Self::of(Cart::from_any_build(&row.cart)?, book, ledger, true);
         Ok(Self { bytes: Bytes(row.cart.clone().into()), ..replica })
@@ -203,8 +204,12 @@ impl Replica {
                 self.follow_links(None, &before, now);
             }
         } else {
-            if matches!(caller, Caller::Session { .. }) {
+            let calls = matches!(caller, Caller::Session { .. });
+            // What the service does here is kept, too, and others must hear of it, and this one of them.
+            if calls || (!self.stored && !passes && !heard && self.book != before) {
                 self.enter(now);
+            }
+            if calls {
                 self.ask(now);
             }
             self.note_ties(&before.ties, before.sequence);
@@ -323,6 +328,9 @@ impl Replica {
                 Ok(ReplyKind::Done)
             }
             Input::Use => {
+                if self.book.ties.owner.is_some() {
+                    self.own(caller);
+                }
                 self.book.ties.note_use(now);
                 Ok(ReplyKind::Done)
             }

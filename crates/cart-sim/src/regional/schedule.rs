@@ -146,7 +146,7 @@ impl World {
 
     /// An edit is made for the first time.
     fn make(&mut self, at: usize, mut made: Made) {
-        made.tried.insert(at % self.places());
+        made.named = at % self.places();
         self.made.push(made.clone());
         self.edit(at, made);
     }
@@ -178,8 +178,6 @@ impl World {
             made.edit = Edit::of(day, &self.sessions[made.cart], &made.key, made.edit.commands);
         }
         self.doubt(at, &mut made);
-        let place = at % self.places();
-        self.made[which].tried.insert(place);
         self.edit(at, made);
     }
 
@@ -189,19 +187,19 @@ impl World {
         let other = shopper::edit(made.cart, made.key.clone(), &session, made.at, &mut self.dice);
         if other.edit.commands != made.edit.commands {
             self.faults.fire(Kind::KeyReused);
-            self.make(at, Made { tried: made.tried, ..other });
+            self.make(at, other);
         }
     }
 
-    /// Who comes with a key to another region was shown the cart in those where it was tried, or tried them just now:
-    /// they are asked first, and where one does not answer the replica is told so.
+    /// Who comes with a key to another region than the token names was shown the cart in that one, which is asked first.
+    /// Of others where the key was tried, and from which no answer came, nobody knows.
     fn doubt(&mut self, at: usize, made: &mut Made) {
         self.prepare(at, false, false);
-        let start = self.sites_of(made.cart).start;
-        for place in made.tried.clone().into_iter().filter(|place| start + place != at) {
-            if !self.pull(at, Holder::Replica(self.sites[start + place].region)) {
-                made.edit.doubt(false);
-            }
+        let named = self.sites_of(made.cart).start + made.named;
+        let region = self.sites[named].region;
+        made.edit.comes_to(self.sites[at].region, region);
+        if named != at && !self.pull(at, Holder::Replica(region)) {
+            made.edit.doubt(false);
         }
     }
 

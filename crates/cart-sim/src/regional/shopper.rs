@@ -1,8 +1,6 @@
 //! What shoppers ask for over plain HTTP. Of some products they only ever add, so that what must be there is
 //! a sum; with the others they do all there is.
 
-use std::collections::BTreeSet;
-
 use cart_core::command::{Command, Place};
 use cart_core::id::SessionId;
 use cart_core::line::LineKey;
@@ -29,8 +27,8 @@ pub struct Made {
     pub quantity: u64,
     /// When it was first made.
     pub at: Millis,
-    /// The places where it was tried.
-    pub tried: BTreeSet<usize>,
+    /// The place that the shopper's token names, where it is tried first.
+    pub named: usize,
 }
 
 fn more(sku: &str, quantity: i64) -> Command {
@@ -40,7 +38,7 @@ fn more(sku: &str, quantity: i64) -> Command {
 /// One more of a product.
 pub fn add(cart: usize, key: String, session: &SessionId, at: Millis) -> Made {
     let edit = Edit::of(at.day(), session, &key, vec![more(ADDED[0], 1)]);
-    Made { cart, edit, key, quantity: 1, at, tried: BTreeSet::new() }
+    Made { cart, edit, key, quantity: 1, at, named: 0 }
 }
 
 /// The commands of an edit, and if it only adds one product, how many.
@@ -70,5 +68,5 @@ pub fn commands(dice: &mut Dice) -> (Vec<Command>, u64) {
 pub fn edit(cart: usize, key: String, session: &SessionId, at: Millis, dice: &mut Dice) -> Made {
     let (commands, quantity) = commands(dice);
     let edit = Edit::of(at.day(), session, &key, commands);
-    Made { cart, edit, key, quantity, at, tried: BTreeSet::new() }
+    Made { cart, edit, key, quantity, at, named: 0 }
 }

@@ -174,8 +174,14 @@ impl World {
     /// # Errors
     /// One that keeps its storage.
     pub fn all_leave(&mut self) -> Check {
-        // One that no row names, as after the loss of the home with all that the stores had of it, is found by nobody.
+        // Where storage was lost, one that no row names is found by nobody, as after the loss of the home with all that
+        // the stores had of it. Else there is none such.
+        let lost = [Kind::Wipe, Kind::RegionLost, Kind::StoreLost, Kind::StoreBack].into_iter();
+        let lost = lost.map(|kind| self.faults.count(kind)).sum::<u64>() > 0;
         let known = |world: &Self, at: usize| {
+            if !lost {
+                return true;
+            }
             let (cart, region) = (world.sites[at].cart, world.sites[at].region);
             let named = |row: &Stored| {
                 let home = [row.home(&world.carts[cart]), world.carts[cart].first_home()];
