@@ -214,6 +214,29 @@ async fn affinity_survives_restarts_and_a_traveller_sees_nothing_older() {
         assert_eq!(shown(&answer), (quantity + 3, false));
         cut(region, "apac", false);
     }
+
+    // What acts on what is held is made where the token says, whoever has travelled: a retry is looked for only there.
+    for (region, session, _) in &sessions[8..10] {
+        let clear = async || {
+            let call = apac.call(session, Method::DELETE, "/v1/carts/current/lines");
+            Answer::of(call.header("Idempotency-Key", "clear")).await
+        };
+        cut("apac", region, true);
+        clear().await.refused(503, "outcome_unknown");
+        cut("apac", region, false);
+        // The breaker tries the region again within seconds.
+        let began = Instant::now();
+        let cleared = loop {
+            assert!(began.elapsed() < RECOVERED_MAX, "{region} is not tried again");
+            let cleared = clear().await;
+            if cleared.status == 200 {
+                break cleared;
+            }
+            cleared.refused(503, "outcome_unknown");
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        };
+        assert_eq!((cleared.header("evercart-region"), shown(&cleared).0), (*region, 0));
+    }
 }
 
 /// Sessions opened at once from places: the region of each.

@@ -165,6 +165,12 @@ fn leases_are_bounded() {
     let later = BEGIN.plus(LEASE_MS - 1);
     assert_eq!(shop.replica.book().ties.leases.values().filter(|until| **until > later).count(), LEASES_MAX);
     refused(shop, &caller, Input::Lease { actor: Actor::mint(later.day(), 1) }, later, "too_many_devices");
+    // When to come again is said where that helps: the first ends within the day.
+    let mut waits = |now: Millis| {
+        let refused = shop.ask(&caller, Input::Lease { actor: Actor::mint(now.day(), 7_777) }, now);
+        refused.expect_err("there is no room").retry_after_s()
+    };
+    assert_eq!((waits(BEGIN), waits(later), waits(later.less(3_599_999))), (None, Some(1), Some(3_600)));
     shop.ask(&caller, Input::Lease { actor: actor(999) }, BEGIN.plus(LEASE_MS)).expect("others have ended");
 }
 
