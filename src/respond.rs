@@ -9,8 +9,7 @@ use cart_core::time::Millis;
 use cart_core::view::{self, Occasion};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
+use wasm_bindgen::JsValue;
 use worker::{Env, Headers, Request, Response};
 
 use crate::call::Head;
@@ -218,13 +217,10 @@ fn json(body: &str, status: u16) -> worker::Result<Response> {
     Ok(response)
 }
 
-/// A moment as RFC 3339 in UTC.
+/// A moment as RFC 3339 in UTC, of the year 9999 at the latest.
 pub fn rfc3339(at: Millis) -> String {
-    let moment = i128::from(at.0) * 1_000_000;
-    OffsetDateTime::from_unix_timestamp_nanos(moment)
-        .ok()
-        .and_then(|moment| moment.format(&Rfc3339).ok())
-        .unwrap_or_else(|| "9999-12-31T23:59:59Z".to_owned())
+    const LAST: Millis = Millis(253_402_300_799_999);
+    js_sys::Date::new(&JsValue::from_f64(at.min(LAST).0 as f64)).to_iso_string().into()
 }
 
 /// Sets headers of a fresh response; their names and values are ours and valid.

@@ -250,9 +250,7 @@ impl Ties {
 
     /// Notes that a guest's cart was merged into this one.
     pub fn note_merged(&mut self, cart: &CartId) {
-        if let Err(at) = self.merged.binary_search(cart) {
-            self.merged.insert(at, cart.clone());
-        }
+        note(&mut self.merged, cart);
     }
 
     /// The root is that of the session.
@@ -284,12 +282,17 @@ impl Ties {
     }
 }
 
+fn note(sorted: &mut Vec<CartId>, cart: &CartId) {
+    if let Err(at) = sorted.binary_search(cart) {
+        sorted.insert(at, cart.clone());
+    }
+}
+
 /// Sorted, whatever order they came in: who has told it may be wrong.
 fn each_once<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<CartId>, D::Error> {
-    let carts = Vec::<CartId>::deserialize(from)?;
-    let mut sorted = Ordered::default();
-    sorted.extend(carts.into_iter().map(|cart| (cart, ())));
-    Ok(sorted.into_iter().map(|(cart, ())| cart).collect())
+    let mut carts = Vec::new();
+    Vec::<CartId>::deserialize(from)?.iter().for_each(|cart| note(&mut carts, cart));
+    Ok(carts)
 }
 
 /// The carts of both, each once: sorted by cart, so that those of one meet, then by when each became the newest.
