@@ -85,6 +85,14 @@ impl Problem {
         )
     }
 
+    /// An answer that cannot be read.
+    pub fn unread(reject: &Reject) -> Self {
+        match reject {
+            Reject::FrameTooNew { .. } | Reject::FrameTooOld { .. } => Self::other_build(),
+            _ => Self::object(&worker::Error::RustError(reject.to_string())),
+        }
+    }
+
     /// What was asked, or what it answered, is of a build that this one cannot read.
     pub fn other_build() -> Self {
         let detail = "the cart, or what was said of it, is of a later format than one of the builds that serve it reads, \
@@ -188,15 +196,46 @@ impl Problem {
     }
 }
 
-/// Whether an error says that something is of another build. Errors come from objects and regions as text: that of
-/// `Reject::FrameTooNew` and `Reject::FrameTooOld`, or of [`Problem::other_build`].
+/// Whether an error is the refusal of an object, a region or a store since something is of another build: that comes
+/// as text with the JSON of [`Problem::body`] in it, in which all texts of others are escaped.
 fn is_of_other_build(text: &str) -> bool {
-    text.contains("of a later format") || text.contains("of an earlier format")
+    let code = text.split_once(r#""code":""#).and_then(|(_, rest)| rest.split_once('"'));
+    matches!(code, Some(("frame_too_new" | "frame_too_old" | Problem::OTHER_BUILD, _)))
 }
 
 impl From<Reject> for Problem {
     fn from(reject: Reject) -> Self {
         let problem = Self::new(reject.status(), reject.code(), reject.to_string());
         Self { retry_after_s: reject.retry_after_s(), ..problem }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_build_is_told_by_the_code_of_a_refusal() {
+        let is = |problem: &Problem| {
+            let body = String::from_utf8(problem.body().expect("JSON")).expect("text");
+            is_of_other_build(&format!("the replica answered {}: {body}", problem.status))
+        };
+        let others = [
+            Problem::other_build(),
+            Reject::FrameTooNew { reads: 4 }.into(),
+            Reject::FrameTooOld { reads: 3 }.into(),
+            // However a later build says it.
+            Problem::new(503, "frame_too_new", "deploy it"),
+        ];
+        others.iter().for_each(|problem| assert!(is(problem), "{problem:?}"));
+        let said = Problem::other_build().body().expect("JSON");
+        for problem in [
+            Problem::catalog(),
+            Problem::new(422, "invalid_field", "\"of a later format\" is no parameter here"),
+            Problem::new(422, "invalid_field", String::from_utf8(said).expect("text")),
+        ] {
+            assert!(!is(&problem), "{problem:?}");
+        }
+        assert!(!is_of_other_build("a field of a later format"));
     }
 }

@@ -44,7 +44,7 @@ pub const OPENING: &str = "Evercart-Opening";
 /// The header that authenticates them.
 const TAG: &str = "Evercart-Peer";
 /// The largest call, in bytes: a frame and what goes with it.
-const CALL_BYTES_MAX: usize = 2 * 1_024 * 1_024;
+pub const CALL_BYTES_MAX: usize = 2 * 1_024 * 1_024;
 /// How long a replica may take to answer, in milliseconds.
 pub const CALL_MS: u64 = 3_000;
 /// How long another region is waited for before a shopper is served without it, in milliseconds.
@@ -159,8 +159,7 @@ pub async fn send_within(
 }
 
 fn head_of(bytes: &[u8]) -> Result<(Reply, Head), Problem> {
-    let head: Head =
-        unpack(bytes).map_err(|reject| Problem::object(&worker::Error::RustError(reject.to_string())))?;
+    let head: Head = unpack(bytes).map_err(|reject| Problem::unread(&reject))?;
     match head.reply.clone() {
         Ok(reply) => Ok((reply, head)),
         // A foreign cart's number is nobody's business.

@@ -13,7 +13,7 @@ use cart_core::line::{LineKey, Location};
 use cart_core::packed::{FORMAT, Format, OLDEST, unpack};
 use cart_core::reject::Reject;
 use cart_core::sync::Device;
-use evercart::letter::Errand;
+use evercart::letter::{Errand, Report};
 use harness::{Answer, Operator, Options, Regions, RegionsOptions, Runtime, Session, Shop, quantity, root};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -145,6 +145,11 @@ async fn the_build_to_come_goes_forth_and_back() {
     add(&enam, &only_there, "c", SKU, 16).await.expect(200);
     let path = format!("/v1/carts/{}", only_there.cart_id);
     assert_eq!(quantity(&view(&weur, &only_there, &path).await), 16, "asked by a build that is earlier");
+    // Its store as well.
+    let enams = Operator::of(regions.runtime("enam"));
+    self::added(&regions, "enam", &only_there, Some(16)).await;
+    let report = enams.run(&Errand::Report { store: Region::Enam }).await.expect(200);
+    assert!(unpack::<Report>(&report.bytes).is_ok_and(|report| report.available), "{:?}", report.bytes);
     for session in [&ours, &theirs] {
         add(&enam, session, "apart", SKU, 16).await.expect(200);
         add(&weur, session, "apart-too", SKU, 32).await.expect(200);

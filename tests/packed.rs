@@ -8,11 +8,13 @@ use cart_core::id::{Actor, CartId, Region, SessionId};
 use cart_core::packed::{FORMAT, Format, pack_as, unpack};
 use cart_core::reject::Reject;
 use cart_core::replica::{Caller, Edit, Input, Reply, ReplyKind};
+use cart_core::sweep::Rooted;
 use cart_core::time::{HybridTime, Millis};
 use data_encoding::HEXLOWER;
 use evercart::call::{Call, Head, Opening, Rows};
 use evercart::error::Problem;
-use evercart::letter::{Ask, Errand, Freshness, Letter, Listed, Position, Report, Waiting};
+use evercart::letter::{Ask, Errand, Freshness, Letter, Listed, Position, Report, Waiting, Walked};
+use evercart::region_store::walk::{Order, Walk};
 use harness::root;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -61,9 +63,10 @@ fn golden_bytes_of_calls_letters_and_answers() {
 
 /// Under the secret of all `k`s: what was signed once opens for as long as it says.
 #[test]
-fn golden_texts_of_tokens_and_contexts() {
+fn golden_texts_of_tokens_tickets_and_contexts() {
     use cart_core::session::{Session, Signer};
     const TOKEN: &str = "CGd8wrNjl5EpVB885S9cVXsicyI6InNfMDQwZzIwODEwNDBnMjA4MTA0MGcyMDgxIiwiYyI6ImNfd2V1cl8wNDBnMjA4MTA0MGcyMDgxMDQwZzIwODEiLCJyIjoid2V1ciIsImEiOlsiZW5hbSJdLCJuIjoiYXBhYyIsIm8iOjE3OTUzMTY0MDAwMDAsImkiOjE3OTUzMTY0MDAwMDF9";
+    const TICKET: &str = "1795316400002.I09shXLolfof9s9vnv4b2HsicyI6InNfMDQwZzIwODEwNDBnMjA4MTA0MGcyMDgxIiwiYyI6ImNfd2V1cl8wNDBnMjA4MTA0MGcyMDgxMDQwZzIwODEiLCJyIjoid2V1ciIsImEiOlsiZW5hbSJdLCJuIjoiYXBhYyIsIm8iOjE3OTUzMTY0MDAwMDAsImkiOjE3OTUzMTY0MDAwMDF9";
     const CONTEXT: &str = "veerMCzfnGID2V4quhshGQEAAA";
     let signer = Signer::new(&[b'k'; 32]).expect("32 bytes");
     let token = Session {
@@ -76,8 +79,32 @@ fn golden_texts_of_tokens_and_contexts() {
         issued: BEGIN.plus(1),
     };
     assert_eq!(signer.session(TOKEN, BEGIN.plus(2)), Ok(token.clone()), "{}", signer.token(&token));
+    assert_eq!(signer.ticketed(TICKET, "current", BEGIN.plus(3)), Ok(token.clone()));
+    assert_eq!(signer.ticket(&token, "current", BEGIN.plus(2)), TICKET);
     let context = signer.context(&cart(1), &[1, 0, 0]);
     assert_eq!(signer.seen(&cart(1), CONTEXT), Ok(vec![1, 0, 0]), "{context}");
+}
+
+/// In the queues of stores, beside letters.
+#[test]
+fn golden_texts_of_orders() {
+    let step = |walk| Order::Step { store: Region::ApacNe, database: "STORE_0".into(), walk };
+    let walks = [
+        ("sweep", Walk::Sweep),
+        ("ends", Walk::Ends),
+        ("letters", Walk::Letters),
+        ("backfill", Walk::Backfill),
+    ];
+    let text = |name| format!(r#"{{"step":{{"store":"apac-ne","database":"STORE_0","walk":"{name}"}}}}"#);
+    let mut orders = vec![(
+        r#"{"begin":{"store":"weur","from":50}}"#.to_owned(),
+        Order::Begin { store: Region::Weur, from: 50 },
+    )];
+    orders.extend(walks.map(|(name, walk)| (text(name), step(walk))));
+    for (text, order) in orders {
+        assert_eq!(serde_json::from_str::<Order>(&text).ok().as_ref(), Some(&order), "{text}");
+        assert_eq!(serde_json::to_string(&order).expect("JSON"), text);
+    }
 }
 
 fn golden(format: u8) -> PathBuf {
@@ -145,6 +172,19 @@ fn samples() -> Vec<Sample> {
         rows_written: 4,
         ..Report::default()
     };
+    let walked = Walked {
+        name: "sweep".into(),
+        began: BEGIN,
+        ended: Some(BEGIN.plus(1)),
+        passed: 1,
+        done: 2,
+        queries_max: 3,
+        calls_max: 4,
+        current: true,
+        before: "weur enam".into(),
+    };
+    let walks = vec![Walked { name: "backfill".into(), ended: None, ..walked.clone() }, walked];
+    let report_with_walks = Report { gone: vec![("carts_ended".into(), 6)], walks, ..report.clone() };
     let listed = Listed {
         cart_id: "c".into(),
         owner: None,
@@ -170,5 +210,13 @@ fn samples() -> Vec<Sample> {
         Sample::of("errand-list", &Errand::List { store: Region::Weur, ask }),
         Sample::of("report", &report),
         Sample::of("listed", &vec![listed]),
+        Sample::of("errand-peek", &Errand::Peek { store: Region::Weur, carts: vec![cart(1), cart(2)] }),
+        Sample::of("peeked", &vec![(cart(1), Rooted { resident: true, used: BEGIN })]),
+        Sample::of(
+            "errand-keep",
+            &Errand::Keep { store: Region::Enam, frames: vec![(cart(1), vec![1, 2, 3])] },
+        ),
+        Sample::of("kept", &5_u64),
+        Sample::of("report-with-walks", &report_with_walks),
     ]
 }

@@ -66,16 +66,7 @@ pub async fn give_on(
     }
     let mut done = 0;
     for (there, frames) in given {
-        let (mut some, mut size) = (Vec::new(), 0);
-        for frame in frames {
-            size += frame.1.len();
-            some.push(frame);
-            if size >= BYTES_MAX {
-                done += give(env, config, there, std::mem::take(&mut some)).await?;
-                size = 0;
-            }
-        }
-        if !some.is_empty() {
+        for some in parcels(frames) {
             done += give(env, config, there, some).await?;
         }
     }
@@ -85,13 +76,54 @@ pub async fn give_on(
     Ok(done)
 }
 
+/// Frames in their order, as they go together.
+fn parcels(frames: Frames) -> Vec<Frames> {
+    let (mut parcels, mut size): (Vec<Frames>, usize) = (Vec::new(), 0);
+    for frame in frames {
+        size += frame.1.len();
+        match parcels.last_mut() {
+            Some(parcel) if size <= BYTES_MAX => parcel.push(frame),
+            _ => {
+                size = frame.1.len();
+                parcels.push(vec![frame]);
+            }
+        }
+    }
+    parcels
+}
+
 /// How many of the rows the other store did not have like that.
-async fn give(
-    env: &Env,
-    config: &Config,
-    store: Region,
-    frames: Vec<(CartId, Vec<u8>)>,
-) -> Result<usize, Problem> {
+async fn give(env: &Env, config: &Config, store: Region, frames: Frames) -> Result<usize, Problem> {
     let bytes = ask(env, config, Errand::Keep { store, frames }, CALL_MS).await?;
     Ok(unpack::<u64>(&bytes)? as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::CALL_BYTES_MAX;
+    use cart_core::frame::FRAME_BYTES_MAX;
+    use cart_core::packed::pack;
+
+    #[test]
+    fn what_goes_together_fits_a_call() {
+        let frame = |bytes: &usize| (CartId::mint(Region::Weur, [1; 15]), vec![7; *bytes]);
+        for (sizes, together) in [
+            (&[][..], &[][..]),
+            (&[1, 2, 3], &[3][..]),
+            (&[BYTES_MAX / 2; 5], &[2, 2, 1]),
+            (&[BYTES_MAX - 1, FRAME_BYTES_MAX, 1], &[1, 1, 1]),
+            (&[FRAME_BYTES_MAX, FRAME_BYTES_MAX], &[1, 1]),
+            (&[1; ROWS_MAX], &[ROWS_MAX]),
+        ] {
+            let frames: Frames = sizes.iter().map(frame).collect();
+            let parcels = parcels(frames.clone());
+            assert_eq!(parcels.concat(), frames, "all of them, in their order");
+            assert_eq!(parcels.iter().map(Vec::len).collect::<Vec<_>>(), together);
+            for frames in parcels {
+                let call = pack(&Errand::Keep { store: Region::Enam, frames }).len();
+                assert!(call <= CALL_BYTES_MAX, "{sizes:?}: a call of {call} bytes");
+            }
+        }
+    }
 }

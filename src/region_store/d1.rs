@@ -21,7 +21,7 @@ use crate::letter::{Ask, Freshness, Listed, Position, minute};
 
 /// How many rows are read at once, and how many statements go in one batch.
 const BATCH_MAX: usize = 40;
-/// How many bytes of states and ties go in one batch, at most, unless one row has more.
+/// A batch that has so many bytes of states and ties gets no further row.
 const BATCH_BYTES_MAX: usize = 256 * 1_024;
 
 macro_rules! columns {

@@ -102,7 +102,7 @@ pub async fn ask(env: &Env, config: &Config, errand: Errand, deadline_ms: u64) -
     if config.peer(store).is_some() {
         return transport::run(config, store, &errand, deadline_ms).await;
     }
-    let done = within(deadline_ms, carry_out(env, config, errand)).await;
+    let done = within(deadline_ms, carry_out(env, config, errand, config.format)).await;
     done.unwrap_or_else(|| {
         Err(Problem::retry(503, "store_unavailable", "the region's store did not answer in time"))
     })
@@ -115,20 +115,19 @@ pub async fn receive(request: &mut Request, env: &Env, config: &Config) -> Resul
     if config.peer(errand.store()).is_some() {
         return Err(Problem::new(421, "misdirected", "the region is not served here: see PEERS"));
     }
-    let answer = carry_out(env, config, errand).await?;
+    let answer = carry_out(env, config, errand, Format::answering(&body)).await?;
     Response::from_bytes(answer).map_err(|error| Problem::store(&error))
 }
 
-async fn carry_out(env: &Env, config: &Config, errand: Errand) -> Result<Vec<u8>, Problem> {
+/// What is answered is packed in a format: that of the question.
+async fn carry_out(env: &Env, config: &Config, errand: Errand, format: Format) -> Result<Vec<u8>, Problem> {
     match errand {
         Errand::Take(letter) => queue::enqueue(env, config, letter).await.map(|()| Vec::new()),
-        Errand::Read { store, cart_id } => read(&open(env, config, store)?, &cart_id, config.format).await,
-        Errand::Report { store } => Ok(pack_as(config.format, &report(env, config, store).await?)),
-        Errand::List { store, ask } => {
-            Ok(pack_as(config.format, &open(env, config, store)?.list(&ask).await?))
-        }
+        Errand::Read { store, cart_id } => read(&open(env, config, store)?, &cart_id, format).await,
+        Errand::Report { store } => Ok(pack_as(format, &report(env, config, store).await?)),
+        Errand::List { store, ask } => Ok(pack_as(format, &open(env, config, store)?.list(&ask).await?)),
         Errand::Peek { store, carts } => {
-            Ok(pack_as(config.format, &peek(&open(env, config, store)?, &carts).await?))
+            Ok(pack_as(format, &peek(&open(env, config, store)?, &carts).await?))
         }
         Errand::Keep { store, frames } => {
             let arrivals = frames.into_iter().map(|(cart_id, bytes)| {
@@ -138,7 +137,7 @@ async fn carry_out(env: &Env, config: &Config, errand: Errand) -> Result<Vec<u8>
             let arrivals = arrivals.collect::<Result<_, Problem>>()?;
             let outcomes = take_in(env, config, &open(env, config, store)?, arrivals).await;
             let told = outcomes.into_iter().map(|(_, told)| told).collect::<Result<Vec<_>, _>>()?;
-            Ok(pack_as(config.format, &(told.iter().filter(|told| told.wrote).count() as u64)))
+            Ok(pack_as(format, &(told.iter().filter(|told| told.wrote).count() as u64)))
         }
     }
 }

@@ -4,11 +4,12 @@
 mod shop;
 
 use cart_core::cart::Cart;
-use cart_core::command::{Command, Place};
+use cart_core::command::{self, Command, Place};
 use cart_core::id::Region;
 use cart_core::reject::Reject;
 use cart_core::replica::{Caller, Edit, Input, ReplyKind, Tried, seen_of};
 use cart_core::time::Millis;
+use data_encoding::HEXLOWER;
 use shop::{BEGIN, Shop, key, order};
 
 fn at(seconds: u64) -> Millis {
@@ -34,6 +35,64 @@ fn one_key_with_two_bodies_in_two_regions_makes_two_edits() {
         assert_eq!(reply, Ok(ReplyKind::State { replayed: true, merged_into: None }));
     }
     assert_eq!(weur.edit("K", order("C", 1), at(2)).expect_err("one region can tell").code(), "key_reused");
+}
+
+/// Builds that serve beside one another derive the same actors: each digest is of the text below its commands, as
+/// `docs/protocol.md` says.
+#[test]
+fn golden_digests_of_commands() {
+    for (commands, digest) in [
+        ("[]", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+        (
+            r#"[{"quantity": 2, "sku": "1095275", "op": "add"}]"#,
+            // {"op":"add","sku":"1095275","quantity":2,"variant":null,"customization":null}
+            "573fb8874fd1d735e2fac8db0a0524a4d39ee0ff65403df8c1cfae0927db5381",
+        ),
+        (
+            r#"[{"op": "add", "sku": "1095275", "variant": "blue", "customization": {"text": "For Ada"}}]"#,
+            // {"op":"add","sku":"1095275","quantity":1,"variant":"blue","customization":null}, and the first 16 bytes
+            // of the SHA-256 of {"text":"For Ada"}
+            "7547f3c4d4e71ca73b324a749977052406c12bc3a8fe9a1d603065fdb27224a1",
+        ),
+        (
+            r#"[{"op": "set", "line_id": "1095275", "quantity": 3},
+                {"op": "increment", "line_id": "1095275", "quantity": 1, "in": "cart"},
+                {"op": "decrement", "line_id": "1095275", "quantity": 1, "in": "saved"}]"#,
+            // {"op":"set","line_id":"1095275","quantity":3,"in":"cart"}
+            // {"op":"increment","line_id":"1095275","quantity":1,"in":"cart"}
+            // {"op":"decrement","line_id":"1095275","quantity":1,"in":"saved"}, with nothing between them
+            "4d68b9adf5d714bf9713005b60de7aedb84beeff93a49319b29fc3c954a1726d",
+        ),
+        (
+            r#"[{"op": "remove", "line_id": "1095275"},
+                {"op": "move", "line_id": "1095275", "location": "saved"},
+                {"op": "clear"},
+                {"op": "apply_coupon", "code": "SPRING"},
+                {"op": "remove_coupon", "code": "SPRING"}]"#,
+            // {"op":"remove","line_id":"1095275","in":"cart"}{"op":"move","line_id":"1095275","location":"saved"}
+            // {"op":"clear"}{"op":"apply_coupon","code":"SPRING"}{"op":"remove_coupon","code":"SPRING"}
+            "ee9439451fc43220d6c651db2611514e5404f00fb393548e365f5a7bc96a33d4",
+        ),
+        (
+            r#"[{"op": "update", "currency": "EUR", "note": null}]"#,
+            // {"op":"update","note":null,"currency":"EUR"}
+            "4ef168438d7b77d2f832e9f27e8c7ce0c8c709fc552977cdb3ed9297f222d967",
+        ),
+    ] {
+        let parsed: Vec<Command> = serde_json::from_str(commands).expect("commands");
+        assert_eq!(HEXLOWER.encode(&command::digest(&parsed)), digest, "{commands}");
+    }
+}
+
+/// The state that `docs/protocol.md` spells out byte by byte: the actor in it is derived from session, key and body.
+#[test]
+fn golden_bytes_of_an_edit_under_a_key() {
+    let mut shop = Shop::new(1);
+    assert_eq!(shop.session.as_str(), "s_040g2081040g2081040g2081");
+    shop.edit("k1", order("1095275", 2), BEGIN).expect("an edit");
+    let bytes = HEXLOWER.encode(&shop.row.cart);
+    assert_eq!(bytes, "011201aba20108e99bcfdff8a9a2010101ebec420001000141");
+    assert_eq!(shop.cart().version().to_hex(), "a318919a775608a36243c35239589941");
 }
 
 #[test]

@@ -37,6 +37,9 @@ const CHANGES: &[Changed] = &[
     came(4, "Ties", "merged"),
     came(4, "Ties", "edited"),
     came(4, "Ties", "used"), came(4, "Ties", "more"),
+    #[cfg(test)] Changed { of: "Changing", field: "retired", since: 0, until: super::FORMAT },
+    #[cfg(test)] Changed { of: "ChangingKind", field: "retired", since: 0, until: super::FORMAT },
+    #[cfg(test)] came(super::FORMAT, "Changing", "came"),
 ];
 
 /// Whether a format has a field.

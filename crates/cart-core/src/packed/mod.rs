@@ -93,3 +93,60 @@ pub fn unpack<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Reject> {
         None => Err(Reject::Malformed("it has no format")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::{Frame, Holder, Receipt};
+    use crate::id::{CartId, Region};
+    use crate::replica::{Caller, Effect, Input, Replica, ReplyKind};
+    use crate::time::Millis;
+    use serde::Deserialize;
+
+    /// In tests, `changes.rs` has lines for both.
+    #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+    struct Changing {
+        stays: u8,
+        #[serde(default)]
+        retired: u8,
+        #[serde(default)]
+        came: u8,
+        kind: Kind,
+    }
+
+    #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+    enum Kind {
+        ChangingKind {
+            #[serde(default)]
+            retired: u8,
+            stays: u8,
+        },
+    }
+
+    #[test]
+    fn a_retired_field_is_neither_written_nor_looked_for_from_its_last_format_on() {
+        let kind = |retired| Kind::ChangingKind { retired, stays: 5 };
+        let value = Changing { stays: 1, retired: 2, came: 3, kind: kind(4) };
+        let (now, before) = ([FORMAT, 1, 3, 0, 5], [FORMAT - 1, 1, 2, 0, 4, 5]);
+        assert_eq!(pack_as(Format::LATEST, &value), now);
+        assert_eq!(writer::write(FORMAT - 1, &value, vec![FORMAT - 1]), before);
+        assert_eq!(unpack(&now), Ok(Changing { retired: 0, kind: kind(0), ..value.clone() }));
+        assert_eq!(unpack(&before), Ok(Changing { came: 0, ..value }));
+    }
+
+    /// Also what is packed within it.
+    #[test]
+    fn a_replica_told_the_later_format_answers_in_that_of_the_question() {
+        let (cart, now) = (CartId::mint(Region::Weur, [1; 15]), Millis(1_795_316_400_000));
+        let mut home = Replica::new(cart.clone(), Region::Weur, 1, now).writing(Format(FORMAT + 1));
+        home.step(&Caller::Service, Input::Fresh, now);
+        let asks = Input::Pull { from: Holder::Replica(Region::Weur) };
+        let mut asked = Replica::new(cart, Region::Enam, 2, now.plus(1)).step(&Caller::Service, asks, now);
+        let Effect::Send { frame: bytes, .. } = asked.remove(0) else { panic!("{asked:?}") };
+        let answer = home.step(&Caller::Service, Input::Frame { bytes }, now).pop();
+        let Some(Effect::Reply(Ok(reply))) = answer else { panic!("{answer:?}") };
+        let ReplyKind::Taken { receipt, frame: Some(frame) } = reply.kind else { panic!("{reply:?}") };
+        assert!(Receipt::from_bytes(&receipt).is_ok() && Frame::from_bytes(&frame).is_ok());
+        assert_eq!((receipt[0], frame[0]), (FORMAT, FORMAT));
+    }
+}

@@ -9,7 +9,7 @@ use serde::de::{
 };
 use unsigned_varint::decode;
 
-use super::{FORMAT, changes};
+use super::changes;
 
 /// A value, and what follows it.
 pub fn read<'de, T: Deserialize<'de>>(format: u8, bytes: &'de [u8]) -> Option<(T, &'de [u8])> {
@@ -130,8 +130,7 @@ impl<'de> SeqAccess<'de> for Fields<'_, 'de> {
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Unread> {
         let Some((name, names)) = self.names.split_first() else { return Ok(None) };
         self.names = names;
-        let format = self.reader.format;
-        if format != FORMAT && !changes::has(format, self.of, name) {
+        if !changes::has(self.reader.format, self.of, name) {
             return Ok(None);
         }
         seed.deserialize(&mut *self.reader).map(Some)

@@ -8,7 +8,7 @@ use serde::ser::{
 };
 use unsigned_varint::encode;
 
-use super::{FORMAT, changes};
+use super::changes;
 
 /// Writes a value behind bytes.
 pub fn write<T: Serialize>(format: u8, value: &T, out: Vec<u8>) -> Vec<u8> {
@@ -61,8 +61,7 @@ struct Fields<'a> {
 
 impl Fields<'_> {
     fn field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Written {
-        let format = self.writer.format;
-        if format == FORMAT || changes::has(format, self.of, name) {
+        if changes::has(self.writer.format, self.of, name) {
             value.serialize(&mut *self.writer)?;
         }
         Ok(())

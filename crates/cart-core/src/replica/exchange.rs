@@ -6,6 +6,7 @@ use super::{Book, Effect, Link, Replica, ReplyKind};
 use crate::cart::{Cart, Presence};
 use crate::frame::{Frame, Holder, Receipt, digest_of_bytes};
 use crate::id::Region;
+use crate::packed::Format;
 use crate::reject::Reject;
 use crate::ties::Ties;
 use crate::time::Millis;
@@ -196,7 +197,8 @@ impl Replica {
         now: Millis,
         effects: &mut Vec<Effect>,
     ) -> Result<ReplyKind, Reject> {
-        let frame = Frame::from_bytes(bytes)?;
+        // Whoever asks reads what it writes, whatever is to be written here.
+        let (frame, format) = (Frame::from_bytes(bytes)?, Format::answering(bytes));
         let state = Cart::from_any_build(&frame.state)?;
         let active = self.is_active(self.book.region);
         let mut after = self.cart.clone();
@@ -266,7 +268,7 @@ impl Replica {
         // One that has not yet heard what was there before it does not learn it from a receipt.
         let lacks = frame.digest != own || (self.book.joined && !frame.joined);
         let answers = asks && has && lacks && matches!(frame.from, Holder::Replica(_));
-        let answer = answers.then(|| self.frame(frame.from, false).to_bytes_as(self.format));
+        let answer = answers.then(|| self.frame(frame.from, false).to_bytes_as(format));
         self.heard = Some(frame.from);
         let receipt = Receipt {
             from: Holder::Replica(self.book.region),
@@ -275,7 +277,7 @@ impl Replica {
             acknowledged: if knows { frame.sequence } else { 0 },
             digest: own,
         };
-        Ok(ReplyKind::Taken { receipt: receipt.to_bytes_as(self.format), frame: answer })
+        Ok(ReplyKind::Taken { receipt: receipt.to_bytes_as(format), frame: answer })
     }
 
     /// A holder of which all is here differs, though it has acknowledged all that `had` been here: then what is
