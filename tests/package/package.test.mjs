@@ -241,4 +241,132 @@ at("csp", () => place([], { "index.html": HTML("/main.js") + ELEMENT, "main.js":
   }, error => /wasm|unsafe-eval/i.test(error)), policy("'self'"));
 }));
 
+// ---- what it offers
+
+/** The types as a project sees them that skips none, with JSX. */
+const TYPED = `import { connect, EvercartError, type Cart, type View } from "evercart";
+import { EvercartProvider, useCart, type CartState } from "evercart/react";
+import type { EverCart } from "evercart/element";
+import { useRef } from "react";
+
+export function Count() {
+  const { state, view, status, error, retry, cart } = useCart();
+  if (state === "failed") return <button onClick={retry}>{error.code}</button>;
+  if (state === "loading") return <p>..</p>;
+  const quantity: number = view.totals.quantity + status.pending;
+  return <button onClick={() => cart.add("1", 1, { customization: { engraving: "Ann" } })}>{quantity}</button>;
+}
+export function App({ cart }: { cart: Promise<Cart> }) {
+  const element = useRef<EverCart>(null), given: CartState = useCart(cart);
+  return <EvercartProvider url="https://shop.example" currency="EUR">
+    <Count />{given.view?.lines.length}
+    <ever-cart ref={element} url="https://shop.example" class="wide" onchanged={({ detail }) => detail.lines} onfailed={({ detail }) => detail.code} />
+    {/* @ts-expect-error it has no such attribute */}
+    <ever-cart price="1" />
+  </EvercartProvider>;
+}
+export async function plain(): Promise<View> {
+  const element = document.querySelector("ever-cart")!;
+  element.addEventListener("connected", ({ detail }) => detail.add("1"));
+  element.addEventListener("refused", ({ detail }) => detail.code.length);
+  element.addEventListener("click", event => event.preventDefault());
+  // @ts-expect-error an error has no lines
+  element.addEventListener("failed", ({ detail }) => detail.lines);
+  return (await connect().catch((error: EvercartError) => { throw error; })).view;
+}
+`;
+at("types", async () => {
+  for (const types of ["18.3.26", "19.3.0"])
+    await place(["typescript@5.9.3", `@types/react@${types}`], {
+      "main.tsx": TYPED,
+      "tsconfig.json": JSON.stringify({ compilerOptions: {
+        target: "es2022", module: "esnext", moduleResolution: "bundler", lib: ["es2022", "dom", "dom.iterable"], jsx: "react-jsx",
+        strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, isolatedModules: true, noEmit: true, types: ["react"],
+      }, files: ["main.tsx"] }),
+    }, ({ run, bin }) => run(bin("tsc"), "-p", "."));
+});
+
+/** Loading, in vain, tried again, ready, gone and come again: in strict mode, and as a server renders it. */
+at("react", () => place(["esbuild@0.28.2", ...REACT], {
+  "public/index.html": HTML("/main.js"),
+  "app.js": `import { createElement as h, useState } from "react";
+import { EvercartProvider, useCart } from "evercart/react";
+function Count() {
+  const { state, cart, view, error, retry } = useCart();
+  if (error) return h("button", { onClick: retry }, "Again after " + error.code);
+  if (state === "loading") return h("p", null, "loading");
+  return h("button", { onClick: () => cart.add("1095275") }, view.lines[0]?.quantity ?? "nothing");
+}
+export function App() {
+  const [there, setThere] = useState(true);
+  return h("main", null, h("button", { onClick: () => setThere(!there) }, "There or not"),
+    there && h(EvercartProvider, { url: ${WORKER} }, h(Count), h(Count)));
+}
+export const Lost = () => h(Count);
+`,
+  "main.js": `import { createElement as h, StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+import { App } from "./app.js";
+createRoot(document.getElementById("root")).render(h(StrictMode, null, h(App)));
+`,
+  "server.js": `import assert from "node:assert/strict";
+import { createElement as h } from "react";
+import { renderToString } from "react-dom/server";
+import { App, Lost } from "./app.js";
+assert.match(renderToString(h(App)), /<p>loading<.p><p>loading<.p>/);
+assert.throws(() => renderToString(h(Lost)), /no <EvercartProvider> around/);
+`,
+}, async ({ folder, run, bin }) => {
+  await run("node", "server.js");
+  await run(bin("esbuild"), "main.js", "--bundle", "--format=esm", "--target=es2022", "--outfile=public/main.js");
+  await served(join(folder, "public"), url => visit(url, async page => {
+    const sessions = [], seen = name => page.getByRole("button", { name, exact: true });
+    page.on("request", request => { if (request.method() === "POST" && request.url().endsWith("/v1/sessions")) sessions.push(request.url()); });
+    await seen("Again after wasm_missing").nth(1).waitFor();
+    await run("cp", "node_modules/evercart/dist/evercart.wasm", "public/");
+    await seen("Again after wasm_missing").first().click();
+    await seen("nothing").first().click();
+    await seen("1").nth(1).waitFor();
+    await seen("There or not").click();
+    await seen("1").first().waitFor({ state: "detached" });
+    await seen("There or not").click();
+    await seen("1").nth(1).waitFor();
+    // Coming twice, as strict mode does, is no second guest.
+    assert.equal(sessions.length, 1);
+  }, error => error.includes("404")));
+}));
+
+/** What tells two engravings apart, the parts, and the events of the element. */
+at("element", () => place([], {
+  "index.html": `${HTML("/main.js")}<link rel="stylesheet" href="/page.css"><ever-cart url=${WORKER}></ever-cart>`,
+  "page.css": "ever-cart::part(detail) { color: rgb(1, 2, 3) } ever-cart::part(button) { border-radius: 7px } ever-cart::part(remove) { color: rgb(4, 5, 6) }",
+  "main.js": `import "/node_modules/evercart/dist/element.js";
+const element = document.querySelector("ever-cart");
+window.told = [];
+for (const name of ["connected", "changed", "refused", "failed"])
+  element.addEventListener(name, ({ detail }) => { told.push(name + " " + (detail.code ?? detail.lines?.length ?? typeof detail.add)); });
+element.addEventListener("connected", async ({ detail: cart }) => {
+  await cart.add("1095275", 1, { customization: { engraving: "Ann" } });
+  await cart.add("1095275", 9999, { customization: { engraving: "Ben", lines: [1, 2] }, variant: "large" });
+  await cart.add("1095275");
+});
+`,
+}, ({ folder }) => served(folder, url => visit(url, async page => {
+  const lines = page.locator("ever-cart").locator("li"), button = name => page.getByRole("button", { name, exact: true });
+  await lines.nth(2).getByText("Rolls: Bagels, 4 oz").waitFor();
+  const details = await lines.evaluateAll(all => all.map(line => [...line.querySelectorAll(".detail")].map(detail => detail.textContent)));
+  assert.deepEqual(details.sort(), [[], ["engraving: Ann"], ["large", "engraving: Ben", "lines: [1,2]"]]);
+  for (const of of ["", ", engraving: Ann", ", large, engraving: Ben, lines: [1,2]"]) await button(`Remove Rolls: Bagels, 4 oz${of}`).waitFor();
+  // Each part can be styled from the page.
+  const styled = (part, property) => page.locator("ever-cart").locator(`[part~=${part}]`).first().evaluate((one, property) => getComputedStyle(one)[property], property);
+  assert.deepEqual([await styled("detail", "color"), await styled("less", "borderRadius"), await styled("remove", "color")], ["rgb(1, 2, 3)", "7px", "rgb(4, 5, 6)"]);
+  for (const part of ["lines", "line", "name", "quantity", "more", "total", "status"]) await page.locator("ever-cart").locator(`[part~=${part}]`).first().waitFor({ state: "attached" });
+  await button("One more of Rolls: Bagels, 4 oz, large, engraving: Ben, lines: [1,2]").click();
+  await page.waitForFunction(() => told.includes("refused quantity_limit"));
+  await button("Remove Rolls: Bagels, 4 oz").click();
+  await page.locator("ever-cart").locator("[part~=undo]").waitFor();
+  const told = await page.evaluate("told");
+  assert.deepEqual([told.includes("connected function"), told.includes("changed 3"), told.some(one => one.startsWith("failed"))], [true, true, false]);
+}))));
+
 for (const name of asked) assert.ok(known.has(name), `${name} is none of ${[...known].join(", ")}`);

@@ -109,6 +109,7 @@ type Handler<Detail> = (event: CustomEvent<Detail>) => void;
 /** `<ever-cart>` in JSX; `evercart/element` defines it. */
 export interface EverCartProps extends EverCartAttributes, HTMLAttributes<EverCart> {
   ref?: Ref<EverCart>;
+  class?: string;
   onconnected?: Handler<Cart>;
   onchanged?: Handler<View>;
   onrefused?: Handler<EvercartError>;
