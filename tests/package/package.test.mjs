@@ -1,6 +1,7 @@
 // The packed tarball where developers are: each place installs it afresh, and uses it against the real Worker at URL.
 // `tools/test_package` starts it; PLACES has the names of those that are asked for, or is empty for all of them.
 import assert from "node:assert/strict";
+import { cp, readFile, readdir } from "node:fs/promises";
 import { arch } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -8,6 +9,7 @@ import { URL_, serve } from "../browser/chrome.mjs";
 import { APP, HTML, leave, page, place, port, visit, works } from "./place.mjs";
 
 const REACT = ["react@19.3.1", "react-dom@19.3.1"];
+const EXAMPLES = new URL("../../examples", import.meta.url).pathname;
 const WORKER = JSON.stringify(URL_);
 const asked = (process.env.PLACES ?? "").split(" ").filter(Boolean);
 const known = new Set();
@@ -243,6 +245,65 @@ at("csp", () => place([], { "index.html": HTML("/main.js") + ELEMENT, "main.js":
 
 // ---- what it offers
 
+/** The examples are built as they stand, but for where the package comes from, and tried. */
+at("examples", async () => {
+  const of = folder => join(EXAMPLES, folder), dependencies = async folder => {
+    const { dependencies, devDependencies = {} } = JSON.parse(await readFile(join(of(folder), "package.json"), "utf8"));
+    return Object.entries({ ...dependencies, ...devDependencies }).filter(([name]) => name !== "evercart").map(one => one.join("@"));
+  };
+  await place(await dependencies("react"), {}, async ({ folder, run, bin }) => {
+    await cp(of("react"), folder, { recursive: true, filter: from => !from.endsWith("package.json") });
+    await run("env", `VITE_EVERCART_URL=${URL_}`, bin("vite"), "build");
+    await served(join(folder, "dist"), url => visit(url, async page => {
+      for (const name of ["Add bagels", "Add engraved bagels", "Add bagels"]) await page.getByRole("button", { name, exact: true }).click();
+      await page.getByText("2 × Rolls: Bagels, 4 oz").waitFor();
+      await page.getByText("1 × Rolls: Bagels, 4 oz Ann").waitFor();
+      await page.getByText("Saved.").waitFor();
+      await page.getByRole("button", { name: "Remove" }).first().click();
+      await page.getByRole("button", { name: "Undo" }).click();
+      await page.getByText("2 × Rolls: Bagels, 4 oz").waitFor();
+    }));
+  });
+  await place([], {}, async ({ folder, write }) => {
+    await cp(of("html"), folder, { recursive: true, filter: from => !from.endsWith("package.json") });
+    const html = await readFile(join(of("html"), "index.html"), "utf8");
+    await write("index.html", html.replace("<ever-cart>", `<ever-cart url=${WORKER}>`));
+    await served(folder, url => visit(url, async page => {
+      await page.getByRole("button", { name: "Add bagels" }).click();
+      await page.locator("ever-cart").getByText("Rolls: Bagels, 4 oz").waitFor();
+      await page.waitForFunction(() => document.title === "1 in the cart");
+    }));
+  });
+  await place([], {}, async ({ folder, serves }) => {
+    await cp(of("server"), folder, { recursive: true, filter: from => !from.endsWith("package.json") });
+    const free = await port(), url = await serves(free, "env", `EVERCART_URL=${URL_}`, `PORT=${free}`, "node", "server.js");
+    const { token } = await (await fetch(`${URL_}/v1/sessions`, { method: "POST" })).json();
+    const ask = async method => (await fetch(url, { method, headers: { Authorization: `Bearer ${token}` } })).json();
+    assert.equal((await ask("POST")).lines[0].quantity, 1);
+    assert.equal((await ask("POST")).lines[0].quantity, 2);
+    assert.equal((await ask("GET")).lines[0].quantity, 2);
+    assert.equal((await fetch(url)).status, 401);
+    assert.equal((await fetch(url, { headers: { Authorization: "Bearer forged" } })).status, 401);
+  });
+});
+
+/** The pages of the API are those of the sources. */
+at("docs", () => place([], {}, async ({ folder, run }) => {
+  await run(join(EXAMPLES, "../tools/docs"), join(folder, "docs"));
+  for (const name of await readdir(join(folder, "docs"))) {
+    const [made, kept] = await Promise.all([join(folder, "docs"), join(EXAMPLES, "../docs/client")].map(of => readFile(join(of, name), "utf8")));
+    assert.equal(kept, made, `docs/client/${name} is of other sources: make docs`);
+  }
+}));
+
+/** What the README shows of an example is what stands there. */
+at("readme", async () => {
+  const text = await readFile(join(EXAMPLES, "../crates/cart-client/package/README.md"), "utf8");
+  const shown = [...text.matchAll(/<!-- (examples\/\S+) -->\n```\w+\n([^]*?)```/g)];
+  assert.ok(shown.length >= 4);
+  for (const [, name, code] of shown) assert.ok((await readFile(join(EXAMPLES, "..", name), "utf8")).includes(code.trimEnd()), name);
+});
+
 /** The types as a project sees them that skips none, with JSX. */
 const TYPED = `import { connect, EvercartError, type Cart, type View } from "evercart";
 import { EvercartProvider, useCart, type CartState } from "evercart/react";
@@ -292,10 +353,10 @@ at("react", () => place(["esbuild@0.28.2", ...REACT], {
   "app.js": `import { createElement as h, useState } from "react";
 import { EvercartProvider, useCart } from "evercart/react";
 function Count() {
-  const { state, cart, view, error, retry } = useCart();
+  const { state, cart, view, status, error, retry } = useCart();
   if (error) return h("button", { onClick: retry }, "Again after " + error.code);
   if (state === "loading") return h("p", null, "loading");
-  return h("button", { onClick: () => cart.add("1095275") }, view.lines[0]?.quantity ?? "nothing");
+  return h("button", { onClick: () => cart.add("1095275") }, status.pending ? "pending" : view.lines[0]?.quantity ?? "nothing");
 }
 export function App() {
   const [there, setThere] = useState(true);

@@ -104,16 +104,14 @@ export function useCart(cart?: Cart | Promise<Cart>): CartState {
   return useSyncExternalStore(held.subscribe, held.read, () => LOADING);
 }
 
-type Handler<Detail> = (event: CustomEvent<Detail>) => void;
-
 /** `<ever-cart>` in JSX; `evercart/element` defines it. */
 export interface EverCartProps extends EverCartAttributes, HTMLAttributes<EverCart> {
   ref?: Ref<EverCart>;
   class?: string;
-  onconnected?: Handler<Cart>;
-  onchanged?: Handler<View>;
-  onrefused?: Handler<EvercartError>;
-  onfailed?: Handler<EvercartError>;
+  onconnected?: (event: CustomEvent<Cart>) => void;
+  onchanged?: (event: CustomEvent<View>) => void;
+  onrefused?: (event: CustomEvent<EvercartError>) => void;
+  onfailed?: (event: CustomEvent<EvercartError>) => void;
 }
 declare module "react" {
   namespace JSX { interface IntrinsicElements { "ever-cart": EverCartProps } }
