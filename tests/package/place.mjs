@@ -27,7 +27,8 @@ export async function place(packages, files, use) {
     for (const stream of [program.stdout, program.stderr]) stream.on("data", text => { said += text; });
     const ended = new Promise((resolve, reject) => {
       program.on("error", reject);
-      program.on("close", code => code === 0 ? resolve(said) : reject(new Error(`${command} ${words.join(" ")} ended with ${code}:\n${said}`)));
+      const failed = code => new Error(`${command} ${words.join(" ")} ended with ${code}:\n${said}`);
+      program.on("close", code => code === 0 ? resolve(said) : reject(failed(code)));
     });
     ended.catch(() => {});
     running.push(program);
@@ -117,7 +118,12 @@ function App(options) {
     h("ever-cart", { url: ${JSON.stringify(URL_)}, storage: "element", ...options }));
 }
 `;
-export const HTML = script => `<!doctype html><meta charset="utf-8"><title>place</title><div id="root"></div><script type="module" src="${script}"></script>`;
+export const HTML = script => `<!doctype html>
+<meta charset="utf-8">
+<title>place</title>
+<div id="root"></div>
+<script type="module" src="${script}"></script>
+`;
 
 /** What is to be seen of that page: an add arrives at the service, and the element is there. */
 export async function works(page) {

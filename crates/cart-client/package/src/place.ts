@@ -9,8 +9,10 @@ export const looked = (): boolean => globalThis.document?.visibilityState !== "h
 /** Whether others may share what is stored: a server stores nothing, and its carts are no tabs of one person. */
 export const shared = (): boolean => typeof BroadcastChannel !== "undefined" && typeof indexedDB !== "undefined";
 
+interface Heeds { online: () => void; offline: () => void; pagehide: (event: PageTransitionEvent) => void }
+
 /** Heeds what happens to the page, or no more. */
-export function heed(begin: boolean, on: { online: () => void; offline: () => void; pagehide: (event: PageTransitionEvent) => void }): void {
+export function heed(begin: boolean, on: Heeds): void {
   const does = begin ? "addEventListener" : "removeEventListener";
   for (const [name, work] of Object.entries(on)) globalThis[does]?.(name, work as EventListener);
   globalThis.document?.[does]("visibilitychange", on.online);

@@ -1,6 +1,6 @@
 // The Wasm: beside this module, or where the page says, or, on a server, within it.
 import init from "../gen/cart_client.js";
-import { EvercartError, type Options } from "./types.js";
+import { EvercartError, type Options, type Problem } from "./types.js";
 
 let loading: Promise<unknown> | undefined, within: BufferSource | undefined;
 
@@ -41,7 +41,8 @@ async function fetched(url: string | URL): Promise<Response> {
   let response: Response;
   try { response = await fetch(url); } catch (error) { throw missing(`${url}: ${error}`); }
   // Where pages are made of all addresses, a page comes in its place.
-  if (!response.ok || response.headers.get("Content-Type")?.includes("html")) throw missing(`${url} is not the Wasm (status ${response.status})`);
+  const page = response.headers.get("Content-Type")?.includes("html");
+  if (!response.ok || page) throw missing(`${url} is not the Wasm (status ${response.status})`);
   return response;
 }
 
@@ -49,4 +50,4 @@ function missing(detail: string): EvercartError {
   return fault("wasm_missing", `${detail}: serve evercart/evercart.wasm, and say where with connect({ wasm })`);
 }
 
-function fault(code: string, detail: string): EvercartError { return new EvercartError({ code, status: 0, detail }); }
+function fault(code: Problem["code"], detail: string): EvercartError { return new EvercartError({ code, status: 0, detail }); }
