@@ -55,6 +55,10 @@ move-slot: ## move slots to another database of a region (REGION=weur TO=STORE_W
 client: ## build the npm package of the client into build/client/, and say how large it is
 	@tools/setup && tools/client
 
+.PHONY: docs
+docs: ## write the pages of the client's API, docs/client/, from its sources
+	@tools/setup && tools/docs
+
 .PHONY: sizes screenshots
 sizes: ## how much a page loads, beside Automerge, Loro and Yjs: docs/client-size.md
 	@tools/setup && tools/sizes

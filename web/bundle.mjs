@@ -5,18 +5,22 @@ import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { build } from "esbuild";
 
 const TO = "build/web";
-const PAGES = { shop: "index.html", lab: "lab.html" };
+const PAGES = { shop: "index.html", lab: "lab.html", docs: "docs.html" };
 const CLIENT = "crates/cart-client/package/dist";
 
 await mkdir(TO, { recursive: true });
-const { metafile } = await build({
-  entryPoints: Object.keys(PAGES).flatMap(page => [`web/${page}/${page}.ts`, `web/${page}/${page}.css`]),
+/** Bundles the pages of some names; what they share is loaded once. */
+const bundled = names => build({
+  entryPoints: names.flatMap(page => [`web/${page}/${page}.ts`, `web/${page}/${page}.css`]),
   alias: { evercart: `./${CLIENT}/index.js`, "evercart.wasm": `./${CLIENT}/evercart.wasm` },
   loader: { ".wasm": "file", ".svg": "file", ".txt": "text" },
   bundle: true, splitting: true, format: "esm", target: "es2022", minify: true, metafile: true,
   outdir: `${TO}/assets`, publicPath: "/assets", logLevel: "warning",
   entryNames: "[name]-[hash]", chunkNames: "[name]-[hash]", assetNames: "[name]-[hash]",
 });
+// The API's page shares nothing with those who shop.
+const { metafile } = await bundled(Object.keys(PAGES).filter(page => page !== "docs"));
+Object.assign(metafile.outputs, (await bundled(["docs"])).metafile.outputs);
 const url = file => file.replace(TO, "");
 const built = Object.entries(metafile.outputs);
 const wasm = url(built.find(([file]) => file.endsWith(".wasm"))[0]);
@@ -36,6 +40,7 @@ await build({
   define: { FILES: JSON.stringify([...files]), VERSION: JSON.stringify(createHash("sha256").update(shell).digest("hex").slice(0, 16)) },
 });
 await cp("web/openapi.json", `${TO}/openapi.json`);
+await cp("node_modules/swagger-ui-dist/swagger-ui-es-bundle.js.LICENSE.txt", `${TO}/docs-licenses.txt`);
 for (const rules of ["_headers", "_redirects"]) await cp(`web/${rules}`, `${TO}/${rules}`);
 // What is of an earlier build goes last: a server that runs sees whole folders all the time.
 const made = new Set(built.map(([file]) => file.split("/").pop()));

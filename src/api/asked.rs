@@ -151,7 +151,10 @@ impl Browse {
                     let sku = Base64UrlUnpadded::decode(value.as_bytes(), &mut bytes).ok();
                     let sku = sku.and_then(|sku| std::str::from_utf8(sku).ok()).filter(|sku| !sku.is_empty());
                     let sku = sku.ok_or_else(|| {
-                        Problem::invalid("cursor", "is not one of this list; use the next of the page before")
+                        Problem::invalid(
+                            "cursor",
+                            "is not one of this list; use the next_cursor of the page before",
+                        )
                     })?;
                     browse.after = Some(sku.to_owned());
                 }

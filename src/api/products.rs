@@ -14,7 +14,7 @@ use crate::respond::{self, Setter};
 #[derive(Serialize)]
 struct Listed {
     products: Vec<Shown>,
-    next: Option<String>,
+    next_cursor: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     categories: Option<Vec<Department>>,
 }
@@ -37,11 +37,11 @@ pub async fn list(env: &Env, query: &str) -> Result<Response, Problem> {
     let mut products = catalog::page(env, &words, category, after, size + 1).await?;
     let more = products.len() > size;
     products.truncate(size);
-    let next =
+    let next_cursor =
         products.last().filter(|_| more).map(|last| Base64UrlUnpadded::encode_string(last.sku.as_bytes()));
     let categories = if whole { Some(catalog::departments(env).await?) } else { None };
     let products: Vec<_> = products.into_iter().map(shown).collect();
-    answer(&Listed { products, next, categories })
+    answer(&Listed { products, next_cursor, categories })
 }
 
 pub async fn show(env: &Env, sku: &str) -> Result<Response, Problem> {

@@ -13,7 +13,7 @@ async fn all(path: &str) -> Vec<String> {
     loop {
         let page = ask(&format!("{path}{cursor}")).await.expect(200).json();
         skus.extend(products(&page).map(|product| text(product, "sku").to_owned()));
-        match page["next"].as_str() {
+        match page["next_cursor"].as_str() {
             Some(next) => cursor = format!("&cursor={next}"),
             None => return skus,
         }

@@ -14,12 +14,13 @@ export const EVENTUALLY_MS = 240_000;
 /** Headless Chromium. */
 export const chrome = () => chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
 
-/** A server of the files in a folder; its `url`. A folder without a page has an empty one. */
-export async function serve(folder) {
+/** A server of the files in a folder; its `url`. A folder without a page has an empty one. All has these headers. */
+export async function serve(folder, headers = {}) {
   const server = createServer(async (request, response) => {
     const name = request.url.split("?")[0];
     const file = readFile(folder + (name === "/" ? "/index.html" : name));
     const bytes = await file.catch(() => name === "/" && "<!doctype html><title>test</title>");
+    for (const [header, value] of Object.entries(headers)) response.setHeader(header, value);
     if (!bytes) return response.writeHead(404).end();
     response.setHeader("Content-Type", TYPES[name === "/" ? "html" : name.split(".").pop()] ?? "application/octet-stream").end(bytes);
   }).listen(0);

@@ -58,7 +58,7 @@ export function browsePage(url: URL): Page {
       const cursor = further ? mine.next : null;
       const found = await ask({ q: mine.q, category: mine.category, ...cursor ? { cursor } : {} }, signal);
       mine.products = further ? [...mine.products, ...found.products] : found.products;
-      mine.next = found.next;
+      mine.next = found.next_cursor;
       lists.set(key(mine.q, mine.category), mine);
       draw();
       announce(further ? `${number(found.products.length)} more products` : said(mine));

@@ -2,7 +2,7 @@
 import type { Money } from "../common/dom.js";
 
 export interface Product { sku: string; title: string; brand: string; category: string; package_size: string | null; unit_price: Money | null }
-export interface Page { products: Product[]; next: string | null; categories?: Category[] }
+export interface Page { products: Product[]; next_cursor: string | null; categories?: Category[] }
 export interface Category { name: string; products: number }
 
 const DEADLINE_MS = 10_000;

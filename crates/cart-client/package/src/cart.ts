@@ -1,9 +1,11 @@
-import init, { Replica } from "../gen/cart_client.js";
+import { Replica } from "../gen/cart_client.js";
 import { notes } from "./commands.js";
 import { Do, each, payloads, said, text, varint } from "./effects.js";
 import { DEADLINE_MS, Http, problem } from "./http.js";
+import { heed, locks, looked, shared } from "./place.js";
 import { alone, hold, Store, type Account, type Release, type Row } from "./store.js";
 import { EvercartError, type Command, type Inspection, type Listed, type Options, type Place, type Problem, type Status, type Variation, type View } from "./types.js";
+import { load } from "./wasm.js";
 
 /** How often a page that is looked at pings its socket, or, while there is none, asks. */
 const PING_MS = 30_000;
@@ -15,12 +17,9 @@ const REFUSAL = 2;
 /** The first byte of what is stored, in the latest format that is read. */
 const AT_REST = 1;
 
-let loading: Promise<unknown> | undefined;
-
-/** Opens the cart: the stored one at once, also offline; the service is asked meanwhile. */
+/** Opens the cart: the stored one at once, also offline; the service is asked meanwhile. On a server it is in memory. */
 export async function connect(options: Options = {}): Promise<Cart> {
-  loading ??= init({ module_or_path: (options.wasm ?? new URL("./evercart.wasm", import.meta.url)) as string });
-  await loading.catch(error => { loading = undefined; throw error; });
+  await load(options.wasm);
   return Cart.open(options);
 }
 
@@ -58,11 +57,11 @@ export class Cart {
   private way = 0;
 
   private constructor(private options: Options, private store: Store) {
-    const url = (options.url ?? location.origin).replace(/\/$/, "");
+    const url = (options.url ?? globalThis.location?.origin ?? "").replace(/\/$/, "");
     this.http = new Http(url, options.region, () => this.isReachable());
     this.http.onToken = (token, old) => this.renewed(token, old);
     this.store.onLoss = () => this.changed();
-    this.sockets = options.live ?? true;
+    this.sockets = sockets(options);
   }
 
   /** @internal */
@@ -71,12 +70,10 @@ export class Cart {
     const { token } = options, stored = await cart.store.account();
     cart.account = !token || token === stored?.token || token === stored?.given ? stored : { token, cart: "" };
     await cart.show(cart.account);
-    addEventListener("online", cart.wake);
-    addEventListener("offline", cart.down);
-    document.addEventListener("visibilitychange", cart.wake);
-    addEventListener("pagehide", cart.hide);
+    heed(true, cart.heeds);
     cart.beat = setInterval(cart.tick, PING_MS);
-    cart.wake();
+    if (cart.http.url) cart.wake();
+    else { cart.error = { code: "url_missing", status: 0, detail: "here is no page whose origin could be asked: give connect a url" }; cart.stop(); }
     return cart;
   }
 
@@ -222,10 +219,7 @@ export class Cart {
     this.closed = true;
     clearInterval(this.beat);
     clearTimeout(this.timer);
-    removeEventListener("online", this.wake);
-    removeEventListener("offline", this.down);
-    removeEventListener("pagehide", this.hide);
-    document.removeEventListener("visibilitychange", this.wake);
+    heed(false, this.heeds);
     this.give(new EvercartError({ code: "closed", status: 0, detail: "the cart was closed" }));
     this.channel?.close();
     await this.saved;
@@ -322,7 +316,7 @@ export class Cart {
     let stored: Uint8Array | undefined, slot = "", release: Release = async () => {};
     for (const row of own) {
       // Without locks only this very tab, before it was loaded again, is known to be gone.
-      const free = navigator.locks ? await hold(row.slot) : row.slot === mine ? release : null;
+      const free = locks() ? await hold(row.slot) : row.slot === mine ? release : null;
       if (!free) continue;
       // Since it was listed its tab may have gone on.
       [slot, release, stored] = [row.slot, free, (await this.store.row(row.cart, row.slot))?.bytes ?? row.bytes];
@@ -345,7 +339,7 @@ export class Cart {
     session(key, slot);
     [this.account, this.slot, this.release, this.stopped, this.error, this.attempts] = [account, slot, release, false, null, 0];
     this.priced = false;
-    this.sockets = this.options.live ?? true;
+    this.sockets = sockets(this.options);
     if (stored && !read) this.error = { code: "storage_damaged", status: 0, detail: "what was stored here cannot be read; the cart is fetched anew" };
     this.replica = read || new Replica(this.options.currency ?? "USD", slot, this.now());
     for (const row of rows) if (row.slot !== this.slot && row.cart === cart) this.replica.found(row.bytes, this.now());
@@ -460,7 +454,7 @@ export class Cart {
   /** The tabs with the same cart reach each other under its name. */
   private listen(cart: string): void {
     const name = `${this.options.storage ?? "evercart"} ${cart}`;
-    if (this.channel?.name === name || typeof BroadcastChannel === "undefined") return;
+    if (this.channel?.name === name || !shared()) return;
     this.channel?.close();
     this.channel = undefined;
     // A page that may store nothing may have none.
@@ -476,7 +470,7 @@ export class Cart {
   private wake = (): void => {
     if (this.linked) {
       // Without a socket a page that is looked at asks anew, and tries whether there is one by now.
-      if (this.socket || document.visibilityState !== "visible") return;
+      if (this.socket || !looked()) return;
       if (!this.sockets) return void this.run(this.replica.pull(this.now()));
       this.unlink();
     }
@@ -487,9 +481,10 @@ export class Cart {
 
   private down = (): void => { this.unlink(); this.changed(); };
   private hide = (event: PageTransitionEvent): void => { if (!event.persisted) void this.close(); else this.unlink(); };
+  private heeds = { online: this.wake, offline: this.down, pagehide: this.hide };
 
   private tick = (): void => {
-    if (document.visibilityState !== "visible" || !this.linked) return;
+    if (!looked() || !this.linked) return;
     // Prices that the service did not know then are asked for again.
     this.changed();
     if (this.socket) { this.socket.send("ping"); this.expect(); void this.drain(); } else this.wake();
@@ -753,6 +748,9 @@ function session(key: string, value?: string): string | null {
     return sessionStorage.getItem(key);
   } catch { return null; }
 }
+
+/** Whether there is to be a socket. */
+const sockets = ({ live = true }: Options): boolean => live && typeof WebSocket !== "undefined";
 
 /** Asks again for some seconds while a cart is being put together. */
 async function settling<T>(ask: () => Promise<T>): Promise<T> {

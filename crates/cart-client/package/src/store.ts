@@ -1,5 +1,6 @@
 // What survives the page: one row for each replica instance, and the account. A row has all that its instance
 // needs, so one put is one transaction.
+import { locks } from "./place.js";
 
 /** A stored replica instance. */
 export interface Row { cart: string; slot: string; bytes: Uint8Array; pending: number; token: string }
@@ -110,9 +111,9 @@ export type Release = () => Promise<void>;
 
 /** Holds the lock of an instance; null if another tab has it, or may have: without locks that cannot be known. */
 export async function hold(slot: string): Promise<Release | null> {
-  if (!navigator.locks) return null;
+  if (!locks()) return null;
   return new Promise(resolve => {
-    const held = navigator.locks.request(`evercart-actor-${slot}`, { ifAvailable: true }, lock => {
+    const held = locks()!.request(`evercart-actor-${slot}`, { ifAvailable: true }, lock => {
       if (!lock) return resolve(null);
       return new Promise<void>(free => resolve(() => { free(); return held as Promise<void>; }));
     });
@@ -124,7 +125,7 @@ export async function hold(slot: string): Promise<Release | null> {
 export async function alone<T>(name: string, work: () => Promise<T>): Promise<T> {
   let began = false;
   try {
-    if (navigator.locks) return await (navigator.locks.request(name, () => { began = true; return work(); }) as Promise<T>);
+    if (locks()) return await (locks()!.request(name, () => { began = true; return work(); }) as Promise<T>);
   } catch (error) { if (began) throw error; }
   // A page that may store nothing may hold no lock either.
   return work();
