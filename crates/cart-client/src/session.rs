@@ -106,8 +106,6 @@ pub struct Session {
     doubt: bool,
     /// There are other tabs: they are told, and what they are told the service may hear of from them.
     neighbours: bool,
-    /// Its actors of before: whoever is new here may have found what was stored under them.
-    left: Vec<Actor>,
     /// Something is to be asked for.
     pull: bool,
     /// The service has answered once.
@@ -156,7 +154,6 @@ impl Session {
             leasing: false,
             doubt: false,
             neighbours: false,
-            left: Vec::new(),
             pull: false,
             answered: false,
             limits: Limits::default(),
@@ -242,9 +239,7 @@ impl Session {
             Input::Heard(bytes) => match Gossip::from_bytes(&bytes) {
                 Ok(Gossip::Hello) => {
                     self.neighbours = true;
-                    let mut effects: Vec<_> = self.left.iter().map(|actor| withdrawn(*actor)).collect();
-                    effects.extend(self.keep(true));
-                    effects
+                    self.keep(true)
                 }
                 Ok(Gossip::State { from, pending, settled }) => {
                     self.device.hear(from, &settled, *pending);
@@ -364,15 +359,15 @@ impl Session {
             return Vec::new();
         }
         // What was told under the actor of before is told again under this one.
-        let left = self.device.actor();
-        self.left.push(left);
+        let withdrawn =
+            Gossip::State { from: self.device.actor(), pending: Box::default(), settled: Box::default() };
         self.device.adopt(actor, cart.scope());
         if self.cart_id.is_none() {
             // By what tabs without a cart have told they are known no more: with this cart they tell it again.
             self.device.forget_heard();
         }
         (self.cart_id, self.leasing, self.under_way, self.doubt) = (Some(cart), false, None, false);
-        let mut effects = vec![Effect::Show, withdrawn(left)];
+        let mut effects = vec![Effect::Show, Effect::Tell(withdrawn.to_bytes())];
         effects.extend(self.keep(false));
         effects.extend(self.send());
         effects
@@ -547,11 +542,6 @@ impl Session {
             undo: self.removed.len(),
         }
     }
-}
-
-/// Of an actor that was left nothing is pending any more.
-fn withdrawn(from: Actor) -> Effect {
-    Effect::Tell(Gossip::State { from, pending: Box::default(), settled: Box::default() }.to_bytes())
 }
 
 fn problem(reject: &Reject) -> Problem {

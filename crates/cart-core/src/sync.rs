@@ -10,7 +10,6 @@ use crate::change::{Change, Stamp};
 use crate::context::Context;
 use crate::id::{Actor, Dot, Scope};
 use crate::line::{LineKey, Payload};
-use crate::meta::Code;
 use crate::ordered::Ordered;
 use crate::reject::Reject;
 use crate::time::{HybridClock, HybridTime, Millis};
@@ -261,8 +260,8 @@ impl Device {
         SyncRequest { actor: self.actor, sent: self.sent, context, delta }
     }
 
-    /// Takes in all that the service has, and finds in it which of the pending changes are done: what is there under
-    /// their dots is theirs, or of another instance with this actor ([`Device::is_shared`]).
+    /// Takes in all that the service has, and looks what is there under the dots of the pending changes: they
+    /// themselves, or something of another instance with this actor ([`Device::is_shared`]).
     pub fn look(&mut self, response: &SyncResponse) {
         self.base_joins(&response.lacking);
         self.sequence = response.sequence;
@@ -272,7 +271,6 @@ impl Device {
             // From there on none was taken.
             (self.shared, self.sent) = (true, counter - 1);
         }
-        self.acknowledge_done();
         self.make_way();
         self.show();
     }
@@ -315,7 +313,9 @@ impl Device {
         self.heard.remove(&from);
         self.clock.observe(unsettled.latest_time());
         for pending in &mut self.pending {
-            pending.removed |= unsettled.context().contains(Dot::new(self.actor, pending.counter));
+            // Other changes do more than that.
+            pending.removed |= matches!(pending.change, Change::Add { .. })
+                && unsettled.context().contains(Dot::new(self.actor, pending.counter));
         }
         if unsettled != Delta::default() {
             self.heard.insert(from, unsettled);
@@ -351,7 +351,7 @@ impl Device {
     pub fn adopt(&mut self, actor: Actor, scope: Scope) -> Vec<Stamp> {
         // What the service has told of meanwhile is not made twice, and what others have removed not again.
         let pending = std::mem::take(&mut self.pending).into_iter();
-        self.pending = pending.filter(|pending| !self.is_done(pending) && !pending.removed).collect();
+        self.pending = pending.filter(|pending| !pending.removed && !self.is_done(pending)).collect();
         (self.actor, self.scope, self.shared) = (actor, scope, false);
         (self.used, self.sent, self.asked, self.disclosed) = (0, 0, 0, 0);
         self.remake(&|device, pending| device.stamp(pending.made))
@@ -397,41 +397,29 @@ impl Device {
 
     /// The service has `news`, and the pending changes up to the counter `known`.
     fn settle(&mut self, news: &Delta, known: u64) {
-        self.acknowledge(&|pending| pending.counter <= known);
-        self.base_joins(news);
-        self.make_way();
-    }
-
-    /// The service has these of the pending changes.
-    fn acknowledge(&mut self, is_known: &dyn Fn(&Pending) -> bool) {
         let (acknowledged, pending): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.pending).into_iter().partition(is_known);
+            std::mem::take(&mut self.pending).into_iter().partition(|pending| pending.counter <= known);
         self.pending = pending;
-        if acknowledged.is_empty() {
-            return;
-        }
         let settled = joined(&acknowledged);
-        // Later changes saw those before them, which are now part of what they were made on. Changes made
-        // on one state go on sharing it.
-        let mut last: Option<(Arc<Cart>, Arc<Cart>)> = None;
-        for pending in &mut self.pending {
-            let after = match &last {
-                Some((before, after)) if Arc::ptr_eq(before, &pending.base) => Arc::clone(after),
-                _ => {
-                    let mut after = Cart::clone(&pending.base);
-                    after.join(&settled);
-                    Arc::new(after)
-                }
-            };
-            last = Some((std::mem::replace(&mut pending.base, Arc::clone(&after)), after));
+        if !acknowledged.is_empty() {
+            // Later changes saw those before them, which are now part of what they were made on. Changes made
+            // on one state go on sharing it.
+            let mut last: Option<(Arc<Cart>, Arc<Cart>)> = None;
+            for pending in &mut self.pending {
+                let after = match &last {
+                    Some((before, after)) if Arc::ptr_eq(before, &pending.base) => Arc::clone(after),
+                    _ => {
+                        let mut after = Cart::clone(&pending.base);
+                        after.join(&settled);
+                        Arc::new(after)
+                    }
+                };
+                last = Some((std::mem::replace(&mut pending.base, Arc::clone(&after)), after));
+            }
         }
         Arc::make_mut(&mut self.base).join(&settled);
-    }
-
-    fn acknowledge_done(&mut self) {
-        let done = self.pending.iter().filter(|pending| self.is_done(pending));
-        let done: Vec<u64> = done.map(|pending| pending.counter).collect();
-        self.acknowledge(&|pending| done.contains(&pending.counter));
+        self.base_joins(news);
+        self.make_way();
     }
 
     fn base_joins(&mut self, news: &Delta) {
@@ -440,8 +428,8 @@ impl Device {
         self.clock.observe(news.latest_time());
     }
 
-    /// Where the service knows more of the actor than was sent. What a device nearby removed before it was sent is
-    /// done. All else there is another instance's, and the changes that were not sent go out of its way.
+    /// Where the service knows more of the actor than was sent. It may have what a device nearby removed, which is sent
+    /// all the same. All else there is another instance's, and the changes that were not sent go out of its way.
     fn make_way(&mut self) {
         let highest = self.base.context().highest(self.actor);
         if highest <= self.sent {
@@ -450,7 +438,6 @@ impl Device {
         let mut unsent = self.pending.iter().filter(|pending| pending.counter > self.sent);
         let others = highest > self.used || unsent.any(|pending| self.is_taken(pending));
         if !others {
-            self.acknowledge_done();
             self.sent = highest;
             return;
         }
@@ -481,7 +468,7 @@ impl Device {
             None => {
                 let context = self.base.context();
                 let told = pending.counter <= self.disclosed && here.is_some();
-                let by_neighbour = told && (pending.removed || context.highest(self.actor) <= self.used);
+                let by_neighbour = pending.removed || told && context.highest(self.actor) <= self.used;
                 pending.counter > self.sent && !by_neighbour && context.contains(dot)
             }
         }
@@ -510,11 +497,9 @@ impl Device {
     }
 }
 
-/// What a dot has made that is still there: a contribution to a line, or a coupon.
-fn made(cart: &Cart, dot: Dot) -> Option<(Option<(&LineKey, &Payload)>, Option<&Code>)> {
-    let contribution = cart.lines().find_map(|(key, line)| Some((key, line.get(dot)?.payload.as_ref()?)));
-    let coupon = cart.coupons.iter().find(|(_, dots)| dots.contains(&dot)).map(|(code, _)| code);
-    (contribution.is_some() || coupon.is_some()).then_some((contribution, coupon))
+/// The contribution of a dot, if it is still there.
+fn made(cart: &Cart, dot: Dot) -> Option<(&LineKey, &Payload)> {
+    cart.lines().find_map(|(key, line)| Some((key, line.get(dot)?.payload.as_ref()?)))
 }
 
 fn joined(changes: &[Pending]) -> Delta {
