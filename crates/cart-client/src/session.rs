@@ -102,6 +102,8 @@ pub struct Session {
     batch: usize,
     repairs: u32,
     leasing: bool,
+    /// The service knows more of its actor than it has sent: it is asked for all that it has.
+    doubt: bool,
     /// There are other tabs: they are told, and what they are told the service may hear of from them.
     neighbours: bool,
     /// Something is to be asked for.
@@ -124,6 +126,8 @@ struct Sent {
     seq: u64,
     sent_before: u64,
     count: usize,
+    /// Whether it asks for all that the service has.
+    doubt: bool,
 }
 
 impl Session {
@@ -148,6 +152,7 @@ impl Session {
             batch: BATCH_MAX,
             repairs: 0,
             leasing: false,
+            doubt: false,
             neighbours: false,
             pull: false,
             answered: false,
@@ -167,7 +172,11 @@ impl Session {
 
     /// Whether a sync is under way or due.
     pub fn is_syncing(&self) -> bool {
-        self.under_way.is_some() || (self.link != Link::Down && (self.pull || self.device.pending() > 0))
+        self.under_way.is_some() || (self.link != Link::Down && self.is_due())
+    }
+
+    fn is_due(&self) -> bool {
+        self.pull || self.doubt || self.device.pending() > 0 || self.device.is_shared()
     }
 
     /// The view as JSON.
@@ -237,6 +246,7 @@ impl Session {
                     let first = !std::mem::replace(&mut self.neighbours, true);
                     let mut effects = vec![Effect::Show];
                     effects.extend(if first { self.keep(false) } else { Vec::new() });
+                    effects.extend(self.send());
                     effects
                 }
                 Ok(Gossip::Unknown) | Err(_) => Vec::new(),
@@ -352,7 +362,11 @@ impl Session {
         let withdrawn =
             Gossip::State { from: self.device.actor(), pending: Box::default(), settled: Box::default() };
         self.device.adopt(actor, cart.scope());
-        (self.cart_id, self.leasing, self.under_way) = (Some(cart), false, None);
+        if self.cart_id.is_none() {
+            // By what tabs without a cart have told they are known no more: with this cart they tell it again.
+            self.device.forget_heard();
+        }
+        (self.cart_id, self.leasing, self.under_way, self.doubt) = (Some(cart), false, None, false);
         let mut effects = vec![Effect::Show, Effect::Tell(withdrawn.to_bytes())];
         effects.extend(self.keep(false));
         effects.extend(self.send());
@@ -361,19 +375,32 @@ impl Session {
 
     /// The next sync, if one is due and none is under way.
     fn send(&mut self) -> Vec<Effect> {
-        let due = self.pull || self.device.pending() > 0;
-        if !due || self.link == Link::Down || self.under_way.is_some() || self.leasing {
+        if !self.is_due() || self.link == Link::Down || self.under_way.is_some() || self.leasing {
             return Vec::new();
         }
         if self.cart_id.is_none() {
             self.leasing = true;
             return vec![Effect::Lease];
         }
-        let (sent_before, count) = (self.device.sent(), self.batch.min(self.device.pending()));
-        let request = self.device.request_first(count).to_bytes();
+        let sent_before = self.device.sent();
+        let mut count = self.batch.min(self.device.pending());
+        if self.doubt {
+            count = 0;
+        } else if self.device.is_shared() {
+            // What the service may have of them goes out as it was, and all else under an actor of its own.
+            count = count.min(self.device.maybe_sent());
+            if count == 0 {
+                return self.new_actor();
+            }
+        }
+        let request = match self.doubt {
+            true => self.device.request_all(),
+            false => self.device.request_first(count),
+        };
+        let request = request.to_bytes();
         self.seq += 1;
         self.pull = false;
-        self.under_way = Some(Sent { seq: self.seq, sent_before, count });
+        self.under_way = Some(Sent { seq: self.seq, sent_before, count, doubt: self.doubt });
         let message = if self.link == Link::Live { live::sync(self.seq, &request) } else { request };
         if self.device.sent() == sent_before {
             return vec![Effect::Send(message)];
@@ -390,8 +417,11 @@ impl Session {
         };
         self.under_way = None;
         let before = (self.device.settled().clone(), self.device.pending());
-        if self.device.receive(response, sent.sent_before) == Learned::ActorShared {
-            return self.new_actor();
+        if sent.doubt {
+            self.device.look(response);
+            self.doubt = false;
+        } else if self.device.receive(response, sent.sent_before) == Learned::ActorShared {
+            return self.in_doubt(sent);
         }
         self.answered = true;
         if sent.count > 0 {
@@ -417,11 +447,9 @@ impl Session {
         };
         self.under_way = None;
         match problem.verdict() {
-            // Since it went out, others were told of more, and were faster.
-            Verdict::NewActor
-                if problem.code == "actor_shared" && self.device.disclosed() > sent.sent_before =>
-            {
-                self.send()
+            Verdict::Look if self.repairs < REPAIRS_MAX => {
+                self.repairs += 1;
+                self.in_doubt(sent)
             }
             Verdict::NewActor if self.repairs < REPAIRS_MAX => {
                 self.repairs += 1;
@@ -452,7 +480,8 @@ impl Session {
             }
             _ => {
                 self.device.refuse(sent.count);
-                (self.repairs, self.batch, self.pull) = (0, BATCH_MAX, true);
+                // What follows may be refused for the same reason: more go at once as soon as one is taken.
+                (self.repairs, self.batch, self.pull) = (0, 1, true);
                 let mut effects = vec![Effect::Show];
                 effects.extend(self.keep(false));
                 effects.push(Effect::Refused(problem, sent.count));
@@ -460,6 +489,13 @@ impl Session {
                 effects
             }
         }
+    }
+
+    /// Another instance may use its actor, or tabs that were told of its changes were faster than they.
+    fn in_doubt(&mut self, sent: Sent) -> Vec<Effect> {
+        self.doubt = true;
+        self.device.not_taken(sent.sent_before);
+        self.send()
     }
 
     fn new_actor(&mut self) -> Vec<Effect> {

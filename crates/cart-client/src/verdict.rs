@@ -16,6 +16,8 @@ pub struct Problem {
 pub enum Verdict {
     /// Lease a new actor and make the changes again under that.
     NewActor,
+    /// Another instance may use the actor: look which of the changes are done.
+    Look,
     /// The clock is wrong: stamp the changes again.
     Restamp,
     /// The same again, later.
@@ -30,11 +32,8 @@ impl Problem {
     /// What is to be done.
     pub fn verdict(&self) -> Verdict {
         match (self.status, self.code.as_str()) {
-            (
-                _,
-                "actor_unknown" | "actor_expired" | "actor_shared" | "dot_conflict" | "foreign_dot"
-                | "counter_window",
-            ) => Verdict::NewActor,
+            (_, "actor_unknown" | "actor_expired" | "foreign_dot" | "counter_window") => Verdict::NewActor,
+            (_, "actor_shared" | "dot_conflict") => Verdict::Look,
             (_, "clock_ahead") => Verdict::Restamp,
             // It speaks another format: another version of this program will say the same better.
             (_, "malformed_delta") | (401 | 403 | 404 | 410 | 415, _) => Verdict::Outside,

@@ -90,6 +90,8 @@ proptest! {
                 }
                 Event::Close => page.close(),
                 Event::Kill => *page = page.restored(),
+                // None hears itself.
+                Event::Gossip(to) if usize::from(to) == at => {}
                 Event::Gossip(to) => {
                     let told = page.told.last().cloned();
                     told.into_iter().for_each(|told| {
@@ -117,4 +119,70 @@ proptest! {
             prop_assert_eq!(page.session.device().cart(), shop.cart());
         }
     }
+
+    /// The same of pages of which some are copies of others, with their actors: nothing is lost and nothing is doubled.
+    #[test]
+    fn copies_converge(events in prop::collection::vec(event(), 1..60)) {
+        let mut shop = Shop::new(1);
+        let mut pages = vec![Page::leased(&mut shop, 0, true)];
+        pages[0].open();
+        pages[0].pump(&mut shop);
+        for live in [false, true] {
+            let copy = Page { live, ..pages[0].restored() };
+            pages.push(copy);
+        }
+        let (mut added, first) = (0, actor_of(&pages[0]));
+        for (at, event) in events {
+            let page = &mut pages[usize::from(at)];
+            let shared = actor_of(page) == first;
+            // Of what had no answer, and was read from what was stored, none can tell whose it is.
+            if shared && matches!(event, Event::Open | Event::Lose | Event::Close) {
+                page.pump(&mut shop);
+            }
+            match event {
+                Event::Edit(what, sku, count) => {
+                    page.edit(change(what, sku, u32::from(count)));
+                    page.edit(add("d", 1));
+                    added += 1;
+                }
+                Event::Open => {
+                    page.close();
+                    page.open();
+                }
+                Event::Pump => page.pump(&mut shop),
+                Event::Lose => {
+                    if let Some(message) = page.sends.pop() {
+                        drop(page.ask(&mut shop, &message));
+                    }
+                    page.close();
+                }
+                Event::Close => page.close(),
+                Event::Kill if shared && page.session.device().pending() > 0 => {}
+                Event::Kill => *page = page.restored(),
+                // What others did comes unasked.
+                Event::Gossip(_) => {
+                    let known = page.session.device().sequence();
+                    page.step(Input::Message(page::news(known, known, &shop.cart().to_bytes())));
+                }
+            }
+        }
+        for _ in 0..3 {
+            for page in &mut pages {
+                page.pump(&mut shop);
+                page.close();
+                page.open();
+                page.pump(&mut shop);
+            }
+        }
+        prop_assert_eq!(shop.shown("d"), added);
+        for page in &pages {
+            prop_assert!(page.refused.iter().all(|code| code == "line_not_found"));
+            prop_assert_eq!(page.session.device().pending(), 0);
+            prop_assert_eq!(page.session.device().cart(), shop.cart());
+        }
+    }
+}
+
+fn actor_of(page: &Page) -> cart_core::id::Actor {
+    page.session.device().actor()
 }

@@ -122,6 +122,176 @@ fn a_copied_instance_takes_a_new_actor_and_loses_nothing() {
 }
 
 #[test]
+fn a_copy_that_hears_of_an_edit_under_its_actor_takes_a_new_one_and_loses_nothing() {
+    let mut shop = Shop::new(1);
+    let mut page = Page::leased(&mut shop, 1, true);
+    page.open();
+    page.pump(&mut shop);
+    let mut copy = page.restored();
+    copy.open();
+    copy.pump(&mut shop);
+    page.edit(add("a", 1));
+    page.pump(&mut shop);
+    let known = copy.session.device().sequence();
+    let told = news(known, known + 1, &shop.cart().to_bytes());
+    copy.step(Input::Message(told));
+    assert_eq!(copy.shown("a"), 1);
+    copy.edit(add("b", 3));
+    assert_eq!(copy.shown("b"), 3, "shown at once, before there is a new actor");
+    copy.pump(&mut shop);
+    assert_eq!((shop.shown("a"), shop.shown("b"), copy.session.device().pending()), (1, 3, 0));
+    assert_ne!(page.session.device().actor(), copy.session.device().actor());
+    assert_eq!(copy.session.device().cart(), shop.cart());
+}
+
+/// What it is told of meanwhile has the dot of an edit that it could not send.
+#[test]
+fn an_edit_of_a_copy_is_shown_whatever_comes_in_under_its_dot() {
+    let mut shop = Shop::new(1);
+    let mut page = Page::leased(&mut shop, 1, true);
+    page.open();
+    page.pump(&mut shop);
+    let mut copy = page.restored();
+    copy.open();
+    copy.pump(&mut shop);
+    copy.close();
+    copy.edit(add("b", 3));
+    page.edit(add("a", 1));
+    page.pump(&mut shop);
+    let known = copy.session.device().sequence();
+    copy.step(Input::Message(news(known, known + 1, &shop.cart().to_bytes())));
+    assert_eq!((copy.shown("a"), copy.shown("b")), (1, 3));
+    copy.open();
+    copy.pump(&mut shop);
+    assert_eq!((shop.shown("a"), shop.shown("b"), copy.session.device().pending()), (1, 3, 0));
+}
+
+/// Offline, alone and beside other tabs, which may have removed what they were told of.
+#[test]
+fn the_same_edit_by_a_page_and_its_copy_counts_twice() {
+    for neighbours in [false, true] {
+        for offline in [false, true] {
+            let mut shop = Shop::new(1);
+            let mut page = Page::leased(&mut shop, 1, true);
+            page.open();
+            page.pump(&mut shop);
+            let mut copy = page.restored();
+            for page in [&mut page, &mut copy] {
+                if neighbours {
+                    page.step(Input::Heard(Gossip::Hello.to_bytes()));
+                }
+                page.close();
+                if !offline {
+                    page.open();
+                    page.pump(&mut shop);
+                }
+                page.edit(add("a", 1));
+                page.edit(add("b", 2));
+            }
+            for page in [&mut page, &mut copy] {
+                if offline {
+                    page.open();
+                }
+                page.pump(&mut shop);
+            }
+            assert_eq!(shop.shown("a"), 2, "neighbours {neighbours}, offline {offline}");
+            assert_eq!((shop.shown("b"), copy.session.device().pending()), (4, 0));
+            assert_eq!(copy.session.device().cart(), shop.cart());
+        }
+    }
+}
+
+#[test]
+fn of_a_copy_what_was_sent_and_had_no_answer_is_not_doubled() {
+    let mut shop = Shop::new(1);
+    let mut page = Page::leased(&mut shop, 1, false);
+    let mut copy = page.restored();
+    page.open();
+    page.pump(&mut shop);
+    page.edit(add("a", 2));
+    let message = page.sends.remove(0);
+    page.ask(&mut shop, &message).1.expect("taken");
+    page.close();
+    copy.open();
+    copy.pump(&mut shop);
+    copy.edit(add("b", 1));
+    copy.pump(&mut shop);
+    copy.edit(add("b", 1));
+    page.edit(add("c", 1));
+    for page in [&mut page, &mut copy] {
+        page.close();
+        page.open();
+        page.pump(&mut shop);
+    }
+    assert_eq!([shop.shown("a"), shop.shown("b"), shop.shown("c")], [2, 2, 1]);
+}
+
+#[test]
+fn tabs_that_hear_their_own_actor_take_new_ones() {
+    let mut shop = Shop::new(1);
+    let mut one = Page::leased(&mut shop, 1, true);
+    one.edit(add("a", 1));
+    let mut two = one.restored();
+    one.step(Input::Heard(Gossip::Hello.to_bytes()));
+    two.step(Input::Heard(one.told.pop().expect("told")));
+    one.step(Input::Heard(two.told.pop().expect("told")));
+    for page in [&mut one, &mut two] {
+        page.edit(add("a", 1));
+    }
+    for page in [&mut one, &mut two] {
+        page.open();
+        page.pump(&mut shop);
+    }
+    assert_eq!(shop.shown("a"), 3, "what the second had read from the first is one edit");
+    assert!([&one, &two].iter().all(|page| page.session.device().actor() != shop::actor(1)));
+}
+
+/// Though it is made again under an actor that no removal names.
+#[test]
+fn what_another_tab_removed_before_there_was_a_cart_stays_removed() {
+    let mut shop = Shop::new(1);
+    let mut pages = [1, 2].map(|number| Page::numbered(number, true));
+    pages.iter_mut().for_each(|page| page.step(Input::Heard(Gossip::Hello.to_bytes())));
+    pages[0].edit(add("a", 1));
+    pages[0].edit(add("b", 1));
+    let told = pages[0].told.pop().expect("told");
+    pages[1].step(Input::Heard(told));
+    pages[1].edit(remove("a"));
+    let told = pages[1].told.pop().expect("told");
+    pages[0].step(Input::Heard(told));
+    for (lease, page) in (11..).zip(&mut pages) {
+        shop.lease(lease);
+        page.step(Input::Leased(shop::cart_id(1), shop::actor(lease)));
+        page.open();
+        page.pump(&mut shop);
+    }
+    assert_eq!([shop.shown("a"), shop.shown("b")], [0, 1]);
+}
+
+/// They tell it again with the cart, under their actors of then; or they have another cart.
+#[test]
+fn what_tabs_told_before_any_cart_was_known_is_forgotten_with_the_cart() {
+    let mut shop = Shop::new(1);
+    let mut pages = [1, 2].map(|number| Page::numbered(number, true));
+    pages.iter_mut().for_each(|page| page.step(Input::Heard(Gossip::Hello.to_bytes())));
+    pages.iter_mut().for_each(|page| page.edit(add("a", 1)));
+    let told = pages.each_mut().map(|page| page.told.pop().expect("told"));
+    pages[0].step(Input::Heard(told[1].clone()));
+    pages[1].step(Input::Heard(told[0].clone()));
+    assert_eq!(pages.each_ref().map(|page| page.shown("a")), [2, 2]);
+    for (lease, page) in (11..).zip(&mut pages) {
+        shop.lease(lease);
+        page.step(Input::Leased(shop::cart_id(1), shop::actor(lease)));
+        assert_eq!(page.shown("a"), 1);
+    }
+    for page in &mut pages {
+        page.open();
+        page.pump(&mut shop);
+    }
+    assert_eq!((shop.shown("a"), pages[0].shown("a"), pages[1].shown("a")), (2, 1, 2));
+}
+
+#[test]
 fn of_what_is_refused_only_that_is_undone() {
     let limits = Limits { lines_max: 3, ..Limits::default() };
     let mut shop = Shop::new(1).configured(limits, 86_400_000);
@@ -335,6 +505,29 @@ fn what_a_full_cart_refuses_is_taken_back_at_once() {
     page.sends.clear();
     page.step(Input::Refusal(None, busy));
     assert_eq!((page.refused, page.session.device().pending()), (vec!["cart_busy".to_owned()], 0));
+}
+
+/// As of two devices that were filled while they were offline.
+#[test]
+fn many_that_are_refused_are_found_at_once_and_what_follows_is_sent() {
+    let limits = Limits { state_bytes_max: 4_096, ..Limits::default() };
+    let mut shop = Shop::new(1).configured(limits, 86_400_000);
+    let mut pages = [1, 2].map(|name| Page::leased(&mut shop, name, true));
+    let text = "x".repeat(40);
+    for (number, page) in pages.iter_mut().enumerate() {
+        (0..66).for_each(|line| page.edit(add(&format!("{number}-{line}-{text}"), 1)));
+    }
+    pages[1].edit(remove(&format!("1-0-{text}")));
+    pages[1].edit(add("last", 1));
+    for page in &mut pages {
+        page.open();
+        page.pump(&mut shop);
+        assert_eq!(page.session.device().pending(), 0);
+        assert!(page.refused.iter().all(|code| code == "cart_busy"));
+        assert_eq!(page.session.device().cart(), shop.cart());
+        assert!(page.asked <= page.refused.len() + 32, "{} for {}", page.asked, page.refused.len());
+    }
+    assert!(pages[1].refused.len() > 50, "{}", pages[1].refused.len());
 }
 
 #[test]

@@ -9,6 +9,7 @@ use crate::cart::{Cart, Delta};
 use crate::change::{Change, Stamp};
 use crate::context::Context;
 use crate::id::{Actor, Dot, Scope};
+use crate::line::{LineKey, Payload};
 use crate::ordered::Ordered;
 use crate::reject::Reject;
 use crate::time::{HybridClock, HybridTime, Millis};
@@ -110,11 +111,14 @@ pub struct Device {
     /// What a replica of the service has told: all but what is not acknowledged, here and in `heard`.
     base: Arc<Cart>,
     clock: HybridClock,
-    /// The highest counter used, the highest sent, in the latest request, and told to devices nearby.
+    /// The highest counter used, the highest sent or known to the service, in the latest request, and told to devices
+    /// nearby.
     used: u64,
     sent: u64,
     asked: u64,
     disclosed: u64,
+    /// Another instance uses the actor too.
+    shared: bool,
     pending: Vec<Pending>,
     /// Of the latest response.
     sequence: u64,
@@ -131,6 +135,8 @@ struct Pending {
     time: HybridTime,
     base: Arc<Cart>,
     delta: Delta,
+    /// A device nearby has told that it removed it.
+    removed: bool,
 }
 
 /// What a device learned from a response.
@@ -138,7 +144,8 @@ struct Pending {
 pub enum Learned {
     /// All that was sent is acknowledged.
     Acknowledged,
-    /// Its actor is used by another instance: lease a new one and call [`Device::abandon`].
+    /// The service knew counters that had not been sent: those of another instance with this actor, unless a device
+    /// nearby removed what it was told of. Call [`Device::not_taken`] and [`Device::request_all`].
     ActorShared,
 }
 
@@ -155,6 +162,7 @@ impl Device {
             sent: 0,
             asked: 0,
             disclosed: 0,
+            shared: false,
             pending: Vec::new(),
             sequence: 0,
             heard: Ordered::default(),
@@ -198,7 +206,7 @@ impl Device {
         self.cart.join(&delta);
         let base = if self.heard.is_empty() { Arc::clone(&self.base) } else { Arc::new(self.all_heard()) };
         let (counter, time) = (stamp.dot.counter, stamp.time);
-        self.pending.push(Pending { change, counter, made: now, time, base, delta });
+        self.pending.push(Pending { change, counter, made: now, time, base, delta, removed: false });
         stamp
     }
 
@@ -229,7 +237,7 @@ impl Device {
 
     /// Takes in a response to a request before which `sent_before` was the highest counter sent.
     pub fn receive(&mut self, response: &SyncResponse, sent_before: u64) -> Learned {
-        if response.prior > sent_before.max(self.disclosed) {
+        if response.prior > sent_before {
             return Learned::ActorShared;
         }
         // Not whatever the service knows of: another device may have removed what it only heard of.
@@ -237,6 +245,45 @@ impl Device {
         self.settle(&response.lacking, known);
         self.sequence = response.sequence;
         Learned::Acknowledged
+    }
+
+    /// Nothing was taken of a request before which `sent_before` was the highest counter sent: the service knew more of
+    /// the actor than that.
+    pub fn not_taken(&mut self, sent_before: u64) {
+        self.sent = self.sent.min(sent_before);
+    }
+
+    /// A request for all that the service has: of the pending changes nothing is named as seen. The response to it
+    /// goes to [`Device::look`].
+    pub fn request_all(&self) -> SyncRequest {
+        let (context, delta) = (self.base.context().clone(), Delta::default());
+        SyncRequest { actor: self.actor, sent: self.sent, context, delta }
+    }
+
+    /// Takes in all that the service has, and looks what is there under the dots of the pending changes: they
+    /// themselves, or something of another instance with this actor ([`Device::is_shared`]).
+    pub fn look(&mut self, response: &SyncResponse) {
+        self.base_joins(&response.lacking);
+        self.sequence = response.sequence;
+        let taken =
+            self.pending.iter().find(|pending| pending.counter <= self.sent && self.is_taken(pending));
+        if let Some(counter) = taken.map(|taken| taken.counter) {
+            // From there on none was taken.
+            (self.shared, self.sent) = (true, counter - 1);
+        }
+        self.make_way();
+        self.show();
+    }
+
+    /// Whether another instance uses the actor too: send what may be known to the service by it, the first
+    /// [`Device::maybe_sent`], then lease a new one and call [`Device::abandon`].
+    pub fn is_shared(&self) -> bool {
+        self.shared
+    }
+
+    /// How many of the changes that wait have been sent.
+    pub fn maybe_sent(&self) -> usize {
+        self.pending.iter().filter(|pending| pending.counter <= self.sent).count()
     }
 
     /// Takes in what the replica tells unasked: a delta of what it committed after its sequence number
@@ -254,10 +301,22 @@ impl Device {
     /// to it, in place of what it had told before.
     pub fn hear(&mut self, from: Actor, settled: &Cart, unsettled: Delta) {
         if from == self.actor {
+            // What both have, one of them has read from what the other had stored: it is one edit.
+            let both = self.pending.iter().filter(|pending| {
+                let dot = Dot::new(self.actor, pending.counter);
+                made(&unsettled, dot).is_some_and(|there| made(&pending.delta, dot) == Some(there))
+            });
+            self.sent = both.map(|pending| pending.counter).fold(self.sent, u64::max);
+            self.shared = true;
             return;
         }
         self.heard.remove(&from);
         self.clock.observe(unsettled.latest_time());
+        for pending in &mut self.pending {
+            // Other changes do more than that.
+            pending.removed |= matches!(pending.change, Change::Add { .. })
+                && unsettled.context().contains(Dot::new(self.actor, pending.counter));
+        }
         if unsettled != Delta::default() {
             self.heard.insert(from, unsettled);
         }
@@ -265,14 +324,21 @@ impl Device {
         self.show();
     }
 
-    /// Before others are told of its pending changes: from then on the service may know of them by others.
-    pub fn disclose(&mut self) {
-        (self.sent, self.disclosed) = (self.used, self.used);
+    /// Forgets what devices nearby have told: where they are now, they tell it again.
+    pub fn forget_heard(&mut self) {
+        self.heard = Ordered::default();
+        self.show();
     }
 
-    /// The highest counter that others were told of.
-    pub fn disclosed(&self) -> u64 {
-        self.disclosed
+    /// Before others are told of its pending changes: from then on they may remove them before they were sent.
+    pub fn disclose(&mut self) {
+        self.disclosed = self.used;
+    }
+
+    /// Of what was at rest it is not known whether it was sent: a copy of it may have been. The same change under the
+    /// same dot is the same edit.
+    pub fn wake(&mut self) {
+        (self.sent, self.disclosed) = (self.used, self.used);
     }
 
     /// Abandons the actor after any doubt: the changes that are not acknowledged are made again under a
@@ -283,19 +349,19 @@ impl Device {
 
     /// The same where the cart was not known before: what was done meanwhile is done in that of `scope`.
     pub fn adopt(&mut self, actor: Actor, scope: Scope) -> Vec<Stamp> {
-        // What the service has told of meanwhile is not made twice.
-        let told = |pending: &Pending| self.base.context().contains(Dot::new(self.actor, pending.counter));
-        self.pending.retain(|pending| !told(pending));
-        (self.actor, self.scope) = (actor, scope);
+        // What the service has told of meanwhile is not made twice, and what others have removed not again.
+        let pending = std::mem::take(&mut self.pending).into_iter();
+        self.pending = pending.filter(|pending| !pending.removed && !self.is_done(pending)).collect();
+        (self.actor, self.scope, self.shared) = (actor, scope, false);
         (self.used, self.sent, self.asked, self.disclosed) = (0, 0, 0, 0);
-        self.remake(|device, pending| device.stamp(pending.made))
+        self.remake(&|device, pending| device.stamp(pending.made))
     }
 
     /// Gives up the first `count` of the changes, which were refused; those after them are made again as if
     /// they had not been, under the same dots.
     pub fn refuse(&mut self, count: usize) {
         self.pending.drain(..count.min(self.pending.len()));
-        self.remake(|device, pending| device.stamp_of(pending.counter, pending.time));
+        self.remake(&|device, pending| device.stamp_of(pending.counter, pending.time));
     }
 
     /// Stamps the changes that are not acknowledged again, at `now`: their times were refused.
@@ -305,14 +371,14 @@ impl Device {
         for pending in &mut self.pending {
             pending.made = now;
         }
-        self.remake(|device, pending| {
+        self.remake(&|device, pending| {
             let time = device.clock.tick(now);
             device.stamp_of(pending.counter, time)
         });
     }
 
     /// Makes the pending changes again, each on what its maker saw, stamped anew.
-    fn remake(&mut self, stamp: impl Fn(&mut Self, &Pending) -> Stamp) -> Vec<Stamp> {
+    fn remake(&mut self, stamp: &dyn Fn(&mut Self, &Pending) -> Stamp) -> Vec<Stamp> {
         let mut again = Cart::default();
         let mut stamps = Vec::new();
         for mut pending in std::mem::take(&mut self.pending) {
@@ -351,11 +417,61 @@ impl Device {
                 last = Some((std::mem::replace(&mut pending.base, Arc::clone(&after)), after));
             }
         }
-        let base = Arc::make_mut(&mut self.base);
-        base.join(&settled);
-        base.join(news);
+        Arc::make_mut(&mut self.base).join(&settled);
+        self.base_joins(news);
+        self.make_way();
+    }
+
+    fn base_joins(&mut self, news: &Delta) {
+        Arc::make_mut(&mut self.base).join(news);
         self.cart.join(news);
         self.clock.observe(news.latest_time());
+    }
+
+    /// Where the service knows more of the actor than was sent. It may have what a device nearby removed, which is sent
+    /// all the same. All else there is another instance's, and the changes that were not sent go out of its way.
+    fn make_way(&mut self) {
+        let highest = self.base.context().highest(self.actor);
+        if highest <= self.sent {
+            return;
+        }
+        let mut unsent = self.pending.iter().filter(|pending| pending.counter > self.sent);
+        let others = highest > self.used || unsent.any(|pending| self.is_taken(pending));
+        if !others {
+            self.sent = highest;
+            return;
+        }
+        let sent = self.sent;
+        self.pending.retain(|pending| pending.counter <= sent || !pending.removed);
+        (self.shared, self.used, self.sent) = (true, self.used.max(highest), highest);
+        self.remake(&|device, pending| {
+            if pending.counter > sent {
+                device.stamp(pending.made)
+            } else {
+                device.stamp_of(pending.counter, pending.time)
+            }
+        });
+    }
+
+    /// Whether the service has a pending change.
+    fn is_done(&self, pending: &Pending) -> bool {
+        self.base.context().contains(Dot::new(self.actor, pending.counter)) && !self.is_taken(pending)
+    }
+
+    /// Whether the service has something of another instance under the dot of a pending change. Of what was not sent
+    /// all is, but that a device nearby removed what it was told of.
+    fn is_taken(&self, pending: &Pending) -> bool {
+        let dot = Dot::new(self.actor, pending.counter);
+        let here = made(&pending.delta, dot);
+        match made(&self.base, dot) {
+            Some(there) => pending.counter > self.sent || here != Some(there),
+            None => {
+                let context = self.base.context();
+                let told = pending.counter <= self.disclosed && here.is_some();
+                let by_neighbour = pending.removed || told && context.highest(self.actor) <= self.used;
+                pending.counter > self.sent && !by_neighbour && context.contains(dot)
+            }
+        }
     }
 
     /// What it has but its own pending changes.
@@ -379,6 +495,11 @@ impl Device {
     fn stamp_of(&self, counter: u64, time: HybridTime) -> Stamp {
         Stamp { dot: Dot::new(self.actor, counter), time, scope: self.scope }
     }
+}
+
+/// The contribution of a dot, if it is still there.
+fn made(cart: &Cart, dot: Dot) -> Option<(&LineKey, &Payload)> {
+    cart.lines().find_map(|(key, line)| Some((key, line.get(dot)?.payload.as_ref()?)))
 }
 
 fn joined(changes: &[Pending]) -> Delta {

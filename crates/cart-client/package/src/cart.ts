@@ -457,6 +457,8 @@ export class Cart {
     if (this.channel?.name === name || !shared()) return;
     this.channel?.close();
     this.channel = undefined;
+    // Before a cart is known those tabs come to one that find the account of each other.
+    if (!cart && (this.account || this.store.fault)) return;
     // A page that may store nothing may have none.
     try { this.channel = new BroadcastChannel(name); } catch { return; }
     this.channel.onmessage = ({ data }) => { data instanceof Uint8Array ? this.run(this.replica.heard(data, this.now())) : void this.follow(data); };
@@ -561,7 +563,7 @@ export class Cart {
     const [seq, at] = varint(bytes, 1);
     const { status, code, detail } = problem(0, text(bytes.subarray(at)));
     // One that is about the changes is an answer; that it cannot serve now is none.
-    if (status < 500 && status !== 429) this.attempts = 0;
+    if (status < 500 && (status !== 429 || code === "cart_busy")) this.attempts = 0;
     return this.replica.refusal(seq, status, code, detail, this.now());
   }
 
@@ -705,7 +707,8 @@ export class Cart {
       const cart = row.cart || account.cart;
       let effects = gone.opened(false, this.now());
       let token = cart === account.cart ? account.token : row.token;
-      for (let turn = 0; turn < 8; turn++) {
+      // Each of them may be refused by itself.
+      for (let turns = 8 + 2 * row.pending; turns > 0; turns--) {
         const [send] = payloads(effects, Do.Send);
         if (!send && !payloads(effects, Do.Lease).length) break;
         await this.store.put({ cart, slot: row.slot, token, bytes: gone.bytes(), pending: row.pending });

@@ -59,7 +59,7 @@ impl Session {
         let currency = from.text()?;
         let mut device = Device::from_bytes(from.bytes()?)?;
         // Another tab may have found it here meanwhile.
-        device.disclose();
+        device.wake();
         let mut session = Self::of(cart_id, device, currency);
         session.ahead_ms = ahead_ms;
         for _ in 0..from.number()? {

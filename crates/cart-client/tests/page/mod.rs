@@ -29,6 +29,8 @@ pub struct Page {
     pub outside: Vec<String>,
     /// It wants an actor.
     pub wants_actor: bool,
+    /// How often it asked the service.
+    pub asked: usize,
     /// On a socket.
     pub live: bool,
     /// Its clock.
@@ -59,7 +61,8 @@ impl Page {
 
     fn of(session: Session, live: bool) -> Self {
         let (sends, told, refused, outside) = Default::default();
-        Self { session, stored: vec![], sends, told, refused, outside, wants_actor: false, live, now: BEGIN }
+        let (wants_actor, asked, now) = (false, 0, BEGIN);
+        Self { session, stored: vec![], sends, told, refused, outside, wants_actor, asked, live, now }
     }
 
     /// A page with an actor of the shop's cart 1.
@@ -121,6 +124,7 @@ impl Page {
                     return;
                 };
             };
+            self.asked += 1;
             match self.ask(shop, &message) {
                 (_, Ok(answer)) if self.live => self.step(Input::Message(answer)),
                 (_, Ok(answer)) => self.step(Input::Answer(answer)),

@@ -98,6 +98,7 @@ impl Device {
             sent,
             asked: 0,
             disclosed: 0,
+            shared: false,
             pending: vec![],
             sequence,
             heard,
@@ -116,12 +117,12 @@ impl Device {
             };
             let (change, delta) = (from.change()?, Cart::default());
             let (made, time) = (Millis(made), HybridTime(time));
-            device.pending.push(Pending { change, counter, made, time, base, delta });
+            device.pending.push(Pending { change, counter, made, time, base, delta, removed: false });
         }
         if !from.0.is_empty() || sent > used || used > u64::MAX / 2 {
             return Err(Reject::Malformed("not a device at rest"));
         }
-        device.remake(|device, pending| device.stamp_of(pending.counter, pending.time));
+        device.remake(&|device, pending| device.stamp_of(pending.counter, pending.time));
         Ok(device)
     }
 }
