@@ -3,13 +3,19 @@ import { notes } from "./commands.js";
 import { Do, each, payloads, said, text, varint } from "./effects.js";
 import { DEADLINE_MS, Http, problem } from "./http.js";
 import { alone, hold, Store, type Account, type Release, type Row } from "./store.js";
-import { EvercartError, type Command, type Inspection, type Listed, type Options, type Place, type Problem, type Status, type Variation, type View } from "./types.js";
+import { EvercartError, type Command, type Inspection, type Listed, type Options, type Place, type Problem, type SignedOut, type Status, type Variation, type View } from "./types.js";
 
 /** How often a page that is looked at pings its socket, or, while there is none, asks. */
 const PING_MS = 30_000;
 const BACKOFF_MS = 500, BACKOFF_MAX_MS = 30_000;
 /** How often what waits for a cart to settle is asked again, and after how long. */
 const SETTLING_TRIES = 5, SETTLING_MS = 1_000;
+/** How long a sign-out waits for what was not sent, and for the service to know of it. */
+const LAST_MS = 2_000, LOOK_MS = 50;
+/** What tells the other tabs that the device was signed out. */
+const SIGNED_OUT = "signed out";
+/** Nothing can arrive any more: the session was signed out, or the cart erased. */
+const OVER = ["session_ended", "cart_not_found"];
 const SOCKET = "evercart.v1";
 const REFUSAL = 2;
 /** The first byte of what is stored, in the latest format that is read. */
@@ -31,6 +37,8 @@ export class Cart {
   private slot = "";
   private release: Release = async () => {};
   private channel: BroadcastChannel | undefined;
+  /** All tabs of this device, whatever they show. */
+  private device: BroadcastChannel | undefined;
   private http: Http;
   private socket: WebSocket | undefined;
   private opening = false;
@@ -71,6 +79,8 @@ export class Cart {
     const { token } = options, stored = await cart.store.account();
     cart.account = !token || token === stored?.token || token === stored?.given ? stored : { token, cart: "" };
     await cart.show(cart.account);
+    cart.device = channel(`evercart-device-${options.storage ?? ""}`);
+    if (cart.device) cart.device.onmessage = ({ data }) => { if (data === SIGNED_OUT) void cart.leave(); };
     addEventListener("online", cart.wake);
     addEventListener("offline", cart.down);
     document.addEventListener("visibilitychange", cart.wake);
@@ -121,7 +131,7 @@ export class Cart {
 
   /** Several commands, all or none. */
   async commands(commands: Command[]): Promise<View> {
-    this.must();
+    this.mayEdit();
     for (const command of commands) {
       for (const [name, quantity, at, variant, details] of notes(command)) {
         const refused = this.replica.note(command.op, name, quantity, at === "saved", variant, details);
@@ -133,7 +143,7 @@ export class Cart {
 
   /** Adds again what the last removal took. */
   async undo(): Promise<View> {
-    this.must();
+    this.mayEdit();
     return this.made(this.replica.undo(this.now()));
   }
 
@@ -155,7 +165,7 @@ export class Cart {
     // Also one that is just being made: it is not to come over the user's later.
     await this.known();
     let cart: string | undefined, carry = false, apart: Account | undefined;
-    if (merge && this.account!.token !== token) {
+    if (merge && !this.account!.ended && this.account!.token !== token) {
       // A session that has ended sends nothing more; its cart may be known to the service all the same.
       await this.settled().catch(error => { if (error.status !== 401) throw error; });
       await this.drain();
@@ -189,15 +199,29 @@ export class Cart {
 
   /** Shows another cart of the session, or one that stayed apart. */
   async switchTo(cart: string): Promise<View> {
-    const account = await this.known(), other = account.others?.find(other => other.cart === cart);
+    const account = lasting(await this.known()), other = account.others?.find(other => other.cart === cart);
     return this.go(other ? { ...other, others: others_of(account, account).filter(({ token }) => token !== other.token) } : { ...account, cart });
   }
 
-  /** Makes a new cart and shows it. */
+  /** Makes a new cart and shows it: in the session, or, where that was signed out elsewhere, in a new guest's. */
   async create(currency?: string): Promise<View> {
-    const account = await this.known();
+    if (this.account?.ended?.code === "session_ended") await this.signOut();
+    const account = lasting(await this.known());
     const made = await this.http.json<{ cart_id: string }>("POST", "/v1/carts", account.token, currency ? { currency } : {});
     return this.go({ ...account, cart: made.cart_id });
+  }
+
+  /** Signs out. What was not sent is sent first, for two seconds at most. Then nothing of the person is left on this
+   * device, in any of its tabs, and the session has ended, on every device that is in it. What is added after that is a
+   * new guest's. */
+  async signOut(): Promise<SignedOut> {
+    this.must();
+    await this.sendLast(Date.now() + LAST_MS);
+    const { slot } = this, others = await this.store.forget(tokens_of(this.account), row => row.slot !== slot, () => true);
+    this.device?.postMessage(SIGNED_OUT);
+    const dropped = others + await this.leave();
+    await within(LAST_MS, this.tellEnds());
+    return { dropped, ended: !(await this.store.ended()).length };
   }
 
   /** The token that opens the session elsewhere. */
@@ -228,6 +252,7 @@ export class Cart {
     document.removeEventListener("visibilitychange", this.wake);
     this.give(new EvercartError({ code: "closed", status: 0, detail: "the cart was closed" }));
     this.channel?.close();
+    this.device?.close();
     await this.saved;
     this.store.close();
     this.replica.free();
@@ -239,6 +264,8 @@ export class Cart {
   private now = (): number => Date.now() + (this.options.clockSkewMs ?? 0);
 
   private must(): void { if (this.closed) throw new EvercartError({ code: "closed", status: 0, detail: "the cart was closed" }); }
+  /** Nothing is taken in that can never arrive. */
+  private mayEdit(): void { this.must(); if (this.account?.ended) throw new EvercartError(this.account.ended); }
 
   /** Does what the effects say, in their order. */
   private run(effects: Uint8Array): Problem | null {
@@ -310,10 +337,11 @@ export class Cart {
 
   // ---- which replica
 
-  /** Shows the account's cart with a replica instance that no other tab has: its own of before, a free one, a new one. */
-  private async show(account: Account | undefined, carry?: number[]): Promise<void> {
+  /** Shows the account's cart with a replica instance that no other tab has: its own of before, a free one, a new one;
+   * `anew`, always that. How many changes of the cart that was shown were not acknowledged. */
+  private async show(account: Account | undefined, carry?: number[], anew = false): Promise<number> {
     const cart = account?.cart ?? "";
-    const rows = await this.store.rows();
+    const rows = anew ? [] : await this.store.rows();
     const key = `evercart-slot ${this.options.storage ?? ""}`;
     const mine = session(key);
     // What a later build has stored waits for that.
@@ -335,7 +363,9 @@ export class Cart {
     const read = stored && Replica.read(stored);
     // From here on in one step: what is done until now is done, and stored, in the cart that was shown.
     const left = carry ? { cart: this.account!.cart, slot: this.slot, replica: this.replica } : undefined;
+    let unsent = 0;
     if (this.replica) {
+      unsent = this.replica.pending();
       this.unlink();
       if (!left) this.give(new EvercartError({ code: "closed", status: 0, detail: "another cart is shown" }));
       void this.saved.then(this.release);
@@ -343,7 +373,7 @@ export class Cart {
     }
     this.era++;
     session(key, slot);
-    [this.account, this.slot, this.release, this.stopped, this.error, this.attempts] = [account, slot, release, false, null, 0];
+    [this.account, this.slot, this.release, this.stopped, this.error, this.attempts] = [account, slot, release, false, account?.ended ?? null, 0];
     this.priced = false;
     this.sockets = this.options.live ?? true;
     if (stored && !read) this.error = { code: "storage_damaged", status: 0, detail: "what was stored here cannot be read; the cart is fetched anew" };
@@ -357,6 +387,44 @@ export class Cart {
       if (!this.error) void this.saved.then(stored => { if (stored) void this.store.remove(left.cart, left.slot); });
     }
     this.changed();
+    return unsent;
+  }
+
+  /** Goes on as nobody: what this tab had is here no more, nor in what is stored. How many changes were not sent. */
+  private leave(): Promise<number> {
+    const left = this.going.then(async () => {
+      if (this.closed) return 0;
+      const { account, slot } = this, { token: _, ...options } = this.options;
+      this.options = options;
+      this.leaves++;
+      const unsent = await this.show(undefined, undefined, true);
+      const mine = (row: Row) => row.slot === slot || !!account && (row.cart === account.cart || row.token === account.token);
+      await this.store.forget(tokens_of(account), row => row.slot !== this.slot && mine(row), stored => stored.token === account?.token);
+      this.wake();
+      return unsent;
+    });
+    this.going = left.catch(() => {});
+    return left;
+  }
+  /** Changes with each sign-out. */
+  private leaves = 0;
+
+  /** Waits until nothing that this device has stored is unsent, where it can be sent, and not for long. */
+  private async sendLast(until: number): Promise<void> {
+    const may = () => Date.now() < until && this.isReachable() && navigator.onLine && !this.stopped;
+    if (may()) await within(until - Date.now(), this.settled());
+    while (may() && this.account?.cart && (await this.store.rows()).some(({ pending }) => pending)) {
+      await within(until - Date.now(), this.drain());
+      await pause(LOOK_MS);
+    }
+  }
+
+  /** Tells the service which sessions have ended. */
+  private async tellEnds(): Promise<void> {
+    for (const token of await this.store.ended()) {
+      const told = await this.http.ask("DELETE", "/v1/sessions/current", token).then(() => true, ({ status }) => status === 401);
+      if (told) await this.store.told(token);
+    }
   }
 
   /** Another tab went over to another cart. */
@@ -392,7 +460,7 @@ export class Cart {
   private renewed(token: string, old: string): void {
     if (this.account?.token !== old) return;
     this.account = { ...this.account, token };
-    void this.store.renew(old, token);
+    void this.store.amend(old, { token });
   }
 
   /** The account: a new guest's if there is none. One tab makes it, the others find it. */
@@ -460,11 +528,10 @@ export class Cart {
   /** The tabs with the same cart reach each other under its name. */
   private listen(cart: string): void {
     const name = `${this.options.storage ?? "evercart"} ${cart}`;
-    if (this.channel?.name === name || typeof BroadcastChannel === "undefined") return;
+    if (this.channel?.name === name) return;
     this.channel?.close();
-    this.channel = undefined;
-    // A page that may store nothing may have none.
-    try { this.channel = new BroadcastChannel(name); } catch { return; }
+    this.channel = channel(name);
+    if (!this.channel) return;
     this.channel.onmessage = ({ data }) => { data instanceof Uint8Array ? this.run(this.replica.heard(data, this.now())) : void this.follow(data); };
     this.channel.postMessage(Replica.hello());
   }
@@ -498,6 +565,7 @@ export class Cart {
   private async link(): Promise<void> {
     if (this.opening || this.linked) return;
     this.opening = true;
+    void this.tellEnds();
     const era = this.era;
     try {
       const { token, cart } = await this.known();
@@ -547,7 +615,7 @@ export class Cart {
         clearTimeout(this.waits);
         if (typeof data === "string" || this.socket !== socket) return;
         const bytes = new Uint8Array(data as ArrayBuffer);
-        if (bytes[0] !== REFUSAL) this.attempts = 0;
+        if (bytes[0] !== REFUSAL) this.lives();
         this.run(bytes[0] === REFUSAL ? this.refusal(bytes) : this.replica.message(bytes, this.now()));
       };
       socket.onclose = ({ code }) => {
@@ -588,7 +656,7 @@ export class Cart {
       const response = await this.http.ask("POST", `/v1/carts/${cart}/sync`, token, body);
       const bytes = new Uint8Array(await response.arrayBuffer());
       if (way !== this.way || this.closed) return;
-      this.attempts = 0;
+      this.lives();
       this.run(this.replica.answer(bytes, this.now()));
     } catch (error) {
       if (way !== this.way || this.closed) return;
@@ -596,6 +664,14 @@ export class Cart {
       if (status) this.run(this.replica.refusal(0, status, code, detail, this.now()));
       else this.failed(error);
     }
+  }
+
+  /** The service has answered for the cart. */
+  private lives(): void {
+    this.attempts = 0;
+    if (!this.account?.ended) return;
+    [this.account, this.error] = [lasting(this.account), null];
+    void this.store.amend(this.account.token, { ended: undefined }, this.account.cart);
   }
 
   private unlink(): void {
@@ -639,6 +715,10 @@ export class Cart {
   /** Nothing is asked until something is done about the error. */
   private stop(): void {
     this.stopped = true;
+    if (this.account?.cart && OVER.includes(this.error!.code)) {
+      this.account = { ...this.account, ended: this.error! };
+      void this.store.amend(this.account.token, { ended: this.error! }, this.account.cart);
+    }
     this.give(new EvercartError(this.error!));
     this.changed();
   }
@@ -704,8 +784,10 @@ export class Cart {
 
   /** Sends what a tab that is gone had not sent; what it did before any cart was known is done in this one. */
   private async finish(row: Row, account: Account): Promise<void> {
-    const gone = Replica.read(row.bytes);
+    const gone = Replica.read(row.bytes), { leaves } = this;
     if (!gone) return;
+    // A sign-out meanwhile has removed it.
+    const keep = async (kept: Row) => { if (leaves !== this.leaves) throw new Error(SIGNED_OUT); await this.store.put(kept); };
     try {
       const cart = row.cart || account.cart;
       let effects = gone.opened(false, this.now());
@@ -713,13 +795,15 @@ export class Cart {
       for (let turn = 0; turn < 8; turn++) {
         const [send] = payloads(effects, Do.Send);
         if (!send && !payloads(effects, Do.Lease).length) break;
-        await this.store.put({ cart, slot: row.slot, token, bytes: gone.bytes(), pending: row.pending });
+        await keep({ cart, slot: row.slot, token, bytes: gone.bytes(), pending: row.pending });
         try {
           effects = send
             ? gone.answer(new Uint8Array(await (await this.http.ask("POST", `/v1/carts/${cart}/sync`, token, send)).arrayBuffer()), this.now())
             : gone.leased(cart, (await this.http.json<{ actor: string }>("POST", `/v1/carts/${cart}/actors`, token, {})).actor, this.now());
         } catch (error) {
           const { code, status, detail } = error as EvercartError;
+          // It can never arrive. Of the cart that is shown it is shown, and goes with that.
+          if (OVER.includes(code) && row.cart && cart !== this.account?.cart) return void await this.store.remove(cart, row.slot);
           // Then the same again.
           if (code === "session_expired") token = (await this.http.json<{ token: string }>("POST", "/v1/sessions/renew", token, {})).token;
           else if (send && status) effects = gone.refusal(0, status, code, detail, this.now());
@@ -727,7 +811,7 @@ export class Cart {
         }
         const [refused] = payloads(effects, Do.Refused);
         if (refused) this.error = said(text(refused));
-        await this.store.put({ cart, slot: row.slot, token, bytes: gone.bytes(), pending: gone.pending() });
+        await keep({ cart, slot: row.slot, token, bytes: gone.bytes(), pending: gone.pending() });
         if (cart !== this.account?.cart || this.closed) continue;
         for (const told of payloads(effects, Do.Tell)) {
           this.channel?.postMessage(told);
@@ -746,6 +830,24 @@ function others_of({ others = [] }: Account, apart: Account | undefined): Accoun
   return [stays, ...others];
 }
 
+/** The account for another cart: that the one of before has ended is not said of it. */
+function lasting({ ended: _, ...account }: Account): Account { return account; }
+
+/** The tokens of an account and of those beside it. */
+function tokens_of(account: Account | undefined): string[] {
+  return account ? [account, ...account.others ?? []].map(({ token }) => token) : [];
+}
+
+/** A channel to the other tabs. A page that may store nothing may have none. */
+function channel(name: string): BroadcastChannel | undefined {
+  try { return new BroadcastChannel(name); } catch { return undefined; }
+}
+
+/** Waits for it, whatever becomes of it, and not for longer than that. */
+async function within(ms: number, work: Promise<unknown>): Promise<void> { await Promise.race([work.catch(() => {}), pause(ms)]); }
+
+const pause = (ms: number): Promise<void> => new Promise(go => setTimeout(go, ms));
+
 /** What this tab remembers, where it may. */
 function session(key: string, value?: string): string | null {
   try {
@@ -760,6 +862,6 @@ async function settling<T>(ask: () => Promise<T>): Promise<T> {
     try { return await ask(); } catch (error) {
       if ((error as EvercartError).code !== "cart_settling" || tries === SETTLING_TRIES) throw error;
     }
-    await new Promise(go => setTimeout(go, SETTLING_MS));
+    await pause(SETTLING_MS);
   }
 }

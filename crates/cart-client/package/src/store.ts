@@ -1,14 +1,17 @@
 // What survives the page: one row for each replica instance, and the account. A row has all that its instance
-// needs, so one put is one transaction.
+// needs, so one put is one transaction. After a sign-out nothing of it is left but the tokens of sessions that the service
+// is still to be told of.
+import type { Problem } from "./types.js";
 
 /** A stored replica instance. */
 export interface Row { cart: string; slot: string; bytes: Uint8Array; pending: number; token: string }
 
 /** Whose cart is shown; a guest's token is the client's own, and followed by another. `given` is that of the page,
- * which the service may have renewed since. `others` are those whose carts stayed apart at a sign-in. */
-export interface Account { token: string; cart: string; guest?: true; given?: string; others?: Account[] }
+ * which the service may have renewed since. `others` are those whose carts stayed apart at a sign-in. `ended` is why
+ * nothing can arrive any more: the session was signed out elsewhere, or the cart erased. */
+export interface Account { token: string; cart: string; guest?: true; given?: string; others?: Account[]; ended?: Problem | undefined }
 
-const ROWS = "replicas", KEPT = "kept", CURRENT = "account";
+const ROWS = "replicas", KEPT = "kept", CURRENT = "account", ENDED = "ended";
 
 export class Store {
   /** Why nothing is stored, if so. */
@@ -17,6 +20,8 @@ export class Store {
   onLoss: () => void = () => {};
   /** An account that could not be stored, and is with the next row. */
   private unkept: Account | null = null;
+  /** Tokens that the service is to be told of, where they cannot be stored. */
+  private untold = new Set<string>();
   private constructor(private db: IDBDatabase | null) { if (!db) this.fault = "denied"; }
 
   static open(name: string): Promise<Store> {
@@ -48,12 +53,46 @@ export class Store {
     return stored;
   }
 
-  /** Replaces the account's token if it is still `old`. */
-  renew(old: string, token: string): Promise<boolean> {
-    if (this.unkept?.token === old) this.unkept = { ...this.unkept, token };
+  /** Changes the account if it still has this token, and, where one is named, this cart. */
+  amend(old: string, change: Partial<Account>, cart?: string): Promise<boolean> {
+    const same = (account: Account | null | undefined) => account?.token === old && (cart ?? account.cart) === account.cart;
+    if (same(this.unkept)) this.unkept = { ...this.unkept!, ...change };
     return this.write(tx => {
       const kept = tx.objectStore(KEPT), asked: IDBRequest<Account | undefined> = kept.get(CURRENT);
-      asked.onsuccess = () => { if (asked.result?.token === old) kept.put({ ...asked.result, token }, CURRENT); };
+      asked.onsuccess = () => { if (same(asked.result)) kept.put({ ...asked.result, ...change }, CURRENT); };
+    }, false);
+  }
+
+  /** Removes rows, and the account if it is to be removed too, and keeps the tokens of those who leave until the service
+   * has been told. How many changes of the rows were not sent. */
+  async forget(tokens: string[], whose: (row: Row) => boolean, which: (account: Account) => boolean): Promise<number> {
+    let unsent = 0;
+    if (this.unkept && which(this.unkept)) this.unkept = null;
+    const gone = await this.write(tx => {
+      const rows = tx.objectStore(ROWS), kept = tx.objectStore(KEPT);
+      const all: IDBRequest<Row[]> = rows.getAll(), account: IDBRequest<Account | undefined> = kept.get(CURRENT), ended: IDBRequest<string[] | undefined> = kept.get(ENDED);
+      all.onsuccess = () => {
+        for (const row of all.result.filter(whose)) { unsent += row.pending; rows.delete([row.cart, row.slot]); }
+      };
+      account.onsuccess = () => { if (account.result && which(account.result)) kept.delete(CURRENT); };
+      ended.onsuccess = () => { if (tokens.length) kept.put([...new Set([...ended.result ?? [], ...tokens])], ENDED); };
+    }, false);
+    if (!gone) for (const token of tokens) this.untold.add(token);
+    return gone ? unsent : 0;
+  }
+
+  /** The tokens of sessions of which the service is to be told that they have ended. */
+  async ended(): Promise<string[]> { return [...new Set([...this.untold, ...await this.read<string[]>(KEPT, s => s.get(ENDED)) ?? []])]; }
+
+  /** The service knows that of this token. */
+  told(token: string): Promise<boolean> {
+    this.untold.delete(token);
+    return this.write(tx => {
+      const kept = tx.objectStore(KEPT), asked: IDBRequest<string[] | undefined> = kept.get(ENDED);
+      asked.onsuccess = () => {
+        const left = (asked.result ?? []).filter(other => other !== token);
+        left.length ? kept.put(left, ENDED) : kept.delete(ENDED);
+      };
     }, false);
   }
 

@@ -78,6 +78,14 @@ export interface Listed {
   apart?: true;
 }
 
+/** How a sign-out went. */
+export interface SignedOut {
+  /** How many changes of this device were not sent, and are gone. */
+  dropped: number;
+  /** Whether the service knows of it. If not, it is told as soon as it can be reached. */
+  ended: boolean;
+}
+
 /** What `connect` takes; all of it has a default. */
 export interface Options {
   /** The service's origin; the page's if not given. */
