@@ -199,6 +199,8 @@ impl Session {
             Input::Opened { live } => {
                 self.link = if live { Link::Live } else { Link::Single };
                 (self.under_way, self.seq, self.pull, self.leasing) = (None, 0, true, false);
+                // The clock may have been put right since: if not, it is found out again.
+                (self.ahead_ms, self.repairs) = (0, 0);
                 self.send()
             }
             Input::Closed => {

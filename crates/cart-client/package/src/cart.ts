@@ -5,8 +5,13 @@ import { DEADLINE_MS, Http, problem } from "./http.js";
 import { alone, hold, Store, type Account, type Release, type Row } from "./store.js";
 import { EvercartError, type Command, type Inspection, type Listed, type Options, type Place, type Problem, type SignedOut, type Status, type Variation, type View } from "./types.js";
 
-/** How often a page that is looked at pings its socket, or, while there is none, asks. */
-const PING_MS = 30_000;
+/** How often a page looks at its clock; of so many times once, if somebody looks at it, it pings its socket, or, while
+ * there is none, asks. A gap of several is sleep, or a clock that was set. */
+const BEAT_MS = 5_000, BEATS = 6, GAP_MS = 3 * BEAT_MS;
+/** How long a service has to go on answering until nothing that failed before counts. */
+const STEADY_MS = 10_000;
+/** One message each so many milliseconds, and so many at once: less than the service takes in. */
+const PACE_MS = 100, AT_ONCE_MS = 20 * PACE_MS;
 const BACKOFF_MS = 500, BACKOFF_MAX_MS = 30_000;
 /** How often what waits for a cart to settle is asked again, and after how long. */
 const SETTLING_TRIES = 5, SETTLING_MS = 1_000;
@@ -17,7 +22,7 @@ const SIGNED_OUT = "signed out";
 /** Nothing can arrive any more: the session was signed out, or the cart erased. */
 const OVER = ["session_ended", "cart_not_found"];
 const SOCKET = "evercart.v1";
-const REFUSAL = 2;
+const ANSWER = 1, REFUSAL = 2;
 /** The first byte of what is stored, in the latest format that is read. */
 const AT_REST = 1;
 
@@ -51,7 +56,9 @@ export class Cart {
   private linked = false;
   private saved: Promise<boolean> = Promise.resolve(true);
   private timer: ReturnType<typeof setTimeout> | undefined;
+  /** Until when an answer has to come, and a pong. */
   private waits: ReturnType<typeof setTimeout> | undefined;
+  private pongs: ReturnType<typeof setTimeout> | undefined;
   private beat: ReturnType<typeof setInterval> | undefined;
   private asking: string | undefined;
   private error: Problem | null = null;
@@ -85,7 +92,8 @@ export class Cart {
     addEventListener("offline", cart.down);
     document.addEventListener("visibilitychange", cart.wake);
     addEventListener("pagehide", cart.hide);
-    cart.beat = setInterval(cart.tick, PING_MS);
+    addEventListener("pageshow", cart.wake);
+    [cart.beatAt, cart.beat] = [cart.now(), setInterval(cart.tick, BEAT_MS)];
     cart.wake();
     return cart;
   }
@@ -249,6 +257,7 @@ export class Cart {
     removeEventListener("online", this.wake);
     removeEventListener("offline", this.down);
     removeEventListener("pagehide", this.hide);
+    removeEventListener("pageshow", this.wake);
     document.removeEventListener("visibilitychange", this.wake);
     this.give(new EvercartError({ code: "closed", status: 0, detail: "the cart was closed" }));
     this.channel?.close();
@@ -542,8 +551,10 @@ export class Cart {
 
   private wake = (): void => {
     if (this.linked) {
+      if (document.visibilityState !== "visible") return;
+      // It may be dead, and nobody has said so.
+      if (this.socket) return this.ping();
       // Without a socket a page that is looked at asks anew, and tries whether there is one by now.
-      if (this.socket || document.visibilityState !== "visible") return;
       if (!this.sockets) return void this.run(this.replica.pull(this.now()));
       this.unlink();
     }
@@ -553,14 +564,23 @@ export class Cart {
   };
 
   private down = (): void => { this.unlink(); this.changed(); };
-  private hide = (event: PageTransitionEvent): void => { if (!event.persisted) void this.close(); else this.unlink(); };
+  private hide = (event: PageTransitionEvent): void => { if (!event.persisted) void this.close(); else this.down(); };
 
   private tick = (): void => {
-    if (document.visibilityState !== "visible" || !this.linked) return;
+    const now = this.now(), passed = now - this.beatAt, { seenAt } = this;
+    const seen = this.seenAt = document.visibilityState === "visible";
+    this.beatAt = now;
+    // What was known of the line and of the time need not be so any more. Pages that nobody looks at are called rarely.
+    if (passed < 0 || passed > GAP_MS && seenAt) { this.down(); return this.wake(); }
+    if (!seen || !this.linked || ++this.beats % BEATS) return;
     // Prices that the service did not know then are asked for again.
     this.changed();
-    if (this.socket) { this.socket.send("ping"); this.expect(); void this.drain(); } else this.wake();
+    if (this.socket) void this.drain();
+    this.wake();
   };
+  private beats = 0;
+  private beatAt = 0;
+  private seenAt = true;
 
   private async link(): Promise<void> {
     if (this.opening || this.linked) return;
@@ -612,9 +632,11 @@ export class Cart {
         resolve(true);
       };
       socket.onmessage = ({ data }) => {
-        clearTimeout(this.waits);
+        if (this.socket === socket) clearTimeout(this.pongs);
         if (typeof data === "string" || this.socket !== socket) return;
         const bytes = new Uint8Array(data as ArrayBuffer);
+        // What others have done is no answer.
+        if (bytes[0] === ANSWER || bytes[0] === REFUSAL) clearTimeout(this.waits);
         if (bytes[0] !== REFUSAL) this.lives();
         this.run(bytes[0] === REFUSAL ? this.refusal(bytes) : this.replica.message(bytes, this.now()));
       };
@@ -634,19 +656,33 @@ export class Cart {
     const [seq, at] = varint(bytes, 1);
     const { status, code, detail } = problem(0, text(bytes.subarray(at)));
     // One that is about the changes is an answer; that it cannot serve now is none.
-    if (status < 500 && status !== 429) this.attempts = 0;
+    if (status < 500 && status !== 429) this.since ??= performance.now();
     return this.replica.refusal(seq, status, code, detail, this.now());
   }
 
   /** No word in time: the socket is taken for dead. */
-  private expect(): void {
-    clearTimeout(this.waits);
-    this.waits = setTimeout(() => { this.unlink(); this.later(); }, DEADLINE_MS);
+  private expect(): ReturnType<typeof setTimeout> { return setTimeout(() => this.later(), DEADLINE_MS); }
+
+  private ping(): void {
+    this.socket!.send("ping");
+    clearTimeout(this.pongs);
+    this.pongs = this.expect();
   }
 
+  /** Sends it, in its turn: what is edited until it is answered goes with the next. */
   private send(message: Uint8Array): void {
-    if (this.socket) { this.socket.send(message as Uint8Array<ArrayBuffer>); this.expect(); return; }
-    void this.single(message);
+    const now = performance.now(), { way } = this;
+    this.turn = Math.max(this.turn, now) + PACE_MS;
+    const wait = this.turn - now - AT_ONCE_MS;
+    if (wait > 0) setTimeout(() => { if (way === this.way && !this.closed) this.sendNow(message); }, wait);
+    else this.sendNow(message);
+  }
+  private turn = 0;
+
+  private sendNow(message: Uint8Array): void {
+    if (!this.socket) return void this.single(message);
+    this.socket.send(message as Uint8Array<ArrayBuffer>);
+    this.waits = this.expect();
   }
 
   private async single(body: Uint8Array): Promise<void> {
@@ -668,18 +704,24 @@ export class Cart {
 
   /** The service has answered for the cart. */
   private lives(): void {
-    this.attempts = 0;
+    this.since ??= performance.now();
     if (!this.account?.ended) return;
     [this.account, this.error] = [lasting(this.account), null];
     void this.store.amend(this.account.token, { ended: undefined }, this.account.cart);
   }
 
+  /** When this way to the service has brought its first answer. */
+  private since: number | undefined;
+
   private unlink(): void {
     const socket = this.socket;
+    if (this.since !== undefined && performance.now() - this.since >= STEADY_MS) this.attempts = 0;
+    this.since = undefined;
     this.way++;
     this.socket = undefined;
     this.linked = false;
     clearTimeout(this.waits);
+    clearTimeout(this.pongs);
     socket?.close();
     this.replica.closed(this.now());
   }
