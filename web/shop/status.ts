@@ -57,6 +57,7 @@ function draw(status: Status): void {
       : off ? "None. You can go on: everything works, and is sent when there is a connection." : "Being made …"],
     ["Changes", pending ? `${number(pending)} ${pending === 1 ? "change is" : "changes are"} not with the service yet${online ? ", and being sent." : "."}` : "All are with the service."],
     ["This device", storage === "ok" ? "Keeps a copy of the cart, also when it is closed."
+      : storage === "busy" ? "Cannot keep a copy just now: another tab of the shop holds it up. Changes count once the service has them."
       : storage === "full" ? "Has no room for a copy. Changes count once the service has them: stay connected, or make room and reload the page."
       : "May not keep a copy, perhaps because this is a private window. Changes count once the service has them: keep the page open until they are sent."],
   ];
@@ -68,7 +69,7 @@ function draw(status: Status): void {
 }
 
 /** Whether only another page helps. */
-const reloads = (): boolean => cart.status.lastError?.code === "client_too_old" || cart.status.storage !== "ok";
+const reloads = (): boolean => cart.status.lastError?.code === "client_too_old" || ["full", "denied"].includes(cart.status.storage);
 
 /** Whether nothing can be added to this cart any more. */
 const over = (): boolean => ["session_ended", "cart_not_found"].includes(cart.status.lastError?.code ?? "");

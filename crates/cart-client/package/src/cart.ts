@@ -76,15 +76,15 @@ export class Cart {
     const url = (options.url ?? location.origin).replace(/\/$/, "");
     this.http = new Http(url, options.region, () => this.isReachable());
     this.http.onToken = (token, old) => this.renewed(token, old);
-    this.store.onLoss = () => this.changed();
+    this.store.onChange = () => this.changed();
+    this.store.onLate = () => void this.late().catch(() => {});
     this.sockets = options.live ?? true;
   }
 
   /** @internal */
   static async open(options: Options): Promise<Cart> {
     const cart = new Cart(options, await Store.open(options.storage ?? "evercart"));
-    const { token } = options, stored = await cart.store.account();
-    cart.account = !token || token === stored?.token || token === stored?.given ? stored : { token, cart: "" };
+    cart.account = cart.chosen(await cart.store.account());
     await cart.show(cart.account);
     cart.device = channel(`evercart-device-${options.storage ?? ""}`);
     if (cart.device) cart.device.onmessage = ({ data }) => { if (data === SIGNED_OUT) void cart.leave(); };
@@ -225,10 +225,11 @@ export class Cart {
   async signOut(): Promise<SignedOut> {
     this.must();
     await this.sendLast(Date.now() + LAST_MS);
-    const { slot } = this, others = await this.store.forget(tokens_of(this.account), row => row.slot !== slot, () => true);
+    const { slot } = this, tokens = tokens_of(this.account), others = await this.store.forget(tokens, row => row.slot !== slot, () => true);
     this.device?.postMessage(SIGNED_OUT);
-    const dropped = others + await this.leave();
-    await within(LAST_MS, this.tellEnds());
+    const dropped = (others ?? 0) + await this.leave();
+    await within(LAST_MS, this.tellEnds(tokens));
+    if (others === null) throw new EvercartError({ code: "storage_denied", status: 0, detail: "signed out, but not all that is stored could be removed: clear the data of this site" });
     return { dropped, ended: !(await this.store.ended()).length };
   }
 
@@ -371,7 +372,7 @@ export class Cart {
     }
     const read = stored && Replica.read(stored);
     // From here on in one step: what is done until now is done, and stored, in the cart that was shown.
-    const left = carry ? { cart: this.account!.cart, slot: this.slot, replica: this.replica } : undefined;
+    const left = carry ? { cart: this.account?.cart ?? "", slot: this.slot, replica: this.replica } : undefined;
     let unsent = 0;
     if (this.replica) {
       unsent = this.replica.pending();
@@ -429,11 +430,29 @@ export class Cart {
   }
 
   /** Tells the service which sessions have ended. */
-  private async tellEnds(): Promise<void> {
-    for (const token of await this.store.ended()) {
+  private async tellEnds(tokens?: string[]): Promise<void> {
+    for (const token of tokens ?? await this.store.ended()) {
       const told = await this.http.ask("DELETE", "/v1/sessions/current", token).then(() => true, ({ status }) => status === 401);
       if (told) await this.store.told(token);
     }
+  }
+
+  /** The account that is stored, unless the page has named another. */
+  private chosen(stored: Account | undefined): Account | undefined {
+    const { token } = this.options;
+    return !token || token === stored?.token || token === stored?.given ? stored : { token, cart: "" };
+  }
+
+  /** What is stored can be read after all: what was done meanwhile joins it. */
+  private late(): Promise<unknown> {
+    return this.alone(async () => {
+      const stored = await this.store.account(), chosen = this.chosen(stored);
+      if (this.closed || !this.seen) return;
+      if (stored && chosen === stored && stored.token !== this.account?.token) return this.go(stored, { tell: false, carry: [] });
+      if (this.account?.cart) await this.store.setAccount(this.account);
+      await this.store.put({ cart: this.account?.cart ?? "", slot: this.slot, bytes: this.replica.bytes(), pending: this.replica.pending(), token: this.account?.token ?? "" });
+      this.changed();
+    });
   }
 
   /** Another tab went over to another cart. */

@@ -60,8 +60,9 @@ export interface Status {
   /** How many changes are not acknowledged. */
   pending: number;
   lastError: Problem | null;
-  /** `ok`; or edits are not stored here, and are acknowledged only by the service. */
-  storage: "ok" | "full" | "denied";
+  /** `ok`; or edits are not stored here, and are acknowledged only by the service. `busy`: another tab holds the
+   * storage; it is used again as soon as that lets go. */
+  storage: "ok" | "full" | "denied" | "busy";
   /** The region that answered last. */
   region: string | null;
   /** Carts of this device, by their ids, that were too large to join the one of the session that was signed in to:
