@@ -11,7 +11,7 @@ const CLIENT = "crates/cart-client/package/dist";
 await mkdir(TO, { recursive: true });
 const { metafile } = await build({
   entryPoints: Object.keys(PAGES).flatMap(page => [`web/${page}/${page}.ts`, `web/${page}/${page}.css`]),
-  alias: { evercart: `./${CLIENT}/index.js`, "evercart.wasm": `./${CLIENT}/evercart.wasm` },
+  alias: { evercart: `./${CLIENT}/index.js`, "evercart/money": `./${CLIENT}/money.js`, "evercart.wasm": `./${CLIENT}/evercart.wasm` },
   loader: { ".wasm": "file", ".svg": "file", ".txt": "text" },
   bundle: true, splitting: true, format: "esm", target: "es2022", minify: true, metafile: true,
   outdir: `${TO}/assets`, publicPath: "/assets", logLevel: "warning",

@@ -175,6 +175,11 @@ impl Session {
         self.shown().to_json()
     }
 
+    /// The currency of a cart that names none, as the service has it.
+    pub fn priced_in(&mut self, currency: String) {
+        self.currency = currency;
+    }
+
     /// The skus of lines whose product is not known.
     pub fn unknown(&self) -> Vec<&str> {
         let mut unknown: Vec<&str> = self.device.cart().lines().map(|(key, _)| &*key.sku).collect();

@@ -812,6 +812,7 @@ export class Cart {
       const era = this.era;
       const view = await this.http.json<View>("GET", `/v1/carts/${cart}`, token);
       if (era !== this.era || this.closed) return;
+      this.replica.priced_in(view.currency);
       let all = true;
       for (const { sku, title, unit_price: price, problem } of [...view.lines, ...view.saved]) {
         // Of what the service could not look up nothing is known, which is not to say that it is not for sale.

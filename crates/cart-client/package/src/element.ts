@@ -1,6 +1,7 @@
 // <ever-cart url=".." storage=".." region="..">: the cart for pages without a framework. `element.cart` is the
 // Cart once it is connected, which the event "connected" tells.
-import { connect, type Cart, type Line, type Money, type Options } from "./index.js";
+import { connect, type Cart, type Line, type Options } from "./index.js";
+import { money } from "./money.js";
 
 const STYLE = `:host{display:block;font:inherit;color:inherit}ul{list-style:none;margin:0;padding:0}li{display:flex;flex-wrap:wrap;gap:.5rem;align-items:center;padding-block:.5rem}
 .name{flex:1 1 10rem}.total{font-variant-numeric:tabular-nums}button{font:inherit;min-inline-size:2.75rem;min-block-size:2.75rem}`;
@@ -84,11 +85,6 @@ function make(name: string, text = ""): HTMLElement {
   const element = document.createElement(name);
   element.textContent = text;
   return element;
-}
-
-function money({ amount_minor, currency }: Money): string {
-  const format = new Intl.NumberFormat(undefined, { style: "currency", currency });
-  return format.format(amount_minor / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2));
 }
 
 if (!customElements.get("ever-cart")) customElements.define("ever-cart", EverCart);

@@ -93,7 +93,7 @@ export interface Options {
   url?: string;
   /** A session's token; else the stored one, else a new guest's. */
   token?: string;
-  /** The currency of a cart that names none. */
+  /** The currency that a cart that names none is shown in until the service has said in which its prices are. */
   currency?: string;
   /** The name of the database, so that independent devices can live in one page. */
   storage?: string;
