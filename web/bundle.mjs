@@ -12,7 +12,7 @@ await mkdir(TO, { recursive: true });
 /** Bundles the pages of some names; what they share is loaded once. */
 const bundled = names => build({
   entryPoints: names.flatMap(page => [`web/${page}/${page}.ts`, `web/${page}/${page}.css`]),
-  alias: { evercart: `./${CLIENT}/index.js`, "evercart.wasm": `./${CLIENT}/evercart.wasm` },
+  alias: { evercart: `./${CLIENT}/index.js`, "evercart/money": `./${CLIENT}/money.js`, "evercart.wasm": `./${CLIENT}/evercart.wasm` },
   loader: { ".wasm": "file", ".svg": "file", ".txt": "text" },
   bundle: true, splitting: true, format: "esm", target: "es2022", minify: true, metafile: true,
   outdir: `${TO}/assets`, publicPath: "/assets", logLevel: "warning",

@@ -67,14 +67,8 @@ export function announce(text: string): void {
   setTimeout(() => { region.textContent = text; }, 50);
 }
 
-export interface Money { amount_minor: number; currency: string }
-
-/** An amount as the reader writes it. */
-export function money({ amount_minor, currency }: Money): string {
-  const format = new Intl.NumberFormat(undefined, { style: "currency", currency });
-  return format.format(amount_minor / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2));
-}
-
+export type { Money } from "evercart";
+export { money } from "evercart/money";
 export const number = (value: number): string => value.toLocaleString();
 
 const DIGITS = [...new Intl.NumberFormat(undefined, { useGrouping: false }).format(9_876_543_210)].reverse();

@@ -34,6 +34,7 @@ const SAID: Record<string, string> = {
   cart_not_found: "There is no such cart any more.",
   token_invalid: "This link does not work, or not any more. Make a new one on the other device.",
   session_expired: "This link has expired. Make a new one on the other device.",
+  session_ended: "This session was signed out. Start a new cart, or sign in again.",
   session_lapsed: "This link has expired. Make a new one on the other device.",
   too_many_devices: "This cart was changed on very many devices. Go on in another one.",
   already_merged: "This device's cart has been put into another one already.",

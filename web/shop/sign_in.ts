@@ -1,6 +1,7 @@
 // The same carts on another device. There are no accounts yet: a link with this session's token opens it there.
-// Opened, the link asks first, and what is in that device's cart joins the cart it opens.
-import { announce, element, set, write } from "../common/dom.js";
+// Opened, the link asks first, and what is in that device's cart joins the cart it opens. Whoever shares a computer signs
+// out, which ends the session for all of them.
+import { announce, element, number, set, write } from "../common/dom.js";
 import { cart, reason } from "./cart.js";
 import { go } from "./router.js";
 import type { Page } from "./page.js";
@@ -49,6 +50,18 @@ function offering(): Page {
       announce("The link is copied.");
     } catch { field.focus(); write(refusal, "This browser does not let a page copy. The link is selected: copy it yourself."); }
   };
+  const out = element("button", { type: "button", click: () => void signOut() }, "Sign out");
+  const signOut = async () => {
+    refusal.textContent = "";
+    set(out, "disabled", true);
+    try {
+      const { dropped, ended } = await cart.signOut();
+      go("/");
+      announce(["Signed out. Nothing of you is kept on this device.",
+        dropped ? `${number(dropped)} ${dropped === 1 ? "change was" : "changes were"} not sent, and ${dropped === 1 ? "is" : "are"} gone.` : "",
+        ended ? "" : "Your other devices are signed out as soon as this one has a connection."].filter(Boolean).join(" "));
+    } catch (error) { write(refusal, reason(error)); } finally { set(out, "disabled", false); }
+  };
   cart.token().then(token => {
     field.value = `${location.origin}/sign-in#token=${token}`;
     set(copy, "disabled", false);
@@ -59,6 +72,9 @@ function offering(): Page {
       element("p", { class: "soft" }, "Open this link on your phone or another computer. Both then show the same carts, and each sees at once what the other does."),
       element("div", { class: "field" }, element("label", { for: "sign-in-link" }, "Link to this session"), element("div", { class: "side" }, field, copy)),
       refusal,
-      element("p", { class: "notice warn", id: "sign-in-warning" }, "Whoever has the link can see and change your carts. Send it only to yourself.")),
+      element("p", { class: "notice warn", id: "sign-in-warning" }, "Whoever has the link can see and change your carts. Send it only to yourself."),
+      element("h2", {}, "Sign out"),
+      element("p", { class: "soft" }, "For a computer that others use. The cart goes from this device, and every device that shares it is signed out."),
+      element("div", { class: "actions" }, out)),
   };
 }

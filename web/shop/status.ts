@@ -8,7 +8,7 @@ type Mood = "good" | "busy" | "off" | "bad";
 
 const word = element("span"), rest = element("span", { class: "rest" });
 /** What is known, drawn anew with each change; what can be pressed stays, so that no change takes a press away. */
-const facts = element("div"), act = element("button", { type: "button", click: () => reloads() ? location.reload() : cart.refresh() });
+const facts = element("div"), act = element("button", { type: "button", click: () => reloads() ? location.reload() : over() ? void cart.create().catch(() => {}) : cart.refresh() });
 const panel = element("div", { class: "panel", id: "status-panel", popover: "auto", role: "dialog", "aria-label": "Connection and storage" },
   facts, element("div", { class: "actions" }, act, element("a", { class: "button quiet", href: "/sign-in" }, "Other devices")));
 const pill = element("button", { type: "button", class: "pill", popovertarget: "status-panel" }, element("span", { class: "dot", "aria-hidden": "true" }), word, rest);
@@ -57,6 +57,7 @@ function draw(status: Status): void {
       : off ? "None. You can go on: everything works, and is sent when there is a connection." : "Being made …"],
     ["Changes", pending ? `${number(pending)} ${pending === 1 ? "change is" : "changes are"} not with the service yet${online ? ", and being sent." : "."}` : "All are with the service."],
     ["This device", storage === "ok" ? "Keeps a copy of the cart, also when it is closed."
+      : storage === "busy" ? "Cannot keep a copy just now: another tab of the shop holds it up. Changes count once the service has them."
       : storage === "full" ? "Has no room for a copy. Changes count once the service has them: stay connected, or make room and reload the page."
       : "May not keep a copy, perhaps because this is a private window. Changes count once the service has them: keep the page open until they are sent."],
   ];
@@ -64,20 +65,25 @@ function draw(status: Status): void {
   facts.replaceChildren(
     ...lastError ? [element("div", { class: "notice bad" }, ...advice(lastError).map(text => element("p", {}, text)))] : [],
     element("dl", {}, ...known.flatMap(([name, text]) => [element("dt", {}, name), element("dd", {}, text)])));
-  write(act, reloads() ? "Reload the page" : online ? "Ask again" : "Try now");
+  write(act, reloads() ? "Reload the page" : over() ? "Start a new cart" : online ? "Ask again" : "Try now");
 }
 
 /** Whether only another page helps. */
-const reloads = (): boolean => cart.status.lastError?.code === "client_too_old" || cart.status.storage !== "ok";
+const reloads = (): boolean => cart.status.lastError?.code === "client_too_old" || ["full", "denied"].includes(cart.status.storage);
+
+/** Whether nothing can be added to this cart any more. */
+const over = (): boolean => ["session_ended", "cart_not_found"].includes(cart.status.lastError?.code ?? "");
 
 /** What happened, and what to do. */
 function advice({ code, status, detail }: Problem): string[] {
   switch (code) {
     case "client_too_old": return ["The shop has changed since this page was opened.", "Reload the page; your changes are kept."];
     case "storage_damaged": return ["What was kept on this device could not be read.", "The cart was fetched anew; nothing is to be done."];
-    case "token_invalid": case "session_expired": case "session_ended": case "session_lapsed": case "session_required":
+    case "session_ended":
+      return ["You have signed out on another device.", "Nothing more can be added to this cart. Start a new one, or sign in again from another device."];
+    case "token_invalid": case "session_expired": case "session_lapsed": case "session_required":
       return ["This device is signed out.", "Sign in again from another device. What you add meanwhile is kept here."];
-    case "cart_not_found": return ["This cart is not there any more.", "Open another one under Carts."];
+    case "cart_not_found": return ["This cart is not there any more.", "Nothing more can be added to it. Start a new one, or open another under Carts."];
     default:
       if (status >= 500 || status === 429) return [`The service cannot take changes now: ${detail}`, "They are kept here, and sent again."];
       return [`The service refused a change: ${detail}`, "It was taken back here; everything else is kept."];

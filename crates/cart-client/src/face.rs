@@ -144,6 +144,11 @@ impl Replica {
         self.step(Input::Product(sku, Offer { title, price }), now)
     }
 
+    /// The currency in which the service shows a cart that names none.
+    pub fn priced_in(&mut self, currency: String) {
+        self.session.priced_in(currency);
+    }
+
     /// What a tab says that has just been opened.
     pub fn hello() -> Vec<u8> {
         Gossip::Hello.to_bytes()

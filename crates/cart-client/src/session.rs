@@ -184,6 +184,11 @@ impl Session {
         self.shown().to_json()
     }
 
+    /// The currency of a cart that names none, as the service has it.
+    pub fn priced_in(&mut self, currency: String) {
+        self.currency = currency;
+    }
+
     /// The skus of lines whose product is not known.
     pub fn unknown(&self) -> Vec<&str> {
         let mut unknown: Vec<&str> = self.device.cart().lines().map(|(key, _)| &*key.sku).collect();
@@ -208,6 +213,8 @@ impl Session {
             Input::Opened { live } => {
                 self.link = if live { Link::Live } else { Link::Single };
                 (self.under_way, self.seq, self.pull, self.leasing) = (None, 0, true, false);
+                // The clock may have been put right since: if not, it is found out again.
+                (self.ahead_ms, self.repairs) = (0, 0);
                 self.send()
             }
             Input::Closed => {

@@ -4,16 +4,27 @@ import { Do, each, payloads, said, text, varint } from "./effects.js";
 import { DEADLINE_MS, Http, problem } from "./http.js";
 import { heed, locks, looked, shared } from "./place.js";
 import { alone, hold, Store, type Account, type Release, type Row } from "./store.js";
-import { EvercartError, type Command, type Inspection, type Listed, type Options, type Place, type Problem, type Status, type Variation, type View } from "./types.js";
+import { EvercartError, type Command, type Inspection, type Listed, type Options, type Place, type Problem, type SignedOut, type Status, type Variation, type View } from "./types.js";
 import { load } from "./wasm.js";
 
-/** How often a page that is looked at pings its socket, or, while there is none, asks. */
-const PING_MS = 30_000;
+/** How often a page looks at its clock; of so many times once, if somebody looks at it, it pings its socket, or, while
+ * there is none, asks. A gap of several is sleep, or a clock that was set. */
+const BEAT_MS = 5_000, BEATS = 6, GAP_MS = 3 * BEAT_MS;
+/** How long a service has to go on answering until nothing that failed before counts. */
+const STEADY_MS = 10_000;
+/** One message each so many milliseconds, and so many at once: less than the service takes in. */
+const PACE_MS = 100, AT_ONCE_MS = 20 * PACE_MS;
 const BACKOFF_MS = 500, BACKOFF_MAX_MS = 30_000;
 /** How often what waits for a cart to settle is asked again, and after how long. */
 const SETTLING_TRIES = 5, SETTLING_MS = 1_000;
+/** How long a sign-out waits for what was not sent, and for the service to know of it. */
+const LAST_MS = 2_000, LOOK_MS = 50;
+/** What tells the other tabs that the device was signed out. */
+const SIGNED_OUT = "signed out";
+/** Nothing can arrive any more: the session was signed out, or the cart erased. */
+const OVER = ["session_ended", "cart_not_found"];
 const SOCKET = "evercart.v1";
-const REFUSAL = 2;
+const ANSWER = 1, REFUSAL = 2;
 /** The first byte of what is stored, in the latest format that is read. */
 const AT_REST = 1;
 
@@ -30,6 +41,8 @@ export class Cart {
   private slot = "";
   private release: Release = async () => {};
   private channel: BroadcastChannel | undefined;
+  /** All tabs of this device, whatever they show. */
+  private device: BroadcastChannel | undefined;
   private http: Http;
   private socket: WebSocket | undefined;
   private opening = false;
@@ -42,7 +55,9 @@ export class Cart {
   private linked = false;
   private saved: Promise<boolean> = Promise.resolve(true);
   private timer: ReturnType<typeof setTimeout> | undefined;
+  /** Until when an answer has to come, and a pong. */
   private waits: ReturnType<typeof setTimeout> | undefined;
+  private pongs: ReturnType<typeof setTimeout> | undefined;
   private beat: ReturnType<typeof setInterval> | undefined;
   private asking: string | undefined;
   private error: Problem | null = null;
@@ -60,18 +75,20 @@ export class Cart {
     const url = (options.url ?? globalThis.location?.origin ?? "").replace(/\/$/, "");
     this.http = new Http(url, options.region, () => this.isReachable());
     this.http.onToken = (token, old) => this.renewed(token, old);
-    this.store.onLoss = () => this.changed();
+    this.store.onChange = () => this.changed();
+    this.store.onLate = () => void this.late().catch(() => {});
     this.sockets = sockets(options);
   }
 
   /** @internal */
   static async open(options: Options): Promise<Cart> {
     const cart = new Cart(options, await Store.open(options.storage ?? "evercart"));
-    const { token } = options, stored = await cart.store.account();
-    cart.account = !token || token === stored?.token || token === stored?.given ? stored : { token, cart: "" };
+    cart.account = cart.chosen(await cart.store.account());
     await cart.show(cart.account);
+    cart.device = channel(`evercart-device-${options.storage ?? ""}`);
+    if (cart.device) cart.device.onmessage = ({ data }) => { if (data === SIGNED_OUT) void cart.leave(); };
     heed(true, cart.heeds);
-    cart.beat = setInterval(cart.tick, PING_MS);
+    [cart.beatAt, cart.beat] = [cart.now(), setInterval(cart.tick, BEAT_MS)];
     if (cart.http.url) cart.wake();
     else { cart.error = { code: "url_missing", status: 0, detail: "here is no page whose origin could be asked: give connect a url" }; cart.stop(); }
     return cart;
@@ -118,7 +135,7 @@ export class Cart {
 
   /** Several commands, all or none. */
   async commands(commands: Command[]): Promise<View> {
-    this.must();
+    this.mayEdit();
     for (const command of commands) {
       for (const [name, quantity, at, variant, details] of notes(command)) {
         const refused = this.replica.note(command.op, name, quantity, at === "saved", variant, details);
@@ -130,7 +147,7 @@ export class Cart {
 
   /** Adds again what the last removal took. */
   async undo(): Promise<View> {
-    this.must();
+    this.mayEdit();
     return this.made(this.replica.undo(this.now()));
   }
 
@@ -152,7 +169,7 @@ export class Cart {
     // Also one that is just being made: it is not to come over the user's later.
     await this.known();
     let cart: string | undefined, carry = false, apart: Account | undefined;
-    if (merge && this.account!.token !== token) {
+    if (merge && !this.account!.ended && this.account!.token !== token) {
       // A session that has ended sends nothing more; its cart may be known to the service all the same.
       await this.settled().catch(error => { if (error.status !== 401) throw error; });
       await this.drain();
@@ -186,15 +203,30 @@ export class Cart {
 
   /** Shows another cart of the session, or one that stayed apart. */
   async switchTo(cart: string): Promise<View> {
-    const account = await this.known(), other = account.others?.find(other => other.cart === cart);
+    const account = lasting(await this.known()), other = account.others?.find(other => other.cart === cart);
     return this.go(other ? { ...other, others: others_of(account, account).filter(({ token }) => token !== other.token) } : { ...account, cart });
   }
 
-  /** Makes a new cart and shows it. */
+  /** Makes a new cart and shows it: in the session, or, where that was signed out elsewhere, in a new guest's. */
   async create(currency?: string): Promise<View> {
-    const account = await this.known();
+    if (this.account?.ended?.code === "session_ended") await this.signOut();
+    const account = lasting(await this.known());
     const made = await this.http.json<{ cart_id: string }>("POST", "/v1/carts", account.token, currency ? { currency } : {});
     return this.go({ ...account, cart: made.cart_id });
+  }
+
+  /** Signs out. What was not sent is sent first, for two seconds at most. Then nothing of the person is left on this
+   * device, in any of its tabs, and the session has ended, on every device that is in it. What is added after that is a
+   * new guest's. */
+  async signOut(): Promise<SignedOut> {
+    this.must();
+    await this.sendLast(Date.now() + LAST_MS);
+    const { slot } = this, tokens = tokens_of(this.account), others = await this.store.forget(tokens, row => row.slot !== slot, () => true);
+    this.device?.postMessage(SIGNED_OUT);
+    const dropped = (others ?? 0) + await this.leave();
+    await within(LAST_MS, this.tellEnds(tokens));
+    if (others === null) throw new EvercartError({ code: "storage_denied", status: 0, detail: "signed out, but not all that is stored could be removed: clear the data of this site" });
+    return { dropped, ended: !(await this.store.ended()).length };
   }
 
   /** The token that opens the session elsewhere. */
@@ -222,6 +254,7 @@ export class Cart {
     heed(false, this.heeds);
     this.give(new EvercartError({ code: "closed", status: 0, detail: "the cart was closed" }));
     this.channel?.close();
+    this.device?.close();
     await this.saved;
     this.store.close();
     this.replica.free();
@@ -233,6 +266,8 @@ export class Cart {
   private now = (): number => Date.now() + (this.options.clockSkewMs ?? 0);
 
   private must(): void { if (this.closed) throw new EvercartError({ code: "closed", status: 0, detail: "the cart was closed" }); }
+  /** Nothing is taken in that can never arrive. */
+  private mayEdit(): void { this.must(); if (this.account?.ended) throw new EvercartError(this.account.ended); }
 
   /** Does what the effects say, in their order. */
   private run(effects: Uint8Array): Problem | null {
@@ -304,10 +339,11 @@ export class Cart {
 
   // ---- which replica
 
-  /** Shows the account's cart with a replica instance that no other tab has: its own of before, a free one, a new one. */
-  private async show(account: Account | undefined, carry?: number[]): Promise<void> {
+  /** Shows the account's cart with a replica instance that no other tab has: its own of before, a free one, a new one;
+   * `anew`, always that. How many changes of the cart that was shown were not acknowledged. */
+  private async show(account: Account | undefined, carry?: number[], anew = false): Promise<number> {
     const cart = account?.cart ?? "";
-    const rows = await this.store.rows();
+    const rows = anew ? [] : await this.store.rows();
     const key = `evercart-slot ${this.options.storage ?? ""}`;
     const mine = session(key);
     // What a later build has stored waits for that.
@@ -328,8 +364,10 @@ export class Cart {
     }
     const read = stored && Replica.read(stored);
     // From here on in one step: what is done until now is done, and stored, in the cart that was shown.
-    const left = carry ? { cart: this.account!.cart, slot: this.slot, replica: this.replica } : undefined;
+    const left = carry ? { cart: this.account?.cart ?? "", slot: this.slot, replica: this.replica } : undefined;
+    let unsent = 0;
     if (this.replica) {
+      unsent = this.replica.pending();
       this.unlink();
       if (!left) this.give(new EvercartError({ code: "closed", status: 0, detail: "another cart is shown" }));
       void this.saved.then(this.release);
@@ -337,7 +375,7 @@ export class Cart {
     }
     this.era++;
     session(key, slot);
-    [this.account, this.slot, this.release, this.stopped, this.error, this.attempts] = [account, slot, release, false, null, 0];
+    [this.account, this.slot, this.release, this.stopped, this.error, this.attempts] = [account, slot, release, false, account?.ended ?? null, 0];
     this.priced = false;
     this.sockets = sockets(this.options);
     if (stored && !read) this.error = { code: "storage_damaged", status: 0, detail: "what was stored here cannot be read; the cart is fetched anew" };
@@ -351,6 +389,62 @@ export class Cart {
       if (!this.error) void this.saved.then(stored => { if (stored) void this.store.remove(left.cart, left.slot); });
     }
     this.changed();
+    return unsent;
+  }
+
+  /** Goes on as nobody: what this tab had is here no more, nor in what is stored. How many changes were not sent. */
+  private leave(): Promise<number> {
+    const left = this.going.then(async () => {
+      if (this.closed) return 0;
+      const { account, slot } = this, { token: _, ...options } = this.options;
+      this.options = options;
+      this.leaves++;
+      const unsent = await this.show(undefined, undefined, true);
+      const mine = (row: Row) => row.slot === slot || !!account && (row.cart === account.cart || row.token === account.token);
+      await this.store.forget(tokens_of(account), row => row.slot !== this.slot && mine(row), stored => stored.token === account?.token);
+      this.wake();
+      return unsent;
+    });
+    this.going = left.catch(() => {});
+    return left;
+  }
+  /** Changes with each sign-out. */
+  private leaves = 0;
+
+  /** Waits until nothing that this device has stored is unsent, where it can be sent, and not for long. */
+  private async sendLast(until: number): Promise<void> {
+    const may = () => Date.now() < until && this.isReachable() && globalThis.navigator?.onLine !== false && !this.stopped;
+    if (may()) await within(until - Date.now(), this.settled());
+    while (may() && this.account?.cart && (await this.store.rows()).some(({ pending }) => pending)) {
+      await within(until - Date.now(), this.drain());
+      await pause(LOOK_MS);
+    }
+  }
+
+  /** Tells the service which sessions have ended. */
+  private async tellEnds(tokens?: string[]): Promise<void> {
+    for (const token of tokens ?? await this.store.ended()) {
+      const told = await this.http.ask("DELETE", "/v1/sessions/current", token).then(() => true, ({ status }) => status === 401);
+      if (told) await this.store.told(token);
+    }
+  }
+
+  /** The account that is stored, unless the page has named another. */
+  private chosen(stored: Account | undefined): Account | undefined {
+    const { token } = this.options;
+    return !token || token === stored?.token || token === stored?.given ? stored : { token, cart: "" };
+  }
+
+  /** What is stored can be read after all: what was done meanwhile joins it. */
+  private late(): Promise<unknown> {
+    return this.alone(async () => {
+      const stored = await this.store.account(), chosen = this.chosen(stored);
+      if (this.closed || !this.seen) return;
+      if (stored && chosen === stored && stored.token !== this.account?.token) return this.go(stored, { tell: false, carry: [] });
+      if (this.account?.cart) await this.store.setAccount(this.account);
+      await this.store.put({ cart: this.account?.cart ?? "", slot: this.slot, bytes: this.replica.bytes(), pending: this.replica.pending(), token: this.account?.token ?? "" });
+      this.changed();
+    });
   }
 
   /** Another tab went over to another cart. */
@@ -386,7 +480,7 @@ export class Cart {
   private renewed(token: string, old: string): void {
     if (this.account?.token !== old) return;
     this.account = { ...this.account, token };
-    void this.store.renew(old, token);
+    void this.store.amend(old, { token });
   }
 
   /** The account: a new guest's if there is none. One tab makes it, the others find it. */
@@ -454,13 +548,13 @@ export class Cart {
   /** The tabs with the same cart reach each other under its name. */
   private listen(cart: string): void {
     const name = `${this.options.storage ?? "evercart"} ${cart}`;
-    if (this.channel?.name === name || !shared()) return;
+    if (this.channel?.name === name) return;
     this.channel?.close();
     this.channel = undefined;
     // Before a cart is known those tabs come to one that find the account of each other.
     if (!cart && (this.account || this.store.fault)) return;
-    // A page that may store nothing may have none.
-    try { this.channel = new BroadcastChannel(name); } catch { return; }
+    this.channel = channel(name);
+    if (!this.channel) return;
     this.channel.onmessage = ({ data }) => { data instanceof Uint8Array ? this.run(this.replica.heard(data, this.now())) : void this.follow(data); };
     this.channel.postMessage(Replica.hello());
   }
@@ -471,8 +565,10 @@ export class Cart {
 
   private wake = (): void => {
     if (this.linked) {
+      if (!looked()) return;
+      // It may be dead, and nobody has said so.
+      if (this.socket) return this.ping();
       // Without a socket a page that is looked at asks anew, and tries whether there is one by now.
-      if (this.socket || !looked()) return;
       if (!this.sockets) return void this.run(this.replica.pull(this.now()));
       this.unlink();
     }
@@ -482,19 +578,29 @@ export class Cart {
   };
 
   private down = (): void => { this.unlink(); this.changed(); };
-  private hide = (event: PageTransitionEvent): void => { if (!event.persisted) void this.close(); else this.unlink(); };
-  private heeds = { online: this.wake, offline: this.down, pagehide: this.hide };
+  private hide = (event: PageTransitionEvent): void => { if (!event.persisted) void this.close(); else this.down(); };
+  private heeds = { online: this.wake, offline: this.down, pagehide: this.hide, pageshow: this.wake };
 
   private tick = (): void => {
-    if (!looked() || !this.linked) return;
+    const now = this.now(), passed = now - this.beatAt, { seenAt } = this;
+    const seen = this.seenAt = looked();
+    this.beatAt = now;
+    // What was known of the line and of the time need not be so any more. Pages that nobody looks at are called rarely.
+    if (passed < 0 || passed > GAP_MS && seenAt) { this.down(); return this.wake(); }
+    if (!seen || !this.linked || ++this.beats % BEATS) return;
     // Prices that the service did not know then are asked for again.
     this.changed();
-    if (this.socket) { this.socket.send("ping"); this.expect(); void this.drain(); } else this.wake();
+    if (this.socket) void this.drain();
+    this.wake();
   };
+  private beats = 0;
+  private beatAt = 0;
+  private seenAt = true;
 
   private async link(): Promise<void> {
     if (this.opening || this.linked) return;
     this.opening = true;
+    void this.tellEnds();
     const era = this.era;
     try {
       const { token, cart } = await this.known();
@@ -541,10 +647,12 @@ export class Cart {
         resolve(true);
       };
       socket.onmessage = ({ data }) => {
-        clearTimeout(this.waits);
+        if (this.socket === socket) clearTimeout(this.pongs);
         if (typeof data === "string" || this.socket !== socket) return;
         const bytes = new Uint8Array(data as ArrayBuffer);
-        if (bytes[0] !== REFUSAL) this.attempts = 0;
+        // What others have done is no answer.
+        if (bytes[0] === ANSWER || bytes[0] === REFUSAL) clearTimeout(this.waits);
+        if (bytes[0] !== REFUSAL) this.lives();
         this.run(bytes[0] === REFUSAL ? this.refusal(bytes) : this.replica.message(bytes, this.now()));
       };
       socket.onclose = ({ code }) => {
@@ -563,19 +671,33 @@ export class Cart {
     const [seq, at] = varint(bytes, 1);
     const { status, code, detail } = problem(0, text(bytes.subarray(at)));
     // One that is about the changes is an answer; that it cannot serve now is none.
-    if (status < 500 && (status !== 429 || code === "cart_busy")) this.attempts = 0;
+    if (status < 500 && (status !== 429 || code === "cart_busy")) this.since ??= performance.now();
     return this.replica.refusal(seq, status, code, detail, this.now());
   }
 
   /** No word in time: the socket is taken for dead. */
-  private expect(): void {
-    clearTimeout(this.waits);
-    this.waits = setTimeout(() => { this.unlink(); this.later(); }, DEADLINE_MS);
+  private expect(): ReturnType<typeof setTimeout> { return setTimeout(() => this.later(), DEADLINE_MS); }
+
+  private ping(): void {
+    this.socket!.send("ping");
+    clearTimeout(this.pongs);
+    this.pongs = this.expect();
   }
 
+  /** Sends it, in its turn: what is edited until it is answered goes with the next. */
   private send(message: Uint8Array): void {
-    if (this.socket) { this.socket.send(message as Uint8Array<ArrayBuffer>); this.expect(); return; }
-    void this.single(message);
+    const now = performance.now(), { way } = this;
+    this.turn = Math.max(this.turn, now) + PACE_MS;
+    const wait = this.turn - now - AT_ONCE_MS;
+    if (wait > 0) setTimeout(() => { if (way === this.way && !this.closed) this.sendNow(message); }, wait);
+    else this.sendNow(message);
+  }
+  private turn = 0;
+
+  private sendNow(message: Uint8Array): void {
+    if (!this.socket) return void this.single(message);
+    this.socket.send(message as Uint8Array<ArrayBuffer>);
+    this.waits = this.expect();
   }
 
   private async single(body: Uint8Array): Promise<void> {
@@ -585,7 +707,7 @@ export class Cart {
       const response = await this.http.ask("POST", `/v1/carts/${cart}/sync`, token, body);
       const bytes = new Uint8Array(await response.arrayBuffer());
       if (way !== this.way || this.closed) return;
-      this.attempts = 0;
+      this.lives();
       this.run(this.replica.answer(bytes, this.now()));
     } catch (error) {
       if (way !== this.way || this.closed) return;
@@ -595,12 +717,26 @@ export class Cart {
     }
   }
 
+  /** The service has answered for the cart. */
+  private lives(): void {
+    this.since ??= performance.now();
+    if (!this.account?.ended) return;
+    [this.account, this.error] = [lasting(this.account), null];
+    void this.store.amend(this.account.token, { ended: undefined }, this.account.cart);
+  }
+
+  /** When this way to the service has brought its first answer. */
+  private since: number | undefined;
+
   private unlink(): void {
     const socket = this.socket;
+    if (this.since !== undefined && performance.now() - this.since >= STEADY_MS) this.attempts = 0;
+    this.since = undefined;
     this.way++;
     this.socket = undefined;
     this.linked = false;
     clearTimeout(this.waits);
+    clearTimeout(this.pongs);
     socket?.close();
     this.replica.closed(this.now());
   }
@@ -636,6 +772,10 @@ export class Cart {
   /** Nothing is asked until something is done about the error. */
   private stop(): void {
     this.stopped = true;
+    if (this.account?.cart && OVER.includes(this.error!.code)) {
+      this.account = { ...this.account, ended: this.error! };
+      void this.store.amend(this.account.token, { ended: this.error! }, this.account.cart);
+    }
     this.give(new EvercartError(this.error!));
     this.changed();
   }
@@ -668,6 +808,7 @@ export class Cart {
       const era = this.era;
       const view = await this.http.json<View>("GET", `/v1/carts/${cart}`, token);
       if (era !== this.era || this.closed) return;
+      this.replica.priced_in(view.currency);
       let all = true;
       for (const { sku, title, unit_price: price, problem } of [...view.lines, ...view.saved]) {
         // Of what the service could not look up nothing is known, which is not to say that it is not for sale.
@@ -701,8 +842,10 @@ export class Cart {
 
   /** Sends what a tab that is gone had not sent; what it did before any cart was known is done in this one. */
   private async finish(row: Row, account: Account): Promise<void> {
-    const gone = Replica.read(row.bytes);
+    const gone = Replica.read(row.bytes), { leaves } = this;
     if (!gone) return;
+    // A sign-out meanwhile has removed it.
+    const keep = async (kept: Row) => { if (leaves !== this.leaves) throw new Error(SIGNED_OUT); await this.store.put(kept); };
     try {
       const cart = row.cart || account.cart;
       let effects = gone.opened(false, this.now());
@@ -711,13 +854,15 @@ export class Cart {
       for (let turns = 8 + 2 * row.pending; turns > 0; turns--) {
         const [send] = payloads(effects, Do.Send);
         if (!send && !payloads(effects, Do.Lease).length) break;
-        await this.store.put({ cart, slot: row.slot, token, bytes: gone.bytes(), pending: row.pending });
+        await keep({ cart, slot: row.slot, token, bytes: gone.bytes(), pending: row.pending });
         try {
           effects = send
             ? gone.answer(new Uint8Array(await (await this.http.ask("POST", `/v1/carts/${cart}/sync`, token, send)).arrayBuffer()), this.now())
             : gone.leased(cart, (await this.http.json<{ actor: string }>("POST", `/v1/carts/${cart}/actors`, token, {})).actor, this.now());
         } catch (error) {
           const { code, status, detail } = error as EvercartError;
+          // It can never arrive. Of the cart that is shown it is shown, and goes with that.
+          if (OVER.includes(code) && row.cart && cart !== this.account?.cart) return void await this.store.remove(cart, row.slot);
           // Then the same again.
           if (code === "session_expired") token = (await this.http.json<{ token: string }>("POST", "/v1/sessions/renew", token, {})).token;
           else if (send && status) effects = gone.refusal(0, status, code, detail, this.now());
@@ -725,7 +870,7 @@ export class Cart {
         }
         const [refused] = payloads(effects, Do.Refused);
         if (refused) this.error = said(text(refused));
-        await this.store.put({ cart, slot: row.slot, token, bytes: gone.bytes(), pending: gone.pending() });
+        await keep({ cart, slot: row.slot, token, bytes: gone.bytes(), pending: gone.pending() });
         if (cart !== this.account?.cart || this.closed) continue;
         for (const told of payloads(effects, Do.Tell)) {
           this.channel?.postMessage(told);
@@ -744,6 +889,25 @@ function others_of({ others = [] }: Account, apart: Account | undefined): Accoun
   return [stays, ...others];
 }
 
+/** The account for another cart: that the one of before has ended is not said of it. */
+function lasting({ ended: _, ...account }: Account): Account { return account; }
+
+/** The tokens of an account and of those beside it. */
+function tokens_of(account: Account | undefined): string[] {
+  return account ? [account, ...account.others ?? []].map(({ token }) => token) : [];
+}
+
+/** A channel to the other tabs. A page that may store nothing may have none. */
+function channel(name: string): BroadcastChannel | undefined {
+  if (!shared()) return undefined;
+  try { return new BroadcastChannel(name); } catch { return undefined; }
+}
+
+/** Waits for it, whatever becomes of it, and not for longer than that. */
+async function within(ms: number, work: Promise<unknown>): Promise<void> { await Promise.race([work.catch(() => {}), pause(ms)]); }
+
+const pause = (ms: number): Promise<void> => new Promise(go => setTimeout(go, ms));
+
 /** What this tab remembers, where it may. */
 function session(key: string, value?: string): string | null {
   try {
@@ -761,6 +925,6 @@ async function settling<T>(ask: () => Promise<T>): Promise<T> {
     try { return await ask(); } catch (error) {
       if ((error as EvercartError).code !== "cart_settling" || tries === SETTLING_TRIES) throw error;
     }
-    await new Promise(go => setTimeout(go, SETTLING_MS));
+    await pause(SETTLING_MS);
   }
 }

@@ -1,5 +1,6 @@
 // <ever-cart>: the cart for pages without a framework. Its attributes, events and parts are described in README.md.
-import { connect, EvercartError, type Cart, type Line, type Money, type View } from "./index.js";
+import { connect, EvercartError, type Cart, type Line, type View } from "./index.js";
+import { money } from "./money.js";
 
 const STYLE = `:host{display:block;font:inherit;color:inherit}:host([hidden]){display:none}ul{list-style:none;margin:0;padding:0}li{display:flex;flex-wrap:wrap;gap:.5rem;align-items:center;padding-block:.5rem}
 .name{flex:1 1 10rem}.detail{display:block;font-size:.875em;overflow-wrap:anywhere}.total{font-variant-numeric:tabular-nums}button{font:inherit;min-inline-size:2.75rem;min-block-size:2.75rem}`;
@@ -143,11 +144,6 @@ function make(name: string, part: string, text = ""): HTMLElement {
 function details_of({ variant, customization }: Line): string[] {
   const said = (value: unknown) => typeof value === "string" ? value : JSON.stringify(value);
   return [...(variant ? [variant] : []), ...Object.entries(customization ?? {}).map(([name, value]) => `${name}: ${said(value)}`)];
-}
-
-function money({ amount_minor, currency }: Money): string {
-  const format = new Intl.NumberFormat(undefined, { style: "currency", currency });
-  return format.format(amount_minor / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2));
 }
 
 if (globalThis.customElements && !customElements.get("ever-cart")) customElements.define("ever-cart", EverCart);

@@ -22,6 +22,8 @@ export class Http {
     try {
       response = await fetch(this.url + path, {
         method, headers, credentials: "omit", cache: "no-store", signal: AbortSignal.timeout(DEADLINE_MS),
+        // That a session ends is said though the page goes.
+        keepalive: method === "DELETE",
         ...(body === undefined ? {} : { body: (bytes ? body : JSON.stringify(body)) as BodyInit }),
       });
     } catch (error) { throw offline(String(error)); }

@@ -9,7 +9,7 @@ export const looked = (): boolean => globalThis.document?.visibilityState !== "h
 /** Whether others may share what is stored: a server stores nothing, and its carts are no tabs of one person. */
 export const shared = (): boolean => typeof BroadcastChannel !== "undefined" && typeof indexedDB !== "undefined";
 
-interface Heeds { online: () => void; offline: () => void; pagehide: (event: PageTransitionEvent) => void }
+interface Heeds { online: () => void; offline: () => void; pagehide: (event: PageTransitionEvent) => void; pageshow: () => void }
 
 /** Heeds what happens to the page, or no more. */
 export function heed(begin: boolean, on: Heeds): void {

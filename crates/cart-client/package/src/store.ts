@@ -1,60 +1,150 @@
 // What survives the page: one row for each replica instance, and the account. A row has all that its instance
-// needs, so one put is one transaction.
+// needs, so one put is one transaction. After a sign-out nothing of it is left but the tokens of sessions that the service
+// is still to be told of.
 import { locks } from "./place.js";
+import type { Problem } from "./types.js";
 
 /** A stored replica instance. */
 export interface Row { cart: string; slot: string; bytes: Uint8Array; pending: number; token: string }
 
 /** Whose cart is shown; a guest's token is the client's own, and followed by another. `given` is that of the page,
- * which the service may have renewed since. `others` are those whose carts stayed apart at a sign-in. */
-export interface Account { token: string; cart: string; guest?: true; given?: string; others?: Account[] }
+ * which the service may have renewed since. `others` are those whose carts stayed apart at a sign-in. `ended` is why
+ * nothing can arrive any more: the session was signed out elsewhere, or the cart erased. */
+export interface Account { token: string; cart: string; guest?: true; given?: string; others?: Account[]; ended?: Problem | undefined }
 
-const ROWS = "replicas", KEPT = "kept", CURRENT = "account";
+/** How long the storage may take to open and to write, in milliseconds: another tab may hold it. */
+const OPEN_MS = 3_000, WRITE_MS = 2_000;
+const ROWS = "replicas", KEPT = "kept", CURRENT = "account", ENDED = "ended";
 
 export class Store {
   /** Why nothing is stored, if so. */
-  fault: "full" | "denied" | null = null;
-  /** Nothing is stored from now on. */
-  onLoss: () => void = () => {};
+  fault: "full" | "denied" | "busy" | null = null;
+  /** Nothing is stored from now on, or it is again. */
+  onChange: () => void = () => {};
+  /** What is stored can be read after all. */
+  onLate: () => void = () => {};
+  private db: IDBDatabase | null = null;
+  private opening: Promise<boolean> | undefined;
+  /** It was open, and was closed by force: the next write opens it again. */
+  private lost = false;
+  private closed = false;
+  /** What is to be removed as soon as it is open. */
+  private owed: (() => Promise<unknown>)[] = [];
+  /** As it was stored last. */
+  private last: Account | null = null;
   /** An account that could not be stored, and is with the next row. */
   private unkept: Account | null = null;
-  private constructor(private db: IDBDatabase | null) { if (!db) this.fault = "denied"; }
+  /** Tokens that the service is to be told of, where they cannot be stored. */
+  private untold = new Set<string>();
+  private constructor(private name: string) {}
 
-  static open(name: string): Promise<Store> {
-    return new Promise(resolve => {
-      const none = () => resolve(new Store(null));
+  /** Opens it. Where that takes too long the page goes on in memory, and is told when what is stored is there. */
+  static async open(name: string): Promise<Store> {
+    const store = new Store(name), opening = store.open();
+    const there = await soon(opening, OPEN_MS);
+    if (!there) store.fault = there === false ? "denied" : "busy";
+    if (there === undefined) void opening.then(async late => {
+      store.fault = late ? null : "denied";
+      // Who was made up meanwhile is not put in the place of who is stored.
+      if (late) store.unkept = null;
+      for (const work of store.owed.splice(0)) await work();
+      late ? store.onLate() : store.onChange();
+    });
+    return store;
+  }
+
+  /** Opens it, and waits until it answers. Whether it can be used. */
+  private open(): Promise<boolean> {
+    return this.opening ??= new Promise<boolean>(resolve => {
       try {
-        const asked = indexedDB.open(name, 1);
+        const asked = indexedDB.open(this.name, 1);
         asked.onupgradeneeded = () => {
           asked.result.createObjectStore(ROWS, { keyPath: ["cart", "slot"] });
           asked.result.createObjectStore(KEPT);
         };
         asked.onsuccess = () => {
-          const store = new Store(asked.result);
-          // Site data was cleared, or a later version opens it: what comes is not stored.
-          asked.result.onclose = asked.result.onversionchange = () => { store.db?.close(); store.db = null; store.fault = "denied"; store.onLoss(); };
-          resolve(store);
+          const db = asked.result, first = db.transaction([ROWS, KEPT]);
+          // Site data was cleared, or a later version opens it.
+          db.onclose = db.onversionchange = () => {
+            db.close();
+            if (this.db !== db) return;
+            [this.db, this.lost, this.fault] = [null, true, "denied"];
+            this.onChange();
+          };
+          first.objectStore(KEPT).get(CURRENT);
+          first.oncomplete = () => { if (this.closed) db.close(); else this.db = db; resolve(!this.closed); };
+          first.onabort = () => resolve(false);
         };
-        asked.onerror = asked.onblocked = none;
-      } catch { none(); }
-    });
+        asked.onerror = () => resolve(false);
+      } catch { resolve(false); }
+    }).finally(() => { this.opening = undefined; });
+  }
+
+  /** Opens it again. Whose cart it is goes with the next row, where that was cleared. */
+  private async again(): Promise<void> {
+    if (!await soon(this.open(), WRITE_MS) || !this.lost) return;
+    this.lost = false;
+    if (!await this.account()) this.unkept ??= this.last;
   }
 
   rows(): Promise<Row[]> { return this.read<Row[]>(ROWS, s => s.getAll()).then(rows => rows ?? []); }
   row(cart: string, slot: string): Promise<Row | undefined> { return this.read<Row>(ROWS, s => s.get([cart, slot])); }
-  account(): Promise<Account | undefined> { return this.read<Account>(KEPT, s => s.get(CURRENT)); }
+  async account(): Promise<Account | undefined> {
+    const stored = await this.read<Account>(KEPT, s => s.get(CURRENT));
+    if (stored) this.last = stored;
+    return stored;
+  }
   async setAccount(account: Account): Promise<boolean> {
+    this.last = account;
     const stored = await this.write(tx => tx.objectStore(KEPT).put(account, CURRENT));
     this.unkept = stored ? null : account;
     return stored;
   }
 
-  /** Replaces the account's token if it is still `old`. */
-  renew(old: string, token: string): Promise<boolean> {
-    if (this.unkept?.token === old) this.unkept = { ...this.unkept, token };
+  /** Changes the account if it still has this token, and, where one is named, this cart. */
+  amend(old: string, change: Partial<Account>, cart?: string): Promise<boolean> {
+    const same = (account: Account | null | undefined) => account?.token === old && (cart ?? account.cart) === account.cart;
+    if (same(this.unkept)) this.unkept = { ...this.unkept!, ...change };
+    if (same(this.last)) this.last = { ...this.last!, ...change };
     return this.write(tx => {
       const kept = tx.objectStore(KEPT), asked: IDBRequest<Account | undefined> = kept.get(CURRENT);
-      asked.onsuccess = () => { if (asked.result?.token === old) kept.put({ ...asked.result, token }, CURRENT); };
+      asked.onsuccess = () => { if (same(asked.result)) kept.put({ ...asked.result, ...change }, CURRENT); };
+    }, false);
+  }
+
+  /** Removes rows, and the account if it is to be removed too, and keeps the tokens of those who leave until the service
+   * has been told. How many changes of the rows were not sent; null where it is not known yet whether they are gone. */
+  async forget(tokens: string[], whose: (row: Row) => boolean, which: (account: Account) => boolean): Promise<number | null> {
+    let unsent = 0;
+    if (this.unkept && which(this.unkept)) this.unkept = null;
+    if (this.last && which(this.last)) this.last = null;
+    const gone = await this.write(tx => {
+      const rows = tx.objectStore(ROWS), kept = tx.objectStore(KEPT);
+      const all: IDBRequest<Row[]> = rows.getAll(), account: IDBRequest<Account | undefined> = kept.get(CURRENT), ended: IDBRequest<string[] | undefined> = kept.get(ENDED);
+      all.onsuccess = () => {
+        for (const row of all.result.filter(whose)) { unsent += row.pending; rows.delete([row.cart, row.slot]); }
+      };
+      account.onsuccess = () => { if (account.result && which(account.result)) kept.delete(CURRENT); };
+      ended.onsuccess = () => { if (tokens.length) kept.put([...new Set([...ended.result ?? [], ...tokens])], ENDED); };
+    }, false);
+    if (!gone) for (const token of tokens) this.untold.add(token);
+    if (!gone && this.opening) this.owed.push(() => this.forget(tokens, whose, which));
+    // Where nothing may be stored nothing is.
+    return gone ? unsent : this.fault === "denied" && !this.lost ? 0 : null;
+  }
+
+  /** The tokens of sessions of which the service is to be told that they have ended. */
+  async ended(): Promise<string[]> { return [...new Set([...this.untold, ...await this.read<string[]>(KEPT, s => s.get(ENDED)) ?? []])]; }
+
+  /** The service knows that of this token. */
+  told(token: string): Promise<boolean> {
+    this.untold.delete(token);
+    return this.write(tx => {
+      const kept = tx.objectStore(KEPT), asked: IDBRequest<string[] | undefined> = kept.get(ENDED);
+      asked.onsuccess = () => {
+        const left = (asked.result ?? []).filter(other => other !== token);
+        left.length ? kept.put(left, ENDED) : kept.delete(ENDED);
+      };
     }, false);
   }
 
@@ -62,6 +152,7 @@ export class Store {
 
   /** Stores a row, in place of that of the same instance when it knew no cart. Whether it is on disk. */
   async put(row: Row): Promise<boolean> {
+    if (!this.db && this.lost) await this.again();
     const { unkept } = this;
     const stored = await this.write(tx => {
       const rows = tx.objectStore(ROWS);
@@ -75,7 +166,10 @@ export class Store {
     return stored;
   }
 
-  close(): void { if (this.db) { this.db.onclose = null; this.db.close(); this.db = null; } }
+  close(): void {
+    this.closed = true;
+    if (this.db) { this.db.onclose = null; this.db.close(); this.db = null; }
+  }
 
   private read<T>(name: string, ask: (store: IDBObjectStore) => IDBRequest): Promise<T | undefined> {
     return new Promise(resolve => {
@@ -83,6 +177,7 @@ export class Store {
         const request = ask(this.db!.transaction(name).objectStore(name));
         request.onsuccess = () => resolve(request.result as T);
         request.onerror = () => resolve(undefined);
+        setTimeout(resolve, WRITE_MS);
       } catch { resolve(undefined); }
     });
   }
@@ -91,19 +186,30 @@ export class Store {
   private write(work: (tx: IDBTransaction) => void, whole = true): Promise<boolean> {
     return new Promise(resolve => {
       const failed = (error: unknown) => {
-        this.fault = (error as DOMException | null)?.name === "QuotaExceededError" ? "full" : "denied";
+        this.fault = (error as DOMException | null)?.name === "QuotaExceededError" ? "full" : this.opening ? "busy" : "denied";
         resolve(false);
       };
       try {
         const tx = this.db!.transaction([ROWS, KEPT], "readwrite", { durability: "strict" });
-        tx.oncomplete = () => resolve(true);
-        tx.onabort = () => failed(tx.error);
+        // It may be done later all the same.
+        const slow = setTimeout(() => { this.fault ??= "busy"; resolve(false); this.onChange(); }, WRITE_MS);
+        tx.oncomplete = () => {
+          clearTimeout(slow);
+          resolve(true);
+          if (this.fault === "busy") { this.fault = null; this.onChange(); }
+        };
+        tx.onabort = () => { clearTimeout(slow); failed(tx.error); };
         work(tx);
         // Not when all has been answered: a page that goes has no later.
         if (whole) tx.commit?.();
       } catch (error) { failed(error); }
     });
   }
+}
+
+/** What comes of it, if it comes soon. */
+function soon<T>(work: Promise<T>, ms: number): Promise<T | undefined> {
+  return Promise.race([work, new Promise<undefined>(go => setTimeout(go, ms))]);
 }
 
 /** Gives a lock back; it is free when that is done. */

@@ -60,8 +60,9 @@ export interface Status {
   /** How many changes are not acknowledged. */
   pending: number;
   lastError: Problem | null;
-  /** `ok`; or edits are not stored here, and are acknowledged only by the service. */
-  storage: "ok" | "full" | "denied";
+  /** `ok`; or edits are not stored here, and are acknowledged only by the service. `busy`: another tab holds the
+   * storage; it is used again as soon as that lets go. */
+  storage: "ok" | "full" | "denied" | "busy";
   /** The region that answered last. */
   region: string | null;
   /** Carts of this device, by their ids, that were too large to join the one of the session that was signed in to:
@@ -78,13 +79,21 @@ export interface Listed {
   apart?: true;
 }
 
+/** How a sign-out went. */
+export interface SignedOut {
+  /** How many changes of this device were not sent, and are gone. */
+  dropped: number;
+  /** Whether the service knows of it. If not, it is told as soon as it can be reached. */
+  ended: boolean;
+}
+
 /** What `connect` takes; all of it has a default. */
 export interface Options {
   /** The service's origin; the page's if not given. */
   url?: string;
   /** A session's token; else the stored one, else a new guest's. */
   token?: string;
-  /** The currency of a cart that names none. */
+  /** The currency that a cart that names none is shown in until the service has said in which its prices are. */
   currency?: string;
   /** The name of the database, so that independent devices can live in one page. */
   storage?: string;
