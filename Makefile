@@ -55,9 +55,12 @@ move-slot: ## move slots to another database of a region (REGION=weur TO=STORE_W
 client: ## build the npm package of the client into build/client/, and say how large it is
 	@tools/setup && tools/client
 
-.PHONY: sizes screenshots
+.PHONY: sizes screenshots speed
 sizes: ## how much a page loads, beside Automerge, Loro and Yjs: docs/client-size.md
 	@tools/setup && tools/sizes
+
+speed: ## time the pages, by Lighthouse and by hand, into docs/speed.md (on a quiet machine; RUNS=5, URL=)
+	@tools/setup && RUNS="$(or $(RUNS),5)" URL="$(URL)" tools/speed
 
 screenshots: ## photograph the pages into docs/screenshots/ (URL=)
 	@tools/setup && URL="$(URL)" tools/screenshots
