@@ -1,4 +1,5 @@
 // A link as a code that a camera reads: what is on this screen is opened on the phone that looks at it.
+/*! qrcode-generator: Copyright (c) 2009 Kazuhiko Arase, licensed under the MIT license */
 import qrcode from "qrcode-generator";
 import { drawn } from "../common/dom.js";
 
