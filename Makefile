@@ -59,9 +59,12 @@ client: ## build the npm package of the client into build/client/, and say how l
 docs: ## write the pages of the client's API, docs/client/, from its sources
 	@tools/setup && tools/docs
 
-.PHONY: sizes screenshots
+.PHONY: sizes screenshots speed
 sizes: ## how much a page loads, beside Automerge, Loro and Yjs: docs/client-size.md
 	@tools/setup && tools/sizes
+
+speed: ## time the pages, by Lighthouse and by hand, into docs/speed.md (on a quiet machine; RUNS=5, URL=)
+	@tools/setup && RUNS="$(or $(RUNS),5)" URL="$(URL)" tools/speed
 
 screenshots: ## photograph the pages into docs/screenshots/ (URL=)
 	@tools/setup && URL="$(URL)" tools/screenshots

@@ -2,6 +2,7 @@
 // loaded when first something comes for them, so that no shopper waits for it.
 import { WorkerEntrypoint, exports } from "cloudflare:workers";
 import Edge, { CartObject as Cart } from "./index.js";
+import { page } from "./pages.js";
 
 /** The longest message of a socket, in bytes: the largest sync twice over. */
 const MESSAGE_BYTES_MAX = 256 * 1024;
@@ -39,8 +40,9 @@ export class Stores extends WorkerEntrypoint {
 globalThis.evercartStores = (request) => exports.Stores.fetch(request);
 
 export default class extends WorkerEntrypoint {
-  fetch(request) {
-    return new Edge(this.ctx, this.env).fetch(request);
+  async fetch(request) {
+    const edge = asked => new Edge(this.ctx, this.env).fetch(asked);
+    return (await page(request, this.env.ASSETS, edge)) ?? edge(request);
   }
 
   queue(batch) {

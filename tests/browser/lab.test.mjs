@@ -77,6 +77,10 @@ for (const { id, then } of scenarios.filter(({ checkout }) => !checkout)) {
     assert.equal(await shared.getAttribute("#verdict", "data-verdict"), "expected", await shared.textContent("#verdict"));
     for (const name of ["weur", "enam", "apac"]) assert.deepEqual(await shown(shared, name), then, name);
     assert.equal(await shared.getAttribute(".equal", "data-equal"), "true");
+    // In people's words: what it is called, and why it ends so.
+    assert.match(await shared.textContent("#playing h2"), /^\p{Lu}.{8,}$/u);
+    assert.match(await shared.textContent("#verdict .why"), /^\p{Lu}.{40,}\.$/u);
+    assert.equal(new URL(shared.url()).search, `?play=${id}&end`);
     // A refusal that is to be is said by the browser too.
     assert.deepEqual(shared.faults.filter(fault => !(id === "S37" && /409/.test(fault))), []);
     played.push(id);
@@ -120,7 +124,7 @@ test("two devices are cut off, edit, and are joined again", async () => {
   for (const name of ["A", "B"]) await toggle(page, name);
   await until(async () => new Set(await digests(page)).size === 1 && await quantity(page, "A") === 3);
   assert.deepEqual(await shown(page, "apac"), ["X:3", "Y:1"]);
-  assert.equal(await page.locator(".dot.pending:visible").count() - await page.locator("aside .dot.pending").count(), 0);
+  assert.equal(await page.locator(".card .dot.pending").count(), 0);
   assert.deepEqual(page.faults, []);
   await page.context().close();
 });
@@ -217,11 +221,51 @@ test("a play can be stepped, hurried and given up", async () => {
   await page.context().close();
 });
 
-test("where regions cannot be cut, the page says so", async () => {
+test("where regions cannot be cut, the page says so, and plays all else", async () => {
   const page = await lab({}, page => page.route("**/v1/admin/faults", route => route.fulfill({ status: 404, contentType: "application/problem+json", body: '{"code":"not_found","detail":""}' })));
   assert.equal(await card(page, "weur").getByRole("switch").count(), 0);
-  await play(page, "S31");
-  assert.match(await page.textContent("#verdict"), /no development server/);
+  assert.ok(await page.getByText("The regions of this service cannot be chosen or cut off from here").isVisible());
+  assert.match(await page.textContent("[data-lacks=S31]"), /Needs regions that can be cut off/);
+  await play(page, "S3");
+  assert.equal(await page.getAttribute("#verdict", "data-verdict"), "expected");
+  await page.context().close();
+});
+
+test("it opens in words, calm and equal; the signs are there for who asks, and stay", async () => {
+  const page = await lab();
+  assert.equal(await page.getAttribute(".equal", "data-equal"), "true", "as it opens");
+  assert.equal(new Set(await digests(page)).size, 1);
+  await press(page, "A", /^Add Bagels/);
+  await until(async () => await quantity(page, "apac") === 1);
+  const signs = card(page, "B").locator(".dots, .seen, .letter, code");
+  const seen = async () => (await signs.evaluateAll(all => all.map(one => one.checkVisibility()))).some(is => is);
+  assert.equal(await seen(), false);
+  await page.getByRole("button", { name: "Show what it is made of" }).click();
+  assert.equal(await seen(), true);
+  assert.equal(await card(page, "B").locator(".dot").getAttribute("title"), "A1, a change of device A: 1 more; its region has it");
+  await page.getByText("What the signs mean").click();
+  assert.ok(await page.locator(".legend dd", { hasText: "A dot: the first change of device A" }).isVisible());
+  await page.reload();
+  await page.waitForSelector("#player[data-state=idle]");
+  assert.equal(await seen(), true, "it is kept");
+  assert.deepEqual(page.faults, []);
+  await page.context().close();
+});
+
+test("a story has an address, and so has its end", async () => {
+  const page = await lab();
+  await page.goto(`${URL_}/lab?play=S7&end`);
+  await page.waitForSelector("#player[data-scenario=S7][data-state=done]");
+  assert.match(await page.textContent("#verdict"), /9 was set later/);
+  await page.goto(`${URL_}/lab?play=S3`);
+  await page.waitForSelector("#player[data-scenario=S3][data-state=waiting]");
+  assert.equal(await page.textContent("#playing h2"), "Two people, one bag of bagels");
+  await anew(page);
+  assert.equal(new URL(page.url()).search, "");
+  await page.goto(`${URL_}/lab?play=nothing`);
+  await page.waitForSelector("#player[data-state=idle]");
+  await until(async () => /There is no such scenario/.test(await page.textContent("#narration")));
+  assert.deepEqual(page.faults, []);
   await page.context().close();
 });
 
@@ -239,6 +283,9 @@ for (const [size, viewport] of [["phone", PHONE], ["desktop", DESKTOP]]) for (co
     await press(page, "A", /^Add Bagels/);
     await toggle(page, "B");
     await check("by hand");
+    await page.click("#notation");
+    await page.locator(".legend summary").click();
+    await check("with the signs");
     await page.evaluate(() => { document.documentElement.dir = "rtl"; });
     await check("from right to left");
     await page.evaluate(() => { document.documentElement.dir = ""; });

@@ -22,7 +22,22 @@ const SHOTS = [
   { name: "lab-end", path: "/lab", reach: page => played(page) },
 ];
 
+/** What is shown of a page to those who link to it: beside the page. */
+const SHARED = [
+  { name: "web/shop/app/share.png", path: "/", reach: page => page.waitForSelector(".card") },
+  { name: "web/lab/share.png", path: "/lab?play=S3&end", reach: async page => { await page.waitForSelector("#verdict[data-verdict]"); await page.evaluate(() => document.getElementById("from").scrollIntoView()); } },
+];
+const SHARED_SIZE = { width: 1200, height: 630 };
+
 const browser = await chrome();
+for (const { name, path, reach } of SHARED) {
+  const page = await browser.newPage({ viewport: SHARED_SIZE, colorScheme: "light", reducedMotion: "reduce", locale: "en-US" });
+  await page.goto(URL_ + path);
+  await reach(page);
+  await page.waitForLoadState("networkidle");
+  await page.screenshot({ path: new URL(`../../${name}`, import.meta.url).pathname });
+  await page.close();
+}
 const pictures = SHOTS.flatMap(({ sizes = Object.keys(SIZES), schemes = SCHEMES, ...shot }) =>
   sizes.flatMap(size => schemes.map(scheme => ({ ...shot, size, scheme }))));
 await mkdir(TO, { recursive: true });
@@ -72,6 +87,7 @@ async function offline(page) {
 /** The lab in the middle of a play, after so many beats, or at its end. */
 async function played(page, beats) {
   await page.waitForSelector("#player[data-state=idle]");
+  await page.click("#notation");
   await page.selectOption("#speed", beats ? "step" : "0");
   await page.click("[data-play=S3]");
   for (let beat = 0; beat < (beats ?? 0); beat++) {

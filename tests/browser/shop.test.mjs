@@ -5,6 +5,7 @@ import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
 import { DAMAGE, EVENTUALLY_MS, IN_SYNC, URL_, chrome, of_later, older, restore, with_token } from "./chrome.mjs";
 
+const { default: read_code } = await import("jsqr");
 const AXE = await readFile(new URL("../../node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
 const BAGEL = "1095275", BANANA = "1082185", NOT_FOR_SALE = "26081";
 const PHONE = { width: 390, height: 844 }, DESK = { width: 1280, height: 800 };
@@ -130,6 +131,29 @@ test("a product is shown, and an unknown one said", async () => {
   await close(context);
 });
 
+test("what is added before the cart is open is in it, over a reload too", async () => {
+  // What is kept for offline would bring the Wasm that is held back here.
+  const context = await device({ serviceWorkers: "block" }), page = await context.newPage();
+  let come;
+  const there = new Promise(resolve => { come = resolve; });
+  await page.route("**/*.wasm", async route => { await there; await route.continue().catch(() => {}); });
+  await page.goto(URL_);
+  const add = card(page).getByRole("button", { name: /^Add to cart/ });
+  await tap(add, 2);
+  await add.getByText("2 added").waitFor();
+  assert.equal(await run(page, "window.evercart"), undefined, "there is no cart yet");
+  await page.reload();
+  await add.getByText("2 added").waitFor();
+  await tap(add, 1);
+  come();
+  await until(page, "window.evercart?.view.lines[0]?.quantity === 3");
+  await card(page).getByRole("button", { name: /^One more/ }).waitFor();
+  await settled(page);
+  await page.reload();
+  await until(page, "window.evercart?.view.lines[0]?.quantity === 3");
+  await close(context);
+});
+
 test("taps become one edit, shown at once", async () => {
   const context = await device(), page = await context.newPage(), frames = [];
   page.on("websocket", socket => socket.on("framesent", ({ payload }) => { if (typeof payload !== "string") frames.push(payload); }));
@@ -246,6 +270,80 @@ test("saved for later and back, coupons, a note, what cannot be sold", async () 
   await settled(page);
   await page.reload();
   assert.equal(await page.getByLabel("Note").inputValue(), "Leave it at the door");
+  await close(context);
+});
+
+test("the total stays in sight with 150 lines too, and the coupon says what it does", async () => {
+  for (const viewport of [PHONE, DESK]) {
+    const context = await device({ viewport }), page = await visit(context);
+    await page.evaluate(async sku => {
+      for (const from of [0, 75]) await evercart.commands(Array.from({ length: 75 }, (_, at) => ({ op: "add", sku, customization: { engraved: String(from + at) } })));
+      await evercart.applyCoupon("SAVE10");
+    }, BAGEL);
+    await settled(page);
+    await until(page, "evercart.view.totals.total.amount_minor === 150 * 50");
+    /** Whether the total is within what is seen, at the beginning, in the middle and at the end. */
+    const in_sight = async (box, total) => {
+      for (const part of [0, .5, 1]) {
+        await run(page, `(box => box.scrollTo(0, ${part} * box.scrollHeight))(document.querySelector(${JSON.stringify(box)}))`);
+        const [text, seen] = await run(page, `(() => {
+          const found = [...document.querySelectorAll(${JSON.stringify(total)})].at(-1), { top, bottom } = found.getBoundingClientRect();
+          return [found.textContent, found.checkVisibility() && top >= 0 && bottom <= innerHeight];
+        })()`);
+        assert.deepEqual([text, seen], ["$75.00", true], `${box} at ${part}`);
+      }
+    };
+    await page.getByRole("button", { name: /^Cart: 150 items/ }).click();
+    await page.waitForSelector("dialog[open] .line");
+    await in_sight("dialog .content", "dialog .in-sight .price");
+    await page.goto(`${URL_}/cart`);
+    await until(page, "window.evercart?.view.totals.total.amount_minor === 150 * 50");
+    await in_sight("html", viewport === PHONE ? ".in-sight .price" : ".totals dd");
+    await page.getByText("It takes nothing off yet").waitFor();
+    await close(context);
+  }
+});
+
+test("a quantity that was cut says so", async () => {
+  const context = await device(), page = await visit(context, "/cart");
+  await run(page, `evercart.add("${BAGEL}", 1)`);
+  // A line is made anew when its name comes.
+  await line(page, "Bagels").waitFor();
+  await page.locator(".stepper input").fill("12345");
+  await page.locator(".stepper input").press("Enter");
+  await has(page, BAGEL, 9999);
+  await page.getByText("At most 9,999 can be bought at once").waitFor();
+  await settled(page);
+  await close(context);
+});
+
+test("a cart is printed as a list", async () => {
+  const context = await device(), page = await visit(context, "/cart");
+  await run(page, `evercart.add("${BAGEL}", 3)`);
+  await run(page, "evercart.setNote('ring twice')");
+  await line(page, "Bagels").getByText("$1.50").waitFor();
+  await settled(page);
+  await line(page, "Bagels").getByText("$0.50 each", { exact: true }).waitFor();
+  await page.emulateMedia({ media: "print" });
+  const seen = await run(page, `[...document.querySelectorAll("body *")].filter(one => !one.children.length && one.checkVisibility() && one.getBoundingClientRect().height > 1).map(one => one.value ?? one.textContent).filter(Boolean)`);
+  assert.deepEqual(seen, ["Your cart", "Rolls: Bagels, 4 oz", "$0.50 each", "3", "$1.50", "Note", "ring twice", "Subtotal, 3 items", "$1.50", "Total", "$1.50"]);
+  await close(context);
+});
+
+test("on a phone each tool says what it is, and a camera reads the link to the cart", async () => {
+  const context = await device({ viewport: PHONE }), page = await visit(context, "/sign-in");
+  for (const name of ["Carts", "Devices", "Cart"]) assert.ok(await page.locator(".tools").getByText(name, { exact: true }).isVisible(), name);
+  await page.waitForSelector(".code svg");
+  const { data, width, height } = await page.evaluate(async () => {
+    const picture = new Image(), canvas = document.createElement("canvas");
+    picture.src = `data:image/svg+xml,${encodeURIComponent(new XMLSerializer().serializeToString(document.querySelector(".code svg")))}`;
+    await picture.decode();
+    canvas.width = canvas.height = 480;
+    const to = canvas.getContext("2d");
+    to.drawImage(picture, 0, 0, 480, 480);
+    return { data: [...to.getImageData(0, 0, 480, 480).data], width: 480, height: 480 };
+  });
+  assert.equal(read_code(Uint8ClampedArray.from(data), width, height)?.data, await page.getByLabel("Link to this session").inputValue());
   await close(context);
 });
 
@@ -452,6 +550,70 @@ test("what two devices have made too much together is said at the line", async (
   await close(one, two);
 });
 
+test("what other devices did is told, and the toast says nothing that is not so", async () => {
+  const one = await device(), two = await device({ viewport: PHONE }), a = await visit(one, "/cart"), b = await visit(two);
+  await run(a, `evercart.add("${BAGEL}", 3)`);
+  await settled(a); await settled(b);
+  await run(b, `evercart.signIn({ token: ${JSON.stringify(await run(a, "evercart.token()"))} })`);
+  await has(b, BAGEL, 3);
+  await settled(b);
+  const toast = a.locator(".toast"), says = text => toast.getByText(text, { exact: true }).waitFor();
+  assert.equal(await b.locator(".toast").isVisible(), false, "a cart that is opened is no news");
+  await run(b, `evercart.add("${BANANA}", 2)`);
+  await says("Added on another device: 2 × Bananas, 40 lb.");
+  await until(a, "document.querySelector('body > .live')?.textContent.startsWith('Added on another device')");
+  await toast.getByRole("button", { name: "Dismiss" }).click();
+  await run(b, "evercart.setQuantity(evercart.view.lines[1].line_id, 7)");
+  await says("Set to 7 on another device: Bananas, 40 lb.");
+  await run(b, "evercart.decrement(evercart.view.lines[1].line_id, 2)");
+  await says("Taken off on another device: 2 × Bananas, 40 lb.");
+  await run(b, "evercart.remove(evercart.view.lines[1].line_id)");
+  await says("Removed on another device: Bananas, 40 lb.");
+  // A removal that another's add outlives.
+  await settled(b);
+  await run(a, "evercart.setOnline(false)");
+  await run(b, `evercart.add("${BAGEL}", 2)`);
+  await settled(b);
+  await line(a, "Bagels").getByRole("button", { name: /^Remove/ }).last().click();
+  await says("Removed Rolls: Bagels, 4 oz");
+  await run(a, "evercart.setOnline(true)");
+  await has(a, BAGEL, 2);
+  await says("Another device added 2 × Rolls: Bagels, 4 oz, so it is in the cart.");
+  await run(b, "evercart.remove(evercart.view.lines[0].line_id)");
+  await says("Removed on another device: Rolls: Bagels, 4 oz.");
+  await close(one, two);
+});
+
+test("what is added offline has its name and its price; the shop can be installed", async () => {
+  const context = await device(), page = await visit(context);
+  await card(page).waitFor();
+  const [title, price] = [await card(page).locator("h3").textContent(), await card(page).locator(".price").textContent()];
+  await settled(page);
+  await run(page, "navigator.serviceWorker.ready.then(() => {})");
+  await context.setOffline(true);
+  await card(page).getByRole("button", { name: /^Add/ }).click();
+  await until(page, "document.querySelector('.pill').textContent === 'Offline, 1 to send'");
+  for (const path of ["/cart", "/"]) {
+    await page.goto(URL_ + path);
+    await until(page, "window.evercart?.view.lines.length === 1");
+    if (path === "/") await page.getByRole("button", { name: `Cart: 1 item, ${price}` }).click();
+    await line(page, title).getByText(price, { exact: true }).waitFor();
+    assert.equal(await page.locator(".totals dd").last().textContent(), price);
+    assert.doesNotMatch(await run(page, "document.body.innerText"), /\$0\.00|Product \d|still to come/);
+  }
+  await context.setOffline(false);
+  await settled(page);
+  await run(page, "evercart.clear()");
+  await until(page, "localStorage.length === 0");
+  const { errors, data } = await (await context.newCDPSession(page)).send("Page.getAppManifest");
+  assert.deepEqual(errors, []);
+  for (const { src, sizes } of JSON.parse(data).icons) {
+    const size = await page.evaluate(async src => { const picture = new Image(); picture.src = src; await picture.decode(); return `${picture.naturalWidth}x${picture.naturalHeight}`; }, src);
+    if (sizes !== "any") assert.equal(size, sizes);
+  }
+  await close(context);
+});
+
 test("several carts: a new one, and back to the first", async () => {
   const context = await device(), page = await visit(context, "/carts");
   await run(page, `evercart.add("${BAGEL}", 2)`);
@@ -484,6 +646,10 @@ test("by keyboard alone: search, add, open the cart, change, remove, undo", asyn
   assert.equal(await run(page, "document.activeElement.textContent"), "Skip to the content");
   await press("Enter");
   assert.equal(await run(page, "document.activeElement.id"), "main");
+  await press("Tab");
+  assert.equal(await run(page, "document.activeElement.textContent"), "Skip the departments");
+  await press("Enter", "Tab");
+  assert.ok(await run(page, "!!document.activeElement.closest('.card')"), "the first product");
   await page.reload();
   await to(/^Search/);
   await page.keyboard.type("bagel");

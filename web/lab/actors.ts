@@ -8,10 +8,11 @@ const REQUEST = "H";
 export class Actors {
   private known = new Map<string, { name: string; shade: number }>();
 
-  /** An actor that a device has leased. */
-  meet(actor: string, device: string): void {
+  /** An actor that a device has leased. One before it that has made nothing needs no name any more. */
+  meet(actor: string, device: string, made: (actor: string) => boolean): void {
     if (this.known.has(actor) || /^0*$/.test(actor)) return;
     const letter = device.slice(0, 1);
+    for (const [before, { name }] of this.known) if (name.startsWith(letter) && !made(before)) this.known.delete(before);
     const again = this.names().filter(name => name.startsWith(letter)).length;
     this.put(actor, again ? `${letter}${"′".repeat(again)}` : letter, "ABCD".indexOf(letter));
   }
@@ -21,6 +22,13 @@ export class Actors {
   dot(actor: string, counter: number): string {
     const name = this.name(actor);
     return name.startsWith(REQUEST) ? name : `${name}${counter}`;
+  }
+  /** Who that is, in words. */
+  who(actor: string): string {
+    const name = this.name(actor), letter = name.replaceAll("′", "");
+    if (name.startsWith(REQUEST)) return "a plain request, of no device here";
+    const device = /^[A-D]$/.test(letter) ? `device ${letter}` : "the guest’s device";
+    return name === letter ? device : `${device} under another name, which it took to be told from a copy of itself`;
   }
   shade(actor: string): number { return this.of(actor).shade; }
 

@@ -33,7 +33,7 @@ export function contents(replica: Replica, actors: Actors, edits: ((row: Row) =>
   const lines = rows(replica);
   const list = element("ul", { class: "lines" }, ...lines.map(row => element("li", { class: row.quantity ? "line" : "line none" },
     element("div", { class: "what" },
-      element("span", { class: "letter", "aria-hidden": "true" }, letter(row.sku)),
+      element("span", { class: "letter notation", "aria-hidden": "true", title: `${letter(row.sku)} stands for ${name(row.sku)}` }, letter(row.sku)),
       element("span", { class: "title" }, name(row.sku), row.engraving !== null && element("em", {}, ` “${row.engraving}”`),
         row.saved && element("small", {}, " saved for later"),
         row.problem === "over_limit" && element("small", { class: "problem" }, " more than may be bought")),
@@ -49,11 +49,12 @@ export function contents(replica: Replica, actors: Actors, edits: ((row: Row) =>
 }
 
 function marks(dots: Dot[], actors: Actors): HTMLElement {
-  return element("ul", { class: "dots", "aria-label": "made of" }, ...dots.map(dot => {
+  return element("ul", { class: "dots notation", "aria-label": "made of" }, ...dots.map(dot => {
     const who = actors.dot(dot.actor, dot.counter);
     const what = dot.kind === "add" ? `+${count(dot.quantity)}` : dot.kind === "set" ? `=${count(dot.quantity)}` : dot.kind === "hole" ? "gone" : "?";
     const taken = dot.taken ? ` −${count(dot.taken)}` : "";
-    const said = `change ${dot.counter} of ${actors.name(dot.actor)}: ${dot.kind} ${count(dot.quantity)}${dot.taken ? `, ${count(dot.taken)} taken off` : ""}, ${dot.settled ? "settled" : "pending"}`;
+    const does = dot.kind === "add" ? `${count(dot.quantity)} more` : dot.kind === "set" ? `exactly ${count(dot.quantity)}` : dot.kind === "hole" ? "gone" : "of a later version";
+    const said = `${who}, a change of ${actors.who(dot.actor)}: ${does}${dot.taken ? `, of which ${count(dot.taken)} ${dot.taken === 1 ? "was" : "were"} taken off` : ""}; ${dot.settled ? "its region has it" : "not sent yet"}`;
     return element("li", { class: `dot shade-${actors.shade(dot.actor)} ${dot.settled ? "settled" : "pending"}`, title: said },
       element("span", { "aria-hidden": "true" }, element("b", {}, who), ` ${what}${taken}`), element("span", { class: "sr" }, said));
   }));
@@ -66,9 +67,10 @@ export function standing(replica: Replica, actors: Actors): HTMLElement {
   for (const { actor, counter } of inspection.seen) last.set(actor, Math.max(counter, last.get(actor) ?? 0));
   const digest = inspection.digest.slice(0, DIGITS);
   return element("footer", { class: "standing" },
-    element("p", { class: "seen" }, last.size ? "has seen " : "has seen nothing",
-      ...[...last].flatMap(([actor, counter]) => [element("span", { class: `ink-${actors.shade(actor)}` }, actors.dot(actor, counter)), " "])),
-    element("p", { class: "digest" }, pattern(inspection.digest), element("span", { class: "sr" }, "digest "), element("code", {}, digest)));
+    element("p", { class: "seen notation" }, last.size ? "has seen " : "has seen nothing",
+      ...[...last].flatMap(([actor, counter]) => [element("span", { class: `ink-${actors.shade(actor)}`, title: `It has seen the changes of ${actors.who(actor)} up to number ${counter}` }, actors.dot(actor, counter)), " "])),
+    element("p", { class: "digest", title: "The fingerprint of this whole copy: equal ones are equal, byte for byte" }, pattern(inspection.digest),
+      element("span", { class: "plainly" }, "its fingerprint"), element("span", { class: "sr" }, "digest "), element("code", { class: "notation" }, digest)));
 }
 
 /** Eight squares and a colour out of a digest, so that equal ones are seen to be. */

@@ -80,7 +80,7 @@ export class DeviceCard {
   private adds(): HTMLElement {
     return element("div", { class: "adds" }, ...Object.values(SKUS).map(sku =>
       element("button", { type: "button", "data-key": `add ${sku}`, click: () => this.act(`adds one ${name(sku)}`, () => this.cart.add(sku, 1)) },
-        element("span", { class: "letter", "aria-hidden": "true" }, letter(sku)), element("span", { class: "sr" }, "Add "), element("span", { "aria-hidden": "true" }, "+"), name(sku), element("span", { class: "sr" }, `, ${this.title}`))));
+        element("span", { class: "letter notation", "aria-hidden": "true" }, letter(sku)), element("span", { class: "sr" }, "Add "), element("span", { "aria-hidden": "true" }, "+"), name(sku), element("span", { class: "sr" }, `, ${this.title}`))));
   }
 
   /** What is wanted less often. */

@@ -3,18 +3,22 @@
 import text from "../../crates/cart-core/tests/golden/scenarios.txt";
 import { count, element } from "./dom.js";
 import { Log } from "./log.js";
-import { missing, Play, type Verdict } from "./play.js";
+import { missing, plain, Play, type Verdict } from "./play.js";
 import { learn } from "./products.js";
 import { sweep } from "./replica.js";
 import { parse, type Kind, type Scenario } from "./scenario.js";
 import { healAtLast, PLACES } from "./service.js";
 import { Stage } from "./stage.js";
+import { story } from "./stories.js";
 
 /** What is played by the big button. */
 const FIRST = "S3";
-/** How long a beat is looked at, in milliseconds. */
-const SPEEDS: [name: string, ms: number][] = [["Slow", 3_500], ["Normal", 1_800], ["Fast", 700], ["At once", 0]];
 const STEPPED = "step";
+/** Under which name the browser keeps that a reader wants the notation. */
+const NOTATION = "evercart-lab-notation";
+/** How long a beat is looked at, in milliseconds. */
+const SPEED_MS = 1_800;
+const SPEEDS: [name: string, ms: number][] = [["Slow", 3_500], ["Normal", SPEED_MS], ["Fast", 700], ["At once", 0]];
 const KINDS: Record<Kind, [title: string, says: string]> = {
   devices: ["Two devices", "Both hold the cart, are cut off, act, and are heard again."],
   regions: ["Two regions", "One region is cut off; plain requests reach both sides."],
@@ -42,6 +46,7 @@ async function play(scenario: Scenario): Promise<void> {
   log.clear();
   show(null);
   headline(scenario);
+  address(`?play=${scenario.id}`);
   // The player sticks to the edge, so that it is always in view: what is before it tells where the stage begins.
   at("from").scrollIntoView({ block: "start" });
   for (const button of document.querySelectorAll<HTMLElement>("[data-play]")) button.toggleAttribute("aria-current", button.dataset["play"] === scenario.id);
@@ -59,6 +64,7 @@ async function play(scenario: Scenario): Promise<void> {
       if (playing !== mine) return;
     }
     show(play.verdict!, scenario);
+    address(`?play=${scenario.id}&end`);
   } catch (error) {
     if (playing !== mine) return;
     show({ expected: false, then: scenario.then, found: [["The play", String((error as Error).message ?? error)]], equal: stage.equal }, scenario);
@@ -82,7 +88,7 @@ function pause(): Promise<void> {
 
 function headline({ id, wording: { given, a, b, then } }: Scenario): void {
   const part = (label: string, text: string, kind = "") => element("div", { class: kind }, element("dt", {}, label), element("dd", {}, text === "-" ? "nothing" : text));
-  at("playing").replaceChildren(element("strong", {}, id), element("dl", {}, part("Given", given), part("A", a, "a"), part("B", b, "b"), part("Then", then, "then")));
+  at("playing").replaceChildren(element("h2", {}, story(id).title), element("dl", { class: "notation" }, element("div", {}, element("dt", {}, id)), part("Given", given), part("A", a, "a"), part("B", b, "b"), part("Then", then, "then")));
 }
 
 function show(result: Verdict | null, scenario?: Scenario): void {
@@ -96,9 +102,24 @@ function show(result: Verdict | null, scenario?: Scenario): void {
   narration.className = result.expected ? "good" : "bad";
   log.say(result.expected ? `As expected: ${all}.` : `Not as expected: it should be ${all}.`, result.expected ? "good" : "bad");
   verdict.append(...result.expected
-    ? [element("span", { class: "tick", "aria-hidden": "true" }, "✓"), element("div", {}, element("h2", {}, "As expected"), element("p", {}, element("code", {}, all), ` on ${count(stage.holders.length)} replicas of the cart, with one digest.`))]
+    ? [element("span", { class: "tick", "aria-hidden": "true" }, "✓"), element("div", {},
+      element("h2", {}, `${count(stage.holders.length)} copies, one cart: ${plain(result.then)}`), element("p", { class: "why" }, story(scenario.id).why),
+      element("p", { class: "notation" }, "As expected: ", element("code", {}, all), " with one digest.")), copy()]
     : [element("span", { class: "tick", "aria-hidden": "true" }, "✗"), element("div", {}, element("h2", {}, "Not as expected"), element("p", {}, "It should be ", element("code", {}, all), "."),
       element("ul", {}, ...result.found.map(([who, shows]) => element("li", {}, `${who}: `, element("code", {}, shows || "an empty cart")))))]);
+}
+
+/** What is seen has an address, to come back to and to pass on. */
+function address(search: string): void { history.replaceState(null, "", `/lab${search}`); }
+
+function copy(): HTMLElement {
+  const button = element("button", { type: "button", click: async () => {
+    try {
+      await navigator.clipboard.writeText(location.href);
+      button.textContent = "Copied";
+    } catch { button.textContent = location.href; }
+  } }, "Copy the link");
+  return button;
 }
 
 /** Two devices, an empty cart, all by hand. */
@@ -113,11 +134,21 @@ async function anew(): Promise<void> {
   narration.textContent = "Opening a cart …";
   for (const button of document.querySelectorAll("[data-play]")) button.removeAttribute("aria-current");
   progress.value = 0;
+  address("");
   await stage.begin([{ name: "A", region: "weur" }, { name: "B", region: "enam" }]);
+  offer();
   narration.textContent = "Two devices share one cart. Add something, cut one off, add more, and connect it again.";
   log.say(`A new cart: device A in ${PLACES.weur}, device B in ${PLACES.enam}.`);
   player.dataset["state"] = "idle";
   stage.draw();
+}
+
+/** What can be played: without the switch that cuts regions off, less. */
+function offer(): void {
+  const canCut = stage.off !== null;
+  at("scenarios").replaceChildren(...list());
+  at("total").textContent = `${count(scenarios.filter(scenario => !missing(scenario, canCut)).length)} of ${count(scenarios.length)} can be played`;
+  at("uncut").hidden = canCut;
 }
 
 function list(): HTMLElement[] {
@@ -129,12 +160,35 @@ function list(): HTMLElement[] {
 }
 
 function entry(scenario: Scenario): HTMLElement {
-  const { id, wording: { given, a, b, then } } = scenario, lacks = missing(scenario);
+  const { id, wording: { given, a, b, then } } = scenario, lacks = missing(scenario, stage.off !== null);
   const said = (label: string, text: string, kind: string) => text !== "-" && element("span", { class: kind }, element("small", {}, label), ` ${text} `);
   const wording = [said("given", given, "given"), said("A", a, "a"), said("B", b, "b"), element("span", { class: "then" }, element("small", {}, "then"), ` ${then === "-" ? "nothing" : then}`)];
-  if (lacks) return element("li", { class: "lacks", "data-lacks": id }, element("strong", {}, id), element("span", { class: "wording" }, ...wording), element("em", {}, lacks));
+  if (lacks) return element("li", { class: "lacks", "data-lacks": id }, element("strong", {}, story(id).title), element("span", { class: "wording notation" }, element("small", {}, id), ...wording), element("em", {}, lacks));
   return element("li", {}, element("button", { type: "button", "data-play": id, click: () => { void play(scenario); } },
-    element("strong", {}, id), element("span", { class: "wording" }, ...wording)));
+    element("strong", {}, story(id).title), element("span", { class: "wording notation" }, element("small", {}, id), ...wording)));
+}
+
+/** With what a cart is made of, or in plain words: this reader’s choice. */
+function read(signs: boolean): void {
+  notation.setAttribute("aria-pressed", String(signs));
+  document.body.toggleAttribute("data-plain", !signs);
+  try { signs ? localStorage.setItem(NOTATION, "") : localStorage.removeItem(NOTATION); } catch { /* Then it is for this time. */ }
+}
+
+/** Shows what the address names: a scenario, played at once where its end is named; else a cart to play with. */
+async function arrive(): Promise<void> {
+  const asked = new URLSearchParams(location.search), id = asked.get("play");
+  const ends = asked.has("end");
+  await anew();
+  if (id === null) return;
+  const scenario = scenarios.find(one => one.id === id), lacks = scenario && missing(scenario, stage.off !== null);
+  if (!scenario || lacks) {
+    narration.textContent = lacks ? `“${story(id).title}” cannot be played here. ${lacks}` : "There is no such scenario. All that there are stand below.";
+    return;
+  }
+  if (ends) speed.value = "0";
+  await play(scenario);
+  if (ends) speed.value = String(SPEED_MS);
 }
 
 function failed(error: unknown): void {
@@ -160,10 +214,13 @@ at("add").addEventListener("click", () => { if (stage.room) void stage.add().cat
 at("stage").append(stage.root);
 at("banner").append(stage.banner);
 at("happened").append(log.root);
-at("scenarios").append(...list());
-at("total").textContent = `${count(scenarios.filter(scenario => !missing(scenario)).length)} of ${count(scenarios.length)} can be played`;
+const notation = at("notation");
+notation.addEventListener("click", () => read(notation.getAttribute("aria-pressed") !== "true"));
+let chosen: string | null = null;
+try { chosen = localStorage.getItem(NOTATION); } catch { /* Nothing is kept in this browser. */ }
+read(chosen !== null);
 addEventListener("pagehide", () => { stage.close(); if (stage.off?.size) healAtLast(); });
 // Held as long as this page lives: others then leave its storages alone.
 void navigator.locks.request(lab, () => new Promise(() => {}));
 void sweep(lab);
-await learn().then(anew).catch(failed);
+await learn().then(arrive).catch(failed);

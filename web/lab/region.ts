@@ -14,12 +14,12 @@ export class RegionCard {
 
   draw(): void {
     const { region } = this.replica.spec;
-    const cut = this.does.isCut(region);
+    const cut = this.does.isCut(region), answers = this.replica.status.region;
     this.root.classList.toggle("off", cut);
     this.root.dataset["digest"] = this.replica.digest;
     redraw(this.root, [
       element("header", {},
-        element("h3", {}, PLACES[region], element("small", {}, ` ${region}`)),
+        element("h3", {}, PLACES[region], element("small", { class: "notation" }, ` ${region}`), answers && answers !== region && element("small", {}, ` answered by ${answers}`)),
         ...this.does.canCut() ? [element("button", { type: "button", role: "switch", class: "switch", "aria-checked": String(!cut), "data-key": "cut", disabled: this.does.played(), click: () => this.does.cut(region, !cut) }, element("span", { class: "sr" }, `${PLACES[region]}: `), cut ? "cut off" : "linked")] : [],
       ),
       ...contents(this.replica, this.actors),

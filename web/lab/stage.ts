@@ -37,6 +37,8 @@ export class Stage {
   private regionRow = element("div", { class: "regions" });
   private sizes = new ResizeObserver(() => this.link());
   private era = 0;
+  /** As long as it opens, copies that do not know of each other yet are nothing to look at. */
+  private opening = true;
 
   constructor(private lab: string, private log: Log, private played: () => boolean) {
     this.root.append(this.links.root, this.deviceRow, this.regionRow);
@@ -46,6 +48,7 @@ export class Stage {
   /** A new cart, new devices, everything linked. */
   async begin(cast: Cast[]): Promise<void> {
     const era = ++this.era;
+    this.open(false);
     for (const { replica } of [...this.devices, ...this.regions]) void replica.close();
     [this.devices, this.regions, this.actors] = [[], [], new Actors()];
     const there = await faults();
@@ -58,8 +61,17 @@ export class Stage {
     const [home, ...others] = await this.inOrder(cast, era);
     await home?.();
     await Promise.all(others.map(open => open()));
+    await this.whenEqual();
+    if (era !== this.era) return;
+    this.open(true);
     this.root.dataset["devices"] = String(this.devices.length);
     this.draw();
+  }
+
+  private open(is: boolean): void {
+    this.opening = !is;
+    this.root.toggleAttribute("data-opening", !is);
+    this.tell();
   }
 
   private async inOrder(cast: Cast[], era: number): Promise<(() => Promise<void>)[]> {
@@ -175,7 +187,8 @@ export class Stage {
 
   private changed = (replica: Replica, change: Change): void => {
     const { spec, inspection } = replica;
-    if (spec.kind === "device") this.actors.meet(inspection.actor, spec.owner === undefined ? spec.name : spec.name.toUpperCase());
+    if (spec.kind === "device") this.actors.meet(inspection.actor, spec.owner === undefined ? spec.name : spec.name.toUpperCase(),
+      actor => [...this.devices, ...this.regions].some(({ replica }) => replica.inspection.seen.some(one => one.actor === actor)));
     const card = [...this.devices, ...this.regions].find(card => card.replica === replica);
     if (!card) return;
     card.draw();
@@ -208,14 +221,20 @@ export class Stage {
 
   /** Whether all are equal, in words and in patterns. */
   private tell(): void {
+    this.banner.classList.toggle("opens", this.opening);
+    if (this.opening) {
+      this.banner.dataset["text"] = "";
+      delete this.banner.dataset["equal"];
+      return this.banner.replaceChildren("Opening …");
+    }
     const holders = this.holders, digests = [...new Set(holders.map(({ digest }) => digest))];
     const same = digests.length === 1;
     this.banner.classList.toggle("yes", same);
-    const text = same ? `All equal: ${holders.length} replicas, one digest` : `${digests.length} different states among ${holders.length} replicas`;
+    const text = same ? `All equal: ${holders.length} copies of the cart, one fingerprint` : `${holders.length} copies of the cart, ${digests.length} different ones`;
     if (this.banner.dataset["text"] === text + digests[0]) return;
     this.banner.dataset["text"] = text + digests[0];
     this.banner.dataset["equal"] = String(same);
-    this.banner.replaceChildren(element("strong", {}, text), ...digests.flatMap(digest => [pattern(digest), element("code", {}, digest.slice(0, DIGITS))]));
+    this.banner.replaceChildren(element("strong", {}, text), ...digests.flatMap(digest => [pattern(digest), element("code", { class: "notation" }, digest.slice(0, DIGITS))]));
   }
 
   private place(): void {

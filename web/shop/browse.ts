@@ -2,12 +2,14 @@
 import { announce, element, number, set, write } from "../common/dom.js";
 import { categories, page as ask, type Category, type Product } from "./catalog.js";
 import type { Page } from "./page.js";
-import { Cards } from "./product.js";
+import { blank, Cards } from "./product.js";
 import { go } from "./router.js";
 import { department } from "./words.js";
 
 /** How long a key waits for the next one, in milliseconds. */
 const TYPING_MS = 250;
+/** How many departments stand in for those that are not known yet. */
+const PLACES = 12;
 
 interface Shown { q: string; category: string; products: Product[]; next: string | null }
 /** The lists seen before, so that Back shows what was left. */
@@ -17,9 +19,10 @@ export function browsePage(url: URL): Page {
   const heading = element("h1"), cards = new Cards(), note = element("p", { class: "soft" });
   const more = element("button", { type: "button", hidden: true, click: () => void load(true) }, "Show more");
   const again = element("button", { type: "button", hidden: true, click: () => void load(false) }, "Try again");
-  const nav = element("nav", { class: "departments", "aria-label": "Departments" });
-  const node = element("div", { class: "browse" }, nav,
-    element("section", { class: "found" }, element("div", { class: "head" }, heading, note), element("h2", { class: "hidden" }, "Products"), cards.node, element("div", { class: "more" }, more, again)));
+  const nav = element("nav", { class: "departments", "aria-label": "Departments" }, element("ul", {}, ...Array.from({ length: PLACES }, () => element("li", { class: "waits", "aria-hidden": "true" }, blank()))));
+  const found = element("section", { class: "found", id: "found", tabindex: -1 }, element("div", { class: "head" }, heading, note), element("h2", { class: "hidden" }, "Products"), cards.node, element("div", { class: "more" }, more, again));
+  const skip = element("a", { class: "button skip", href: "#found", click: (event: Event) => { event.preventDefault(); found.focus(); } }, "Skip the departments");
+  const node = element("div", { class: "browse" }, skip, nav, found);
   let list: Shown = { q: "", category: "", products: [], next: null };
   let asking: AbortController | undefined;
   const left = new AbortController();
@@ -44,7 +47,7 @@ export function browsePage(url: URL): Page {
     write(heading, page.title);
     mark();
     draw();
-    if (!kept) void load(false);
+    if (!kept) { cards.wait(); void load(false); }
   }
 
   async function load(further: boolean): Promise<void> {
@@ -65,6 +68,7 @@ export function browsePage(url: URL): Page {
       if (found.categories) departments(found.categories);
     } catch {
       if (signal.aborted) return;
+      cards.show(mine.products);
       write(note, "The catalog does not answer. Your cart works all the same.");
       set(again, "hidden", false);
       set(more, "hidden", true);
@@ -104,9 +108,9 @@ export function browsePage(url: URL): Page {
 }
 
 /** The field of the header: what is typed is looked for at once, wherever the shopper is. */
-export function searchField(): { node: HTMLElement; follow(url: URL): void } {
+export function searchField(node: HTMLFormElement): { follow(url: URL): void } {
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const field = element("input", { type: "search", name: "q", "aria-label": "Search the catalog", placeholder: "Search the catalog", autocomplete: "off", maxlength: 80, enterkeyhint: "search" });
+  const field = node.querySelector("input")!;
   const search = (entered: boolean) => {
     clearTimeout(timer);
     const here = new URL(location.href), q = field.value.trim();
@@ -118,9 +122,8 @@ export function searchField(): { node: HTMLElement; follow(url: URL): void } {
     go(to, entered ? undefined : here.pathname === "/" && here.searchParams.get("q") ? "instead" : "within");
   };
   field.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(() => search(false), TYPING_MS); });
-  const node = element("form", { class: "search", role: "search", action: "/", submit: (event: Event) => { event.preventDefault(); search(true); } }, field);
+  node.addEventListener("submit", event => { event.preventDefault(); search(true); });
   return {
-    node,
     follow(url) {
       if (document.activeElement !== field) field.value = url.pathname === "/" ? url.searchParams.get("q") ?? "" : "";
     },

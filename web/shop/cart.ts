@@ -11,13 +11,15 @@ document.addEventListener("visibilitychange", () => { if (document.visibilitySta
 
 declare global { interface Window { evercart: Cart } }
 
-export const cart = await connect({ wasm });
+/** There when it is open. The catalog is shown before that. */
+export let cart: Cart;
 /** The handle for the browser's console, and for tests: `evercart.view`, `evercart.inspect()`, .. */
-window.evercart = cart;
+export const opened: Promise<Cart> = connect({ wasm }).then(made => window.evercart = cart = made);
+export const isOpen = (): boolean => cart !== undefined;
 
 /** The line that an added product without variant or engraving joins. */
 export function plain(sku: string): Line | undefined {
-  return cart.view.lines.find(line => line.sku === sku && !line.variant && !line.customization);
+  return cart?.view.lines.find(line => line.sku === sku && !line.variant && !line.customization);
 }
 
 /** Why an edit was refused, in a sentence. */

@@ -1,9 +1,10 @@
 // The cart with all that can be done to it, for the drawer and for the page.
 import type { EvercartError, Line } from "evercart";
-import { announce, element, id, money, Rows, set, write, type Row } from "../common/dom.js";
+import { announce, element, id, money, Rows, set, write, type Money, type Row } from "../common/dom.js";
 import { cart, reason, waiting } from "./cart.js";
 import { known, learn } from "./catalog.js";
 import { icon } from "./icons.js";
+import { named, price as priceOf, total as totalOf } from "./names.js";
 import { address } from "./product.js";
 import { Stepper } from "./stepper.js";
 import { tile } from "./tile.js";
@@ -18,17 +19,22 @@ export class CartView {
   private lines = element("ul", { class: "lines" });
   private saved = element("ul", { class: "lines" });
   private later = element("section", { class: "later", "aria-label": "Saved for later" }, element("h2", {}, "Saved for later"), this.saved);
-  private partial = element("p", { class: "notice", hidden: true }, "Looking for changes made on your other devices …");
+  /** One line at all times: what comes and goes there moves nothing. */
+  private state = element("p", { class: "state soft small" });
   private empty = element("div", { class: "empty" }, element("p", {}, "Your cart is empty."), element("a", { class: "button primary", href: "/" }, "See all products"));
   private totals = new Totals();
   private coupons = new Coupons();
   private note = new Note();
   private sum = element("section", { class: "sum", "aria-label": "Summary" }, this.coupons.node, this.note.node, this.totals.node);
+  /** The total again, at the edge of what is seen, however long the cart is. The summary tells it to those who listen. */
+  private amount = element("strong", { class: "price" });
+  private counted = element("span", { class: "soft" });
+  private bar = element("p", { class: "in-sight figures", "aria-hidden": "true" }, this.counted, this.amount);
   private rows = new Rows<Line>(this.lines, key, line => new InCart(line));
   private savedRows = new Rows<Line>(this.saved, key, line => new Saved(line));
 
   constructor() {
-    this.node = element("div", { class: "cart" }, element("div", { class: "contents" }, element("h2", { class: "hidden" }, "Items"), this.partial, this.empty, this.lines, this.later), this.sum);
+    this.node = element("div", { class: "cart" }, element("div", { class: "contents" }, element("h2", { class: "hidden" }, "Items"), this.state, this.empty, this.lines, this.later), this.sum, this.bar);
     this.update();
   }
 
@@ -36,19 +42,20 @@ export class CartView {
     const { view } = cart;
     this.rows.show(view.lines);
     this.savedRows.show(view.saved);
-    set(this.partial, "hidden", !(view.partial && cart.status.online));
+    write(this.state, view.partial && cart.status.online ? "Looking for changes made on your other devices …" : view.lines.length ? items(view.lines.reduce((sum, line) => sum + line.quantity, 0)) : "");
     set(this.empty, "hidden", view.lines.length > 0);
     set(this.lines, "hidden", !view.lines.length);
     set(this.later, "hidden", !view.saved.length);
     set(this.sum, "hidden", !view.lines.length && !view.coupons.length && !view.note);
+    set(this.bar, "hidden", !view.lines.length);
+    const { total, quantity } = sums();
+    write(this.counted, `Total, ${items(quantity)}`);
+    write(this.amount, total ? money(total) : "");
     this.totals.update();
     this.coupons.update();
     this.note.update();
   }
 }
-
-/** What a line is called. One that was added elsewhere is named once the service has told its name. */
-export const named = (line: Line): string => line.title ?? known(line.sku)?.title ?? `Product ${line.sku}`;
 
 /** A line is made anew once its name is known: all its labels have it. */
 const key = (line: Line): string => `${line.line_id} ${named(line)}`;
@@ -87,7 +94,7 @@ abstract class Shown implements Row<Line> {
 
   update(line: Line): void {
     write(this.name, named(line));
-    const price = line.unit_price ?? known(line.sku)?.unit_price;
+    const price = priceOf(line);
     write(this.meta, [details(line), price && `${money(price)} each`, line.pending && "not sent yet"].filter(Boolean).join(" · "));
     set(this.problem, "hidden", !line.problem);
     write(this.problem, line.problem ? PROBLEMS[line.problem] : "");
@@ -112,11 +119,11 @@ class InCart extends Shown {
     this.stepper = new Stepper(name, {
       by: difference => difference > 0 ? cart.increment(at, difference) : cart.decrement(at, -difference),
       to: quantity => cart.setQuantity(at, quantity),
-      remove: () => removed(name, cart.remove(at)),
+      remove: () => removed(name, at, cart.remove(at)),
     });
     this.node.append(this.stepper.node, this.total, element("div", { class: "actions" },
       element("button", { type: "button", class: "quiet", "aria-label": `Save for later: ${name}`, click: () => { void this.does(cart.save(at), `Saved for later: ${name}`); refocus(); } }, "Save for later"),
-      element("button", { type: "button", class: "quiet", "aria-label": `Remove: ${name}`, click: () => removed(name, cart.remove(at)) }, "Remove")),
+      element("button", { type: "button", class: "quiet", "aria-label": `Remove: ${name}`, click: () => removed(name, at, cart.remove(at)) }, "Remove")),
       this.stepper.refusal);
     this.end();
     this.update(line);
@@ -125,7 +132,8 @@ class InCart extends Shown {
   override update(line: Line): void {
     super.update(line);
     this.stepper?.update(line.quantity);
-    write(this.total, line.total ? money(line.total) : "");
+    const total = totalOf(line);
+    write(this.total, total ? money(total) : "");
   }
 }
 
@@ -139,7 +147,7 @@ class Saved extends Shown {
     this.words.append(this.count);
     this.node.append(element("div", { class: "actions" },
       element("button", { type: "button", "aria-label": `Move to cart: ${name}`, click: () => { void this.does(cart.moveToCart(at), `Moved to the cart: ${name}`); refocus(); } }, "Move to cart"),
-      element("button", { type: "button", class: "quiet", "aria-label": `Remove: ${name}`, click: () => removed(name, cart.remove(at, "saved")) }, "Remove")));
+      element("button", { type: "button", class: "quiet", "aria-label": `Remove: ${name}`, click: () => removed(name, at, cart.remove(at, "saved")) }, "Remove")));
     this.end();
     this.update(line);
   }
@@ -160,18 +168,28 @@ function refocus(): void {
   });
 }
 
+/** The sums, with what is known here of prices that the service has not told; null while nothing has a price. */
+export function sums(): { total: Money | null; subtotal: Money | null; quantity: number } {
+  const { totals, lines } = cart.view;
+  const own = lines.filter(line => !line.total).map(line => ({ line, total: totalOf(line) })).filter(({ total }) => total?.currency === totals.total.currency);
+  const more = own.reduce((sum, { total }) => sum + total!.amount_minor, 0), quantity = totals.quantity + own.reduce((sum, { line }) => sum + line.quantity, 0);
+  const plus = (money: Money): Money | null => quantity ? { ...money, amount_minor: money.amount_minor + more } : null;
+  return { total: plus(totals.total), subtotal: plus(totals.subtotal), quantity };
+}
+
 class Totals {
   private list = element("dl", { class: "rows figures" });
   private left = element("p", { class: "soft small" });
   readonly node = element("div", { class: "totals" }, this.list, this.left);
 
   update(): void {
-    const { totals, lines } = cart.view;
-    const rows: [string, string][] = [[`Subtotal, ${items(totals.quantity)}`, money(totals.subtotal)]];
+    const { totals, lines } = cart.view, { total, subtotal, quantity } = sums();
+    const rows: [string, string][] = [];
+    if (subtotal) rows.push([`Subtotal, ${items(quantity)}`, money(subtotal)]);
     if (totals.discount.amount_minor) rows.push(["Discount", `−${money(totals.discount)}`]);
-    rows.push(["Total", money(totals.total)]);
+    if (total) rows.push(["Total", money(total)]);
     this.list.replaceChildren(...rows.flatMap(([name, amount]) => [element("dt", {}, name), element("dd", { class: "price" }, amount)]));
-    const unknown = lines.filter(line => !line.total && !line.problem).reduce((sum, line) => sum + line.quantity, 0);
+    const unknown = lines.filter(line => !totalOf(line) && !line.problem).reduce((sum, line) => sum + line.quantity, 0);
     const why = cart.status.online ? "whose price is being asked for" : "to be priced when there is a connection";
     write(this.left, unknown ? `Without ${items(unknown)}, ${why}.` : "");
   }
@@ -181,6 +199,8 @@ class Coupons {
   private field = element("input", { id: id("coupon"), autocomplete: "off", autocapitalize: "characters", spellcheck: "false", maxlength: 64 });
   private refusal = element("p", { class: "refused", role: "alert", id: id("coupon-refused") });
   private list = element("ul", { class: "coupons", "aria-label": "Coupons in this cart" });
+  /** What it does, as it is: a code that is kept is not a price that is lower. */
+  private effect = element("p", { class: "effect soft small" });
   private rows = new Rows<string>(this.list, code => code, code => ({
     node: element("li", {}, element("span", {}, code),
       element("button", { type: "button", class: "quiet", "aria-label": `Remove the coupon ${code}`, click: () => { void this.does(cart.removeCoupon(code), `Coupon ${code} removed`); this.field.focus(); } }, icon("close"))),
@@ -188,20 +208,22 @@ class Coupons {
   }));
   readonly node = element("form", { class: "coupon", submit: (event: Event) => { event.preventDefault(); this.apply(); } },
     element("label", { for: this.field.id }, "Coupon code"),
-    element("div", { class: "side" }, this.field, element("button", { type: "submit" }, "Apply")), this.refusal, this.list);
+    element("div", { class: "side" }, this.field, element("button", { type: "submit" }, "Apply")), this.refusal, this.list, this.effect);
 
   constructor() { set(this.field, "aria-describedby", this.refusal.id); }
 
   update(): void {
     this.rows.show(cart.view.coupons);
-    set(this.list, "hidden", !cart.view.coupons.length);
+    const { coupons, totals } = cart.view;
+    set(this.list, "hidden", !coupons.length);
+    write(this.effect, coupons.length && !totals.discount.amount_minor ? "Kept with the cart, on all your devices. It takes nothing off yet: this shop has no offers so far." : "");
   }
 
   private apply(): void {
     const code = this.field.value.trim().toUpperCase();
     if (!code) return this.refuse("Type a code first.");
     if (cart.view.coupons.includes(code)) return this.refuse(`${code} is in this cart already.`);
-    void this.does(cart.applyCoupon(code), `Coupon ${code} is in the cart`);
+    void this.does(cart.applyCoupon(code), `Coupon ${code} is kept with the cart`);
   }
 
   private async does(edit: Promise<unknown>, said: string): Promise<void> {

@@ -9,6 +9,9 @@ const DEADLINE_MS = 10_000;
 const seen = new Map<string, Product>();
 let all: Promise<Category[]> | undefined;
 
+/** A product that was seen earlier; what the service has told since is newer. */
+export function remember(product: Product): void { if (!seen.has(product.sku)) seen.set(product.sku, { ...product }); }
+
 export const known = (sku: string): Product | undefined => seen.get(sku);
 
 /** A page of products; `null` if there is no such product. */
@@ -28,22 +31,28 @@ export async function product(sku: string): Promise<Product | null> {
 
 const learning = new Map<string, Promise<unknown>>();
 
-/** Asks once for a product that was not seen here, and calls when it is. */
-export function learn(sku: string, done: () => void): void {
-  if (seen.has(sku)) return;
+/** Asks once for a product that was not seen here; comes about when it was answered, or could not be. */
+export function learned(sku: string): Promise<unknown> {
+  if (seen.has(sku)) return Promise.resolve();
   let asked = learning.get(sku);
   if (!asked) learning.set(sku, asked = product(sku).catch(() => { learning.delete(sku); }));
-  void asked.then(() => { if (seen.has(sku)) done(); });
+  return asked;
+}
+
+/** The same, and calls when it has been seen now. */
+export function learn(sku: string, done: () => void): void {
+  if (!seen.has(sku)) void learned(sku).then(() => { if (seen.has(sku)) done(); });
 }
 
 /** The departments, the largest first. */
 export function categories(): Promise<Category[]> {
-  return all ??= page({ size: 1 }).then(found => found.categories ?? []).catch(error => { all = undefined; throw error; });
+  return all ??= page({}).then(found => found.categories ?? []).catch(error => { all = undefined; throw error; });
 }
 
 async function ask<T>(path: string, signal?: AbortSignal): Promise<T | null> {
   const deadline = AbortSignal.timeout(DEADLINE_MS);
-  const response = await fetch(path, { credentials: "omit", signal: signal ? AbortSignal.any([signal, deadline]) : deadline });
+  // As the page has asked for it already, where it has: see `ahead` of pages.mjs.
+  const response = await fetch(path, { signal: signal ? AbortSignal.any([signal, deadline]) : deadline });
   if (response.status === 404) return null;
   if (!response.ok) throw new Error(`the catalog answered ${response.status}`);
   return response.json() as Promise<T>;

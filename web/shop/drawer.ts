@@ -1,8 +1,8 @@
 // The cart as a drawer over the page, and the button that opens it. A modal dialog: the browser keeps the focus
 // inside, Escape closes it, and the focus goes back to where it was.
 import { element, money, set, write } from "../common/dom.js";
-import { cart } from "./cart.js";
-import { CartView } from "./cart_view.js";
+import { cart, opened } from "./cart.js";
+import { CartView, sums } from "./cart_view.js";
 import { icon } from "./icons.js";
 import { bring } from "./toast.js";
 import { items } from "./words.js";
@@ -21,7 +21,7 @@ dialog.addEventListener("click", event => {
 dialog.addEventListener("close", () => { bring(); content.replaceChildren(); view = undefined; });
 
 const count = element("span", { class: "count figures", "aria-hidden": "true" });
-export const cartButton = element("button", { type: "button", class: "open-cart", "aria-haspopup": "dialog", click: () => open() }, icon("cart"), count);
+export const cartButton = element("button", { type: "button", class: "open-cart", "aria-haspopup": "dialog", "aria-label": "Cart", click: () => void opened.then(open) }, icon("cart"), element("span", { class: "word", "aria-hidden": "true" }, "Cart"), " ", count);
 
 function open(): void {
   if (location.pathname === "/cart") { document.querySelector<HTMLElement>("main h1")?.focus(); return; }
@@ -34,9 +34,9 @@ function open(): void {
 }
 
 export function update(): void {
-  const { totals, lines } = cart.view;
+  const { lines } = cart.view, { total } = sums();
   const quantity = lines.reduce((sum, line) => sum + line.quantity, 0);
   write(count, quantity ? quantity.toLocaleString() : "");
-  set(cartButton, "aria-label", quantity ? `Cart: ${items(quantity)}, ${money(totals.total)}` : "Cart: empty");
+  set(cartButton, "aria-label", quantity ? `Cart: ${[items(quantity), total && money(total)].filter(Boolean).join(", ")}` : "Cart: empty");
   view?.update();
 }

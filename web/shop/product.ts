@@ -1,7 +1,8 @@
 // A product: as a card in a list, as a page, and the control that puts it into the cart.
-import { announce, element, money, Rows, set, write, type Row } from "../common/dom.js";
-import { cart, plain, reason } from "./cart.js";
-import { page as ask, product as find, type Product } from "./catalog.js";
+import { announce, element, money, number, Rows, set, write, type Row } from "../common/dom.js";
+import { cart, isOpen, plain, reason } from "./cart.js";
+import { known, page as ask, product as find, type Product } from "./catalog.js";
+import { early, want } from "./early.js";
 import { icon } from "./icons.js";
 import type { Page } from "./page.js";
 import { Stepper } from "./stepper.js";
@@ -11,6 +12,8 @@ import { brand, department } from "./words.js";
 
 /** How many more of its department a product's page shows. */
 const MORE = 5;
+/** How many cards stand in for those that are not known yet: more than a screen shows. */
+const PLACES = 24;
 
 /** A button to add a product, or the stepper of its line. */
 export class Buy {
@@ -34,7 +37,7 @@ export class Buy {
         this.stepper = new Stepper(title, {
           by: difference => difference > 0 ? cart.increment(id, difference) : cart.decrement(id, -difference),
           to: quantity => cart.setQuantity(id, quantity),
-          remove: () => { if (plain(sku)) removed(title, cart.remove(id)); },
+          remove: () => { if (plain(sku)) removed(title, id, cart.remove(id)); },
         });
         this.add = undefined;
         this.node.replaceChildren(this.stepper.node, this.stepper.refusal);
@@ -45,16 +48,30 @@ export class Buy {
       this.stepper = undefined;
       this.add = element("button", { type: "button", class: "primary", "aria-label": `Add to cart: ${this.product.title}`, click: () => void this.put() }, icon("plus"), "Add");
       this.node.replaceChildren(this.add, this.refusal);
+      if (!isOpen()) this.wait();
       if (focused) this.add.focus();
     }
+  }
+
+  /** How many wait for the cart. */
+  private wait(): void {
+    const count = early(this.product.sku);
+    if (count) this.add?.lastChild!.replaceWith(`${number(count)} added`);
   }
 
   private async put(): Promise<void> {
     this.refusal.textContent = "";
     announce(`Added to the cart: ${this.product.title}`);
+    if (!isOpen()) {
+      want(this.product.sku);
+      return this.wait();
+    }
     try { await cart.add(this.product.sku); } catch (error) { this.refusal.textContent = reason(error); }
   }
 }
+
+/** The room of a word that is to come. */
+export const blank = (kind = ""): HTMLElement => element("i", { class: `blank ${kind}`.trim() });
 
 /** A list of cards. */
 export class Cards {
@@ -62,7 +79,14 @@ export class Cards {
   private buys = new Map<string, Buy>();
   private rows = new Rows<Product>(this.node, product => product.sku, product => this.card(product));
 
+  /** The room of cards that are to come. */
+  wait(count = PLACES): void {
+    this.show([]);
+    this.node.append(...Array.from({ length: count }, () => element("li", { class: "card waits", "aria-hidden": "true" }, element("span", { class: "picture" }),
+      element("div", { class: "words" }, blank(), blank(), blank()), element("div", { class: "foot" }, blank(), blank("round")))));
+  }
   show(products: readonly Product[]): void {
+    for (const place of this.node.querySelectorAll(".waits")) place.remove();
     this.rows.show(products);
     const shown = new Set(products.map(product => product.sku));
     for (const sku of this.buys.keys()) if (!shown.has(sku)) this.buys.delete(sku);
@@ -86,14 +110,15 @@ export const address = (sku: string): string => `/product/${encodeURIComponent(s
 
 /** A product's page. */
 export function productPage(sku: string): Page {
-  const heading = element("h1", {}, "Product"), body = element("div", { class: "product" });
+  // As the page that came from the server calls it, until the catalog has answered here.
+  const heading = element("h1", {}, known(sku)?.title ?? document.querySelector(`[data-sku="${CSS.escape(sku)}"] h1`)?.textContent ?? "Product"), body = element("div", { class: "product" });
   const more = new Cards();
-  const others = element("section", { class: "others", hidden: true }, element("h2", {}), more.node);
-  const page: Page = { title: "Product", node: element("article", {}, body, others), update: () => { buy?.update(); more.update(); } };
+  const others = element("section", { class: "others", hidden: true }, element("h2", {}, blank()), more.node);
+  const page: Page = { title: heading.textContent!, node: element("article", { class: "whole-product" }, body, others), update: () => { buy?.update(); more.update(); } };
   let buy: Buy | undefined, left = false;
   page.leave = () => { left = true; };
   const load = async () => {
-    body.replaceChildren(element("div", {}, heading, element("p", { class: "soft" }, "Loading …")));
+    body.replaceChildren(element("div", { class: "picture waits" }), element("div", { class: "facts waits" }, blank(), heading, blank(), blank(), blank(), blank()));
     try {
       const found = await find(sku);
       if (left) return;
@@ -114,15 +139,18 @@ export function productPage(sku: string): Page {
             element("dt", {}, "Brand"), element("dd", {}, brand(found.brand)),
             element("dt", {}, "Number"), element("dd", { class: "figures" }, found.sku)),
           element("p", { class: "soft small" }, "The catalog has no photographs: the picture is drawn.")));
-      const like = (await ask({ category: found.category, cursor: after(found.sku), size: MORE })).products;
-      if (left || !like.length) return;
-      write(others.querySelector("h2")!, `More from ${department(found.category)}`);
       set(others, "hidden", false);
+      more.wait(MORE);
+      const like = (await ask({ category: found.category, cursor: after(found.sku), size: MORE })).products;
+      if (left) return;
+      set(others, "hidden", !like.length);
+      write(others.querySelector("h2")!, `More from ${department(found.category)}`);
       more.show(like);
-    } catch { if (!buy && !left) say("The product cannot be shown", "The catalog does not answer. Your cart works all the same.", element("button", { type: "button", click: () => void load() }, "Try again")); }
+    } catch { set(others, "hidden", true); if (!buy && !left) say("The product cannot be shown", "The catalog does not answer. Your cart works all the same.", element("button", { type: "button", click: () => void load() }, "Try again")); }
   };
   const say = (title: string, text: string, action: HTMLElement) => {
     write(heading, title);
+    set(others, "hidden", true);
     body.replaceChildren(element("div", { class: "empty" }, heading, element("p", {}, text), action));
   };
   void load();

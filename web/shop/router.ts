@@ -1,8 +1,10 @@
 // Addresses to pages, without loading: links are followed here, Back and Forward work, the focus goes to the
 // heading of the new page, and its title is announced.
 import { announce } from "../common/dom.js";
+import { opened } from "./cart.js";
 import type { Page } from "./page.js";
 
+/** An address's page; null as long as that needs the cart, and the cart is not open. */
 export type Route = (url: URL) => Page | null;
 
 const NAME = "Evercart";
@@ -32,8 +34,10 @@ export function go(to: string, how?: "within" | "instead"): void {
 function show(moved: boolean, scroll: number): void {
   const url = new URL(location.href);
   if (!page?.follow?.(url)) {
+    const next = routes(url);
+    if (!next) return void opened.then(() => show(moved, scroll));
     page?.leave?.();
-    page = routes(url)!;
+    page = next;
     main.replaceChildren(page.node);
   }
   document.title = `${page.title} · ${NAME}`;
@@ -51,7 +55,7 @@ function follow(event: MouseEvent): void {
   if (!link || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
   if (link.target || link.hasAttribute("download") || link.origin !== location.origin) return;
   if (link.pathname === location.pathname && link.search === location.search && link.hash) return;
-  if (!/^\/($|product\/|cart$|carts$|sign-in$)/.test(link.pathname)) return;
+  if (!/^\/($|product\/.|cart$|carts$|sign-in$)/.test(link.pathname)) return;
   event.preventDefault();
   go(link.href);
 }

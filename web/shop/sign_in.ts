@@ -62,9 +62,12 @@ function offering(): Page {
         ended ? "" : "Your other devices are signed out as soon as this one has a connection."].filter(Boolean).join(" "));
     } catch (error) { write(refusal, reason(error)); } finally { set(out, "disabled", false); }
   };
+  const picture = element("div", { class: "code" });
   cart.token().then(token => {
     field.value = `${location.origin}/sign-in#token=${token}`;
     set(copy, "disabled", false);
+    // Only here, so no other page waits for it.
+    return import("./qr.js").then(({ code }) => picture.replaceChildren(code(field.value)));
   }, error => { write(refusal, reason(error)); });
   return {
     title: "Other devices",
@@ -72,6 +75,7 @@ function offering(): Page {
       element("p", { class: "soft" }, "Open this link on your phone or another computer. Both then show the same carts, and each sees at once what the other does."),
       element("div", { class: "field" }, element("label", { for: "sign-in-link" }, "Link to this session"), element("div", { class: "side" }, field, copy)),
       refusal,
+      element("p", {}, "Or point the camera of the other device at this:"), picture,
       element("p", { class: "notice warn", id: "sign-in-warning" }, "Whoever has the link can see and change your carts. Send it only to yourself."),
       element("h2", {}, "Sign out"),
       element("p", { class: "soft" }, "For a computer that others use. The cart goes from this device, and every device that shares it is signed out."),

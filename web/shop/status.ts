@@ -2,16 +2,16 @@
 // what to do. Only what changes for the shopper is announced.
 import type { Problem, Status } from "evercart";
 import { announce, element, number, set, write } from "../common/dom.js";
-import { cart } from "./cart.js";
+import { cart, isOpen } from "./cart.js";
 
 type Mood = "good" | "busy" | "off" | "bad";
 
-const word = element("span"), rest = element("span", { class: "rest" });
+const word = element("span", {}, "Opening …"), rest = element("span", { class: "rest" });
 /** What is known, drawn anew with each change; what can be pressed stays, so that no change takes a press away. */
-const facts = element("div"), act = element("button", { type: "button", click: () => reloads() ? location.reload() : over() ? void cart.create().catch(() => {}) : cart.refresh() });
+const facts = element("div", {}, element("p", {}, "The cart is being opened.")), act = element("button", { type: "button", click: () => !isOpen() || reloads() ? location.reload() : over() ? void cart.create().catch(() => {}) : cart.refresh() });
 const panel = element("div", { class: "panel", id: "status-panel", popover: "auto", role: "dialog", "aria-label": "Connection and storage" },
   facts, element("div", { class: "actions" }, act, element("a", { class: "button quiet", href: "/sign-in" }, "Other devices")));
-const pill = element("button", { type: "button", class: "pill", popovertarget: "status-panel" }, element("span", { class: "dot", "aria-hidden": "true" }), word, rest);
+const pill = element("button", { type: "button", class: "pill", "data-mood": "busy", popovertarget: "status-panel" }, element("span", { class: "dot", "aria-hidden": "true" }), word, rest);
 export const statusPill = element("div", { class: "status" }, pill, panel);
 
 let connected: boolean | null = null;
@@ -30,6 +30,16 @@ export function update(first = false): void {
   set(pill, "aria-label", `${text}${more}. Connection and storage`);
   say(status);
   draw(status);
+}
+
+/** The cart cannot be opened. */
+export function fail(): void {
+  set(pill, "data-mood", "bad");
+  write(word, "Needs a look");
+  facts.replaceChildren(element("div", { class: "notice bad" }, element("p", {}, "The cart could not be opened: a part of this page has not come."),
+    element("p", {}, "Reload the page. What is in your cart is kept.")));
+  write(act, "Reload the page");
+  announce("The cart could not be opened. Reload the page.");
 }
 
 function short({ online, pending, lastError, storage }: Status): [Mood, string, string?] {

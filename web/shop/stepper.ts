@@ -32,7 +32,7 @@ export class Stepper {
     this.less = element("button", { type: "button", class: "step", click: () => this.tap(-1) });
     this.more = element("button", { type: "button", class: "step", "aria-label": `One more: ${name}`, click: () => this.tap(1) }, icon("plus"));
     this.field = element("input", {
-      class: "figures", inputmode: "numeric", autocomplete: "off", maxlength: 4, "aria-label": `Quantity: ${name}`,
+      class: "figures", inputmode: "numeric", autocomplete: "off", maxlength: 9, "aria-label": `Quantity: ${name}`,
       input: () => { this.typed = true; clearTimeout(this.timer); this.taps = 0; waiting.add(this.make); },
       change: () => this.make(), focus: () => this.field.select(),
       keydown: (event: KeyboardEvent) => { if (event.key === "Enter") this.make(); },
@@ -76,15 +76,18 @@ export class Stepper {
     const { taps, typed, quantity } = this;
     const wanted = typed ? asNumber(this.field.value) : quantity + taps;
     [this.taps, this.typed] = [0, false];
+    // Enter was one already: what was said of it stays.
+    if (!taps && !typed) return this.draw();
     if (typed && (!Number.isInteger(wanted) || wanted < 0)) {
       this.refusal.textContent = `Type a number from 1 to ${number(QUANTITY_MAX)}.`;
       return this.draw();
     }
-    this.refusal.textContent = "";
-    if (wanted === quantity) return this.draw();
-    if (wanted <= 0) return this.edits.remove();
-    const made = typed ? this.edits.to(wanted) : this.edits.by(taps);
-    announce(`${this.name}: ${number(wanted)}`);
+    this.refusal.textContent = wanted > QUANTITY_MAX ? `At most ${number(QUANTITY_MAX)} can be bought at once: so many are in the cart now.` : "";
+    const most = Math.min(wanted, QUANTITY_MAX);
+    if (most === quantity) return this.draw();
+    if (most <= 0) return this.edits.remove();
+    const made = typed || most < wanted ? this.edits.to(most) : this.edits.by(taps);
+    announce(`${this.name}: ${number(most)}`);
     made.catch(error => { this.refusal.textContent = reason(error); }).finally(() => this.draw());
   };
 }

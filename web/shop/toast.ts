@@ -1,31 +1,56 @@
-// Takes a removal back: a toast that stays until it is dismissed, or until the next edit.
-import { announce, element, front } from "../common/dom.js";
+// Takes a removal back, and tells what came from elsewhere: a toast that stays until it is dismissed, or until the
+// next edit. What it says of the cart is so for as long as it says it.
+import { announce, element, front, write } from "../common/dom.js";
 import { cart, reason } from "./cart.js";
 import { icon } from "./icons.js";
 
 const text = element("p");
 const undo = element("button", { type: "button", class: "primary", click: () => void takeBack() }, "Undo");
-const toast = element("div", { class: "toast", role: "group", "aria-label": "Removed", hidden: true }, text, undo,
+const toast = element("div", { class: "toast", role: "group", "aria-label": "What happened", hidden: true }, text, undo,
   element("button", { type: "button", class: "quiet", "aria-label": "Dismiss", click: () => hide() }, icon("close")));
 /** How many edits there were with the removal: more are further ones. */
 let after = 0;
 
-/** Removes by an edit, and offers to undo it. */
-export function removed(name: string, edit: Promise<unknown>): void {
-  edit.then(() => {}, error => { text.textContent = reason(error); undo.hidden = true; });
+/** What was removed here last, and what is said of it; what is said of others. */
+let gone = "", offer = "", news = "";
+/** What was removed in this page. */
+const removals = new Set<string>();
+export const wasRemoved = (line_id: string): boolean => removals.has(line_id);
+
+/** Removes a line by an edit, and offers to undo it. */
+export function removed(name: string, line_id: string, edit: Promise<unknown>): void {
+  edit.then(() => {}, error => { [offer, gone] = [reason(error), ""]; draw(); });
   after = own();
-  text.textContent = `Removed ${name}`;
-  undo.hidden = cart.view.undo === 0;
-  front().append(toast);
-  toast.hidden = false;
+  [gone, offer, news] = [line_id, `Removed ${name}`, ""];
+  removals.add(line_id);
+  draw();
   announce(`Removed ${name}. You can undo it.`);
   // The button that was pressed has gone with its line.
   requestAnimationFrame(() => { if (document.activeElement === document.body || document.activeElement === front()) undo.focus(); });
 }
 
-/** With each view: an edit made after the removal takes the offer away. */
+/** What came from other devices. */
+export function tell(said: string): void {
+  if (!offer) after = own();
+  news = said;
+  draw();
+  announce(said);
+}
+
+function draw(): void {
+  // What is in the cart again was not removed after all.
+  if (cart.view.lines.some(line => line.line_id === gone)) offer = "";
+  write(text, [offer, news].filter(Boolean).join(". "));
+  undo.hidden = !gone || cart.view.undo === 0;
+  if (!text.textContent && undo.hidden) return hide();
+  if (toast.parentNode !== front()) front().append(toast);
+  toast.hidden = false;
+}
+
+/** With each view: an edit made after what is told takes it away. */
 export function update(): void {
-  if (!toast.hidden && (cart.view.undo === 0 || own() > after)) hide();
+  if (toast.hidden) return;
+  if (own() > after || gone && cart.view.undo === 0 && !news) hide(); else draw();
 }
 
 /** What is over the page changes: the toast goes there. */
@@ -36,6 +61,7 @@ export function bring(): void {
 async function takeBack(): Promise<void> {
   hide();
   try {
+    removals.clear();
     await cart.undo();
     announce("It is back in the cart.");
   } catch (error) { announce(reason(error)); }
@@ -44,6 +70,7 @@ async function takeBack(): Promise<void> {
 function hide(): void {
   const focused = toast.contains(document.activeElement);
   toast.hidden = true;
+  [gone, offer, news] = ["", "", ""];
   if (focused) front().querySelector<HTMLElement>("h1, h2")?.focus();
 }
 
