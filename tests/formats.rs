@@ -141,10 +141,12 @@ async fn the_build_to_come_goes_forth_and_back() {
     told(&mut regions, "enam", FORMAT + 1);
     regions.runtime_mut("enam").redeploy(Some(&next)).await;
     let enam = regions.shop("enam").in_region("enam");
-    let only_there = enam.open().await;
-    add(&enam, &only_there, "c", SKU, 16).await.expect(200);
-    let path = format!("/v1/carts/{}", only_there.cart_id);
-    assert_eq!(quantity(&view(&weur, &only_there, &path).await), 16, "asked by a build that is earlier");
+    let (only_there, asked) = (enam.open().await, enam.open().await);
+    for session in [&only_there, &asked] {
+        add(&enam, session, "c", SKU, 16).await.expect(200);
+    }
+    let path = |session: &Session| format!("/v1/carts/{}", session.cart_id);
+    assert_eq!(quantity(&view(&weur, &asked, &path(&asked)).await), 16, "asked by a build that is earlier");
     // Its store as well.
     let enams = Operator::of(regions.runtime("enam"));
     self::added(&regions, "enam", &only_there, Some(16)).await;
@@ -154,18 +156,25 @@ async fn the_build_to_come_goes_forth_and_back() {
         add(&enam, session, "apart", SKU, 16).await.expect(200);
         add(&weur, session, "apart-too", SKU, 32).await.expect(200);
     }
-    // Rolled back all the same, its rows wait for it. They are neither shown as none nor written over.
+    // Rolled back all the same, its rows wait for it. They are neither shown as none nor written over; what the other has
+    // heard it shows.
     told(&mut regions, "enam", FORMAT);
     regions.runtime_mut("enam").redeploy(None).await;
     let enam = regions.shop("enam").in_region("enam");
-    Answer::of(enam.call(&only_there, Method::GET, &path)).await.refused(503, "builds_differ");
+    let read = Answer::of(enam.call(&only_there, Method::GET, &path(&only_there))).await;
+    assert_eq!(read.header("retry-after"), "1", "{}", read.text());
+    read.refused(503, "builds_differ");
+    let heard = view(&enam, &asked, &path(&asked)).await;
+    assert_eq!((quantity(&heard), &heard["partial"]), (16, &json!(true)));
     // Told the earlier one again, it reads both, and writes what this one reads.
     regions.runtime_mut("enam").redeploy(Some(&next)).await;
     let enam = regions.shop("enam").in_region("enam");
     for session in [&ours, &theirs] {
         equal(&[&weur, &enam], session, 63).await;
     }
-    equal(&[&weur, &enam], &only_there, 16).await;
+    for session in [&only_there, &asked] {
+        equal(&[&weur, &enam], session, 16).await;
+    }
     add(&enam, &only_there, "d", SKU, 1).await.expect(200);
     for session in [&ours, &theirs] {
         add(&enam, session, "e", SKU, 1).await.expect(200);

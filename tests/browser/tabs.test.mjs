@@ -147,6 +147,7 @@ test("of two devices that were filled offline the second is told at once what do
   await run(b, "cart.setOnline(true)");
   await settled(b);
   assert.ok((await run(b, "window.reasons")).includes("cart_busy"));
+  await until(b, `cart.view.lines.some(line => line.sku === "${BAGEL}")`);
   await run(b, `cart.remove(cart.view.lines.find(line => line.sku === "${BAGEL}").line_id)`);
   await run(b, "cart.setNote('ring twice')");
   await settled(b);

@@ -34,5 +34,5 @@ export const SHOP = {
     main: `<article class="empty"><h1>There is nothing here</h1><p>Perhaps it is not sold any more, or the address is not quite right.</p><a class="button" href="/">See all products</a></article>`,
   },
   "pages/carts": { title: "Carts", description: NAME, main: `<article class="narrow"><h1>Carts</h1><div class="waits">${blanks(3)}</div></article>` },
-  "pages/sign-in": { title: "Other devices", description: "The same cart on your phone and on your computer.", main: `<article class="narrow"><h1>Your cart on other devices</h1><div class="waits">${blanks(3)}</div></article>` },
+  "pages/sign-in": { title: "Other devices", description: "The same cart on your phone and on your computer.", main: `<article class="narrow"><h1>Your cart on other devices</h1><div class="waits">${blanks(3)}<div class="code"></div>${blanks(18)}</div></article>` },
 };
