@@ -46,6 +46,14 @@ impl World {
             || before.contains(&store.region)
     }
 
+    /// The region of a store with a row that nobody looks for there.
+    fn stray(&self) -> Option<Region> {
+        self.stores
+            .iter()
+            .find(|store| store.row.is_some() && !self.is_asked(store))
+            .map(|store| store.region)
+    }
+
     /// Calls those whom a row says; whether none of them has its storage any more.
     fn visit(&mut self, store: usize) -> bool {
         let cart = self.stores[store].cart;
@@ -169,10 +177,11 @@ impl World {
         }
     }
 
-    /// After days without a shopper the sweeps have found every replica of which any store knows.
+    /// After days without a shopper the sweeps have found every replica of which any store knows, and every row that
+    /// lies where nobody looks for it.
     ///
     /// # Errors
-    /// One that keeps its storage.
+    /// One that keeps its storage, or a row that is left.
     pub fn all_leave(&mut self) -> Check {
         // Where storage was lost, one that no row names is found by nobody, as after the loss of the home with all that
         // the stores had of it. Else there is none such.
@@ -193,9 +202,15 @@ impl World {
             self.pass(Millis::DAY + 700_000);
             self.sweep();
             self.pass(Millis::DAY / 4);
-            if (0..self.sites.len()).all(|at| self.sites[at].disk.row.is_none() || !known(self, at)) {
+            let left = (0..self.sites.len()).any(|at| self.sites[at].disk.row.is_some() && known(self, at));
+            if !left && self.stray().is_none() {
                 return Ok(());
             }
+        }
+        if let Some(region) = self.stray() {
+            let text =
+                format!("the store of {region} has a row for {DAYS_MAX} days where nobody looks for it");
+            return Err(Fault { invariant: Invariant::AllLeave, text });
         }
         let stay = (0..self.sites.len()).find(|at| self.sites[*at].disk.row.is_some() && known(self, *at));
         let Some(at) = stay else { return Ok(()) };
