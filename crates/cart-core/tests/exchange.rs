@@ -480,6 +480,28 @@ fn a_digest_that_is_never_equal_is_answered_with_all_once() {
     assert_eq!(told, 1);
 }
 
+/// A notice may come to a region that has never had the cart: what it keeps then has all of it, and must be found by who
+/// erases it, and by the sweep.
+#[test]
+fn a_replica_that_a_notice_has_made_is_known_to_the_home() {
+    for notice in [Input::SignOut, Input::Erase] {
+        let mut home = Site::new(Region::Weur, 1, false);
+        home.service(Input::Fresh, BEGIN);
+        home.add("a", "X", BEGIN);
+        let mut away = Site::new(Region::Enam, 2, false);
+        let question = away.asks(BEGIN);
+        let (receipt, answer) = home.take(question, BEGIN);
+        away.receipt(receipt, BEGIN);
+        away.take(answer.expect("it was asked for"), BEGIN);
+        assert!(!away.replica.is_active(Region::Enam), "what was only asked for is not kept");
+        let (effects, _) = away.service(notice, BEGIN.plus(1));
+        assert!(effects.iter().any(|effect| matches!(effect, Effect::Put(_))), "it is kept");
+        let (now, frames) = away.ring();
+        home.take(frames[0].1.clone(), now);
+        assert!(home.replica.is_active(Region::Enam));
+    }
+}
+
 #[test]
 fn a_sign_out_ends_what_was_renewed_where_it_was_not_known_yet() {
     let (mut home, mut away) = pair();

@@ -37,6 +37,28 @@ fn one_key_with_two_bodies_in_two_regions_makes_two_edits() {
     assert_eq!(weur.edit("K", order("C", 1), at(2)).expect_err("one region can tell").code(), "key_reused");
 }
 
+/// A retry is looked for where the token says. A traveller's first try elsewhere, of which no answer came, would be made
+/// once more at home, on what was added since.
+#[test]
+fn what_acts_on_what_is_held_is_made_where_the_token_says() {
+    let mut weur = Shop::new(1);
+    weur.edit("first", order("X", 1), at(0)).expect("an edit");
+    let mut enam = weur.in_region(Region::Enam);
+    let caller = weur.shopper();
+    let mut tries = |shop: &mut Shop, region: Region, commands: Vec<Command>| {
+        let mut edit = shop.edit_of("K", commands, at(1));
+        edit.comes_to(region, Region::Weur);
+        shop.ask(&caller, Input::Edit(edit), at(1)).map(|_| ()).map_err(|reject| reject.code())
+    };
+    assert_eq!(tries(&mut enam, Region::Enam, vec![remove("X")]), Err("outcome_unknown"));
+    assert_eq!(tries(&mut weur, Region::Weur, vec![remove("X")]), Ok(()));
+    assert_eq!(
+        tries(&mut enam, Region::Enam, vec![order("Y", 1)]),
+        Ok(()),
+        "an add is the same wherever it is made"
+    );
+}
+
 /// Builds that serve beside one another derive the same actors: each digest is of the text below its commands, as
 /// `docs/protocol.md` says.
 #[test]
