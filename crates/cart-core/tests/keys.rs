@@ -45,7 +45,7 @@ fn what_acts_on_what_is_held_is_made_where_the_token_says() {
     weur.edit("first", order("X", 1), at(0)).expect("an edit");
     let mut enam = weur.in_region(Region::Enam);
     let caller = weur.shopper();
-    let mut tries = |shop: &mut Shop, region: Region, commands: Vec<Command>| {
+    let tries = |shop: &mut Shop, region: Region, commands: Vec<Command>| {
         let mut edit = shop.edit_of("K", commands, at(1));
         edit.comes_to(region, Region::Weur);
         shop.ask(&caller, Input::Edit(edit), at(1)).map(|_| ()).map_err(|reject| reject.code())
