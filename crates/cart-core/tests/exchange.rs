@@ -328,6 +328,27 @@ fn an_idle_replica_goes_when_others_hold_all_of_it() {
     assert!(effects.contains(&Effect::Forget), "{effects:?}");
 }
 
+/// One store may be lost: the home goes when both hold the same.
+#[test]
+fn an_idle_home_goes_when_each_of_its_stores_holds_all_of_it() {
+    let mut home = Site::new(Region::Weur, 1, true);
+    home.service(Input::Fresh, BEGIN);
+    home.add("a", "X", BEGIN);
+    let (now, frames) = home.ring();
+    assert_eq!(frames.len(), 2, "two stores");
+    for (nth, (to, bytes)) in frames.into_iter().enumerate() {
+        let (effects, reply) = home.service(Input::Retire, now.plus(2 * IDLE_MS));
+        assert_eq!(reply, ReplyKind::Answer(false), "{nth} of two hold it");
+        assert!(!effects.contains(&Effect::Forget));
+        let frame = Frame::from_bytes(&bytes).expect("its own");
+        let taken = store::take(None, &[frame], to.region(), 9).expect("taken");
+        home.receipt(taken.receipts[0].to_bytes(), now);
+    }
+    let (effects, reply) = home.service(Input::Retire, now.plus(2 * IDLE_MS));
+    assert_eq!(reply, ReplyKind::Answer(true));
+    assert!(effects.contains(&Effect::Forget));
+}
+
 #[test]
 fn the_horizon_waits_for_a_region_that_is_behind() {
     let (mut home, mut away) = pair();
