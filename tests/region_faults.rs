@@ -30,6 +30,8 @@ const DEADLINES: Duration = Duration::from_millis(3_000 + 1_000);
 const SLACK: Duration = Duration::from_secs(60);
 /// How many shoppers there are.
 const SHOPPERS: usize = 4;
+/// How long an alarm goes off without reaching anybody.
+const MISSED: Duration = Duration::from_secs(8);
 /// When an alarm that has not gone off counts as lost.
 const LATE: Duration = Duration::from_secs(10);
 const DELTA_TYPE: &str = "application/vnd.evercart.delta";
@@ -44,6 +46,7 @@ async fn editing_goes_on_whatever_a_region_does_and_nothing_is_lost() {
     a_flapping_region_costs_no_edit(&regions).await;
     a_killed_region_brings_its_edits_back(&mut regions).await;
     a_full_disk_is_said_and_read_from(&regions).await;
+    what_the_alarm_had_no_room_to_note_is_told_all_the_same(&regions).await;
     a_cart_that_is_not_known_here_is_not_said_to_be_gone(&regions).await;
     a_lost_alarm_is_set_again_by_the_next_request(&mut regions).await;
 }
@@ -254,6 +257,35 @@ async fn a_full_disk_is_said_and_read_from(regions: &Regions) {
         let there = by_engraving(&equal(regions, session).await);
         let expected = ["after", "before", "elsewhere", "full 0"];
         assert_eq!(there, expected.map(|edit| (edit.to_owned(), 1)).into());
+    }
+}
+
+/// No request comes any more.
+async fn what_the_alarm_had_no_room_to_note_is_told_all_the_same(regions: &Regions) {
+    recovered(regions, "weur", "enam").await;
+    let (enam, weur) = (regions.shop("enam").in_region("enam"), regions.shop("weur"));
+    let mut sessions = Vec::new();
+    for _ in 0..SHOPPERS {
+        let session = opened(regions, "weur").await;
+        add(&weur, &session, "known").await.expect(200);
+        enam.view(&session).await;
+        equal(regions, &session).await;
+        sessions.push(session);
+    }
+    regions.isolate("enam");
+    for session in &sessions {
+        add(&enam, session, "not told").await.expect(200);
+    }
+    regions.runtime("enam").fill_disk();
+    tokio::time::sleep(MISSED).await;
+    regions.heal();
+    regions.runtime("enam").free_disk();
+    for session in &sessions {
+        let began = Instant::now();
+        while by_engraving(&weur.view(session).await).len() < 2 {
+            assert!(began.elapsed() < EQUAL_MAX, "the alarm is lost");
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
     }
 }
 

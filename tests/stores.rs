@@ -15,6 +15,7 @@ use cart_core::line::{LineKey, Location};
 use cart_core::packed::FORMAT;
 use cart_core::ties::Ties;
 use cart_core::time::{HybridTime, Millis};
+use evercart::letter::Errand;
 use harness::{ARRIVES_MAX, Answer, Operator, Options, Runtime, now};
 use reqwest::Method;
 use serde_json::Value;
@@ -600,6 +601,16 @@ async fn a_cart_outlives_its_object_and_gives_up_its_storage_when_idle() {
     runtime.restart().await;
     operator.walk("sweep").await;
     assert!(!resident().await, "it gave up its storage again");
+    // A letter with which it once asked comes late: by the answer it is back, without a change of the row.
+    let whole = operator.run(&Errand::Read { store: Region::Enam, cart_id: cart.clone() }).await.expect(200);
+    let whole = Frame::from_bytes(&whole.bytes).expect("a frame");
+    let asking = Frame { from: Holder::Replica(Region::Weur), pull: true, ..whole };
+    operator.deliver(Region::Weur, &cart, &asking).await;
+    let began = Instant::now();
+    while !resident().await {
+        assert!(began.elapsed() < ARRIVES_MAX, "the sweep would not find it");
+        tokio::time::sleep(Duration::from_millis(150)).await;
+    }
     runtime.set("CLOCK_SKEW_MS", "0");
     runtime.restart().await;
     assert_eq!(quantity().await, (5.into(), false.into()), "it is back again");

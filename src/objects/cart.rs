@@ -47,6 +47,8 @@ pub struct CartObject {
     asked: Cell<Millis>,
     /// One of those that were asked last is of a build that this one cannot read.
     unread: Cell<bool>,
+    /// What the alarm was answered could not be written.
+    unwritten: Cell<bool>,
     /// The sockets that have sent something since the object woke.
     pub(super) speakers: Speakers,
 }
@@ -62,6 +64,7 @@ impl DurableObject for CartObject {
             asking: Mutex::new(()),
             asked: Cell::new(Millis(0)),
             unread: Cell::new(false),
+            unwritten: Cell::new(false),
             speakers: Speakers::default(),
         }
     }
@@ -378,7 +381,11 @@ impl CartObject {
         let call = Call { caller: Caller::Service, input, shown_by: Vec::new(), ..call.clone() };
         let effects = self.step(&call, &mut rows, true);
         self.rows_since_wake.set(self.rows_since_wake.get().plus(rows));
-        let mut effects = effects.inspect_err(|problem| worker::console_error!("{}", problem.detail)).ok()?;
+        if let Err(problem) = &effects {
+            worker::console_error!("{}", problem.detail);
+            self.unwritten.set(true);
+        }
+        let mut effects = effects.ok()?;
         match effects.pop() {
             Some(Effect::Reply(Ok(reply))) => Some((reply.kind, effects)),
             Some(Effect::Reply(Err(reject))) => {
@@ -484,6 +491,7 @@ impl CartObject {
             }
         }
         let here = call(Input::Tick);
+        self.unwritten.set(false);
         let sent = join_all(frames.into_iter().map(async |(to, frame)| match to {
             Holder::Replica(_) => (to, self.hand(&here, &config, to, frame, CALL_MS).await.map(Some)),
             // A store answers later.
@@ -510,6 +518,10 @@ impl CartObject {
         }));
         for then in told.await.into_iter().flatten() {
             drop(self.tell(&here, then));
+        }
+        // Who has answered, or did not, is known to nobody then, nor when to tell them again.
+        if self.unwritten.replace(false) {
+            return Err(worker::Error::RustError("what was answered could not be written".into()));
         }
         Ok(())
     }

@@ -4,7 +4,7 @@
 use cart_core::frame::{Frame, Holder, Receipt};
 use cart_core::id::{CartId, Region};
 use cart_core::replica::Input;
-use cart_core::store::{Taken, take};
+use cart_core::store::{Stored, Taken, take};
 use cart_core::time::Millis;
 use futures_util::future::join_all;
 use worker::Env;
@@ -120,7 +120,11 @@ async fn attempt(
         let mut told = told(store.region(), cart_id, &frames, receipts, answer);
         let after = write.as_ref().or(before.as_ref().map(|row| &row.stored));
         told.erased = after.is_some_and(|after| after.cart.is_erased());
-        let Some(stored) = write else {
+        // Who asked long ago may have its storage again by the answer, and the sweep must find it.
+        let found = before.as_ref().filter(|row| write.is_none() && told.answer.is_some() && !row.resident);
+        let found = found.map(|row| Stored { rev: row.stored.rev + 1, ..row.stored.clone() });
+        let changes = write.is_some();
+        let Some(stored) = write.or(found) else {
             done.push((cart_id.clone(), Ok(told)));
             continue;
         };
@@ -128,9 +132,11 @@ async fn attempt(
         let home = home_of(cart_id, &stored.cart);
         let from_home = frames.iter().filter(|frame| frame.from == Holder::Replica(home));
         let sequence = from_home.map(|frame| frame.sequence).fold(known, u64::max);
-        let sent = arrived.iter().map(|arrival| arrival.sent).min().unwrap_or(now);
-        freshness.late_ms = freshness.late_ms.max(now.0.saturating_sub(sent.0));
-        freshness.late_versions = freshness.late_versions.max(sequence - known);
+        if changes {
+            let sent = arrived.iter().map(|arrival| arrival.sent).min().unwrap_or(now);
+            freshness.late_ms = freshness.late_ms.max(now.0.saturating_sub(sent.0));
+            freshness.late_versions = freshness.late_versions.max(sequence - known);
+        }
         // Whoever's clock said so, lists go by no time to come.
         let updated = stored.ties.updated().min(now);
         // Whoever sent it has its storage.

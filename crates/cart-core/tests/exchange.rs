@@ -10,7 +10,9 @@ use cart_core::line::Location;
 use cart_core::packed::{FORMAT, OLDEST};
 use cart_core::regions::{Place, Regions};
 use cart_core::reject::Reject;
-use cart_core::replica::{Caller, Edit, Effect, IDLE_MS, Input, LEASE_MS, RELAY_MS, Replica, ReplyKind};
+use cart_core::replica::{
+    ASK_MS, Caller, Edit, Effect, IDLE_MS, Input, LEASE_MS, RELAY_MS, Replica, ReplyKind,
+};
 use cart_core::store::{self, Stored};
 use cart_core::time::Millis;
 use shop::{BEGIN, cart_id, order};
@@ -731,6 +733,33 @@ fn a_replica_that_has_left_does_not_go_while_a_shopper_asks() {
             away.service(Input::Retire, now);
         }
     }
+}
+
+/// Where it is told something anyway, it is asked in the same frame.
+#[test]
+fn who_was_not_heard_of_for_long_is_asked_also_where_something_is_due_to_it() {
+    let (mut home, mut away) = pair();
+    let (now, frames) = away.ring();
+    let (receipt, _) = home.take(frames[0].1.clone(), now);
+    away.receipt(receipt, now);
+    let asks = |frames: &[(Holder, Vec<u8>)]| Frame::from_bytes(&frames[0].1).expect("a frame").pull;
+    // Told, and no receipt comes.
+    away.add("b", "X", now);
+    let (now, frames) = away.ring();
+    assert!(!asks(&frames));
+    // The home has heard of something meanwhile.
+    home.add("c", "Y", now);
+    let later = now.plus(2 * ASK_MS);
+    away.step(&away.session.shopper(), Input::Read, later);
+    // A late receipt of what was told before is no answer.
+    let (late, _) = home.take(frames[0].1.clone(), later);
+    away.receipt(late, later);
+    let (now, frames) = away.ring();
+    assert!(asks(&frames));
+    let (receipt, answer) = home.take(frames[0].1.clone(), now);
+    away.receipt(receipt, now);
+    away.take(answer.expect("it was asked for"), now);
+    assert_eq!((home.quantity(), away.quantity()), (3, 3));
 }
 
 #[test]

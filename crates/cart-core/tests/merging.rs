@@ -98,14 +98,27 @@ fn a_guest_that_erases_its_sealed_cart_leaves_the_users_as_it_is() {
 
 #[test]
 fn a_cart_that_is_handed_over_to_an_erased_one_is_erased() {
-    let (mut guest, mut user) = (with_an_item(1), with_an_item(2));
+    handed_over_to_an_erased_one(with_an_item(1));
+}
+
+#[test]
+fn an_empty_cart_that_is_handed_over_to_an_erased_one_is_erased() {
+    handed_over_to_an_erased_one(Shop::new(1));
+}
+
+fn handed_over_to_an_erased_one(mut guest: Shop) {
+    let mut user = with_an_item(2);
     guest.ask(&Caller::Service, Input::Seal { into: cart_id(2) }, BEGIN).expect("a seal");
     erase(&mut user);
     // Whoever sealed it did not live to hand it over: it goes there by itself.
-    let [(_, join, _)] = <[_; 1]>::try_from(ring(&mut guest)).expect("one");
+    let [(_, join, then)] = <[_; 1]>::try_from(ring(&mut guest)).expect("one");
     user.ask(&Caller::Service, join, BEGIN).expect("taken");
+    guest.ask(&Caller::Service, then, BEGIN).expect("noted");
     assert!(user.cart().is_erased());
-    assert_eq!(ring(&mut user).len(), 1);
+    let [(cart, input, _)] = <[_; 1]>::try_from(ring(&mut user)).expect("one");
+    assert_eq!((cart, input), (cart_id(1), Input::Erase));
+    let left = guest.step(&Caller::Service, Input::Tick, BEGIN);
+    assert!(!left.iter().any(|effect| matches!(effect, Effect::Tell { .. })), "it is handed over once");
 }
 
 #[test]

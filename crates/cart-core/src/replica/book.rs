@@ -109,10 +109,24 @@ pub struct Forwarding {
     /// The changes that have not arrived there yet, joined; empty if all have.
     #[serde(with = "super::call::canonical")]
     pub outbox: Cart,
-    /// The carts that changes in it have come through.
+    /// The carts that changes in it have come through. Where there is one, the other cart is to hear of the merge
+    /// though nothing changes there.
     pub path: Vec<CartId>,
     /// How often it was sent in vain since something last arrived.
     pub tries: u32,
+}
+
+impl Forwarding {
+    /// All that a cart had when it was sealed. Be it nothing: the other cart must know whom it takes along when it is
+    /// erased.
+    pub fn of(cart_id: &CartId, outbox: Cart) -> Self {
+        Self { outbox, path: vec![cart_id.clone()], tries: 0 }
+    }
+
+    /// Whether something has not arrived yet.
+    pub fn is_owed(&self) -> bool {
+        self.outbox != Cart::default() || !self.path.is_empty()
+    }
 }
 
 /// What another cart must be told of this one, since it follows.

@@ -341,6 +341,13 @@ impl Replica {
             }
             let pace = self.pace.remove(&receipt.from);
             let told = pace.and_then(|pace| pace.told);
+            if let Some(due) = pace.filter(|pace| pace.told.is_none() && pace.asks.is_some())
+                && receipt.digest != own
+            {
+                // About to be asked, which this does not answer; and it is there.
+                let soon = due.due.min(now.plus(COALESCE_MS));
+                self.pace.insert(receipt.from, Pace { due: soon, tries: 0, ..due });
+            }
             awaited |= told.is_some();
             let link = self.link_of(receipt.from, receipt.incarnation);
             link.hear(now);
@@ -398,8 +405,15 @@ impl Replica {
 
     /// A holder is told and asked, also where it has acknowledged all.
     pub(super) fn ask_holder(&mut self, holder: Holder, now: Millis) {
-        let pace = Pace { due: now.plus(COALESCE_MS), tries: 0, told: None, asks: Some([0; 16]) };
-        self.pace.or_insert(holder, pace);
+        let due = now.plus(COALESCE_MS);
+        let pace = self.pace.or_insert(holder, Pace { due, tries: 0, told: None, asks: None });
+        if pace.asks.is_none() {
+            pace.asks = Some([0; 16]);
+            // It was told, and not asked.
+            if pace.told.take().is_some() {
+                pace.due = due;
+            }
+        }
     }
 
     pub(super) fn missed(&mut self, to: Holder, now: Millis) {

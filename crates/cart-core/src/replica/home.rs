@@ -2,7 +2,7 @@
 //! A term is granted once: by the present home, or, when that is lost, by the operator. Who gets it acts as the home
 //! once both its stores know, and a home that lost its storage once it knows what both its stores do.
 
-use super::{Effect, Hold, LEASE_MS, Replica, ReplyKind};
+use super::{Effect, Forwarding, Hold, LEASE_MS, Replica, ReplyKind};
 use crate::cart::{Cart, Home, Presence};
 use crate::frame::Holder;
 use crate::id::Region;
@@ -135,7 +135,7 @@ impl Replica {
             return Ok(ReplyKind::Answer(true));
         }
         let idle = self.book.updated.plus(IDLE_MS.max(self.key_ms)) <= now;
-        let owes = self.book.forwarding.as_ref().is_some_and(|there| there.outbox != Cart::default());
+        let owes = self.book.forwarding.as_ref().is_some_and(Forwarding::is_owed);
         if !idle || owes || self.owes_notice() {
             return Ok(ReplyKind::Answer(false));
         }

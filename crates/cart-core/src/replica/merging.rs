@@ -80,7 +80,7 @@ impl Replica {
                 // Whoever asked for the seal may not live to hand it over: it goes there by itself, too.
                 let seal = Seal { day: now.day(), at: now, into, retired: Seal::retired_in(&self.cart) };
                 let outbox = seal.transplant(&self.book.cart_id, &self.cart);
-                self.book.forwarding = Some(Forwarding { outbox, ..Forwarding::default() });
+                self.book.forwarding = Some(Forwarding::of(&self.book.cart_id, outbox));
                 self.book.ties.seal.insert(seal)
             }
         };
@@ -154,17 +154,17 @@ impl Replica {
                 let taken_in = wire::live_dots(delta).all(|dot| here.binary_search(&dot).is_ok());
                 forwarding.outbox.join(&of(if taken_in { delta } else { &self.cart }));
             }
-            none => *none = Some(Forwarding { outbox: of(&self.cart), ..Forwarding::default() }),
+            none => *none = Some(Forwarding::of(&self.book.cart_id, of(&self.cart))),
         }
     }
 
     pub(super) fn forward(&mut self, effects: &mut Vec<Effect>) {
         let Some(seal) = &self.book.ties.seal else { return };
-        if let Some(forwarding) =
-            self.book.forwarding.as_mut().filter(|there| there.outbox != Cart::default())
-        {
+        if let Some(forwarding) = self.book.forwarding.as_mut().filter(|there| there.is_owed()) {
             forwarding.tries += 1;
+            // It is the last.
             let mut path = forwarding.path.clone();
+            path.retain(|cart| *cart != self.book.cart_id);
             path.push(self.book.cart_id.clone());
             let delta = forwarding.outbox.to_bytes();
             let input = Box::new(Input::Join { state: delta.clone(), path });
@@ -187,7 +187,7 @@ impl Replica {
 
     /// When the next forward is due.
     pub(super) fn forward_due(&self, now: Millis) -> Option<Millis> {
-        let forwarding = self.book.forwarding.as_ref().filter(|there| there.outbox != Cart::default())?;
+        let forwarding = self.book.forwarding.as_ref().filter(|there| there.is_owed())?;
         Some(now.plus(match forwarding.tries {
             0 => FORWARD_MS,
             tries => RETRY_MS << (tries - 1).min(RETRY_DOUBLINGS_MAX),

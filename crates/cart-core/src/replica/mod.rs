@@ -290,7 +290,7 @@ impl Replica {
                 self.set(after);
                 self.book.ties.leases.clear();
                 if let Some(forwarding) = &mut self.book.forwarding {
-                    forwarding.outbox = Cart::default();
+                    *forwarding = Forwarding::default();
                 }
                 self.edited(now);
                 self.changed(None, now);

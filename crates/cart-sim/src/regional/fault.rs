@@ -115,6 +115,8 @@ kinds! {
     Backfilled,
     /// A replica that came back after it had deleted its storage.
     Returned,
+    /// A shopper who came back when no replica had its storage any more.
+    CameBack,
     /// A day passed.
     Day,
     /// More time than a lease lasts passed.

@@ -34,6 +34,7 @@ use std::collections::BTreeSet;
 use crate::hash::TraceHash;
 use crate::trace;
 use crate::violation::{Fault, Violation};
+use facts::Facts;
 use fault::Faults;
 use world::{Size, World};
 
@@ -134,6 +135,7 @@ fn conclude(world: &mut World, command: &'static str) -> Result<Outcome, Violati
         let outcome = outcome(world);
         if world.habits.days {
             world.all_leave()?;
+            world.facts.iter().try_for_each(Facts::check)?;
         }
         Ok(outcome)
     });

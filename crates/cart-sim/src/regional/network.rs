@@ -213,6 +213,15 @@ impl Network {
         }
     }
 
+    /// What is in the queues comes so much later, in milliseconds.
+    pub fn hold_queues(&mut self, ms: u64) {
+        let held = |((at, count), post): ((Millis, u64), Post)| match post {
+            Post::Queue(..) => ((at.plus(ms), count), post),
+            _ => ((at, count), post),
+        };
+        self.posts = std::mem::take(&mut self.posts).into_iter().map(held).collect();
+    }
+
     /// Nothing passes from one region to another any more.
     pub fn cut(&mut self, from: usize, to: usize) {
         if from != to && !self.cut.contains(&(from, to)) {

@@ -14,7 +14,7 @@ use super::facts::Facts;
 use super::fault::Kind;
 use super::network::{Post, Weather};
 use super::shopper::{self, Made};
-use super::world::{Loss, Size, World};
+use super::world::{Habits, Loss, Size, World};
 use crate::violation::{Fault, Invariant};
 
 /// How much may still happen in peace before it counts as unrest, a region.
@@ -74,7 +74,27 @@ impl World {
         self.event = events;
         self.dice = Self::dice_of(self.seed, events as u64 + 1);
         self.erase_at_last();
+        self.lose_home_at_last();
         self.rest()
+    }
+
+    /// Where nobody looks in afterwards, a home is now and then lost at the latest now, with letters of it on their way,
+    /// and another region takes over.
+    fn lose_home_at_last(&mut self) {
+        let Habits { deserted, moves, wipes, .. } = self.habits;
+        if deserted && moves && wipes && self.dice.chance(50) {
+            let at = self.dice.below(self.sites.len());
+            let home = self.load(at).home().region;
+            let lost = self.at(self.sites[at].cart, home);
+            self.add(lost);
+            let ms = self.dice.below(1_500) as u64;
+            self.pass(ms);
+            self.lose_region(lost % self.places());
+            self.take_over(at);
+            // A queue may have what it had for days.
+            let ms = *self.dice.pick(&[0, 500_000, 5 * Millis::DAY]);
+            self.network.hold_queues(ms);
+        }
     }
 
     /// Where carts are erased, and a guest's may have been merged into the user's, that goes at the latest now: while
@@ -185,7 +205,8 @@ impl World {
     fn reuse_key(&mut self, at: usize, made: Made) {
         let session = self.sessions[made.cart].clone();
         let other = shopper::edit(made.cart, made.key.clone(), &session, made.at, &mut self.dice);
-        if other.edit.commands != made.edit.commands {
+        let again = |there: &Made| there.key == other.key && there.edit.commands == other.edit.commands;
+        if !self.made.iter().any(again) {
             self.faults.fire(Kind::KeyReused);
             self.make(at, other);
         }
@@ -231,7 +252,10 @@ impl World {
         let dots = made.edit.actors.iter().filter(|actor| actor.day() >= horizon);
         let mut dots = dots.map(|actor| Dot::new(*actor, 1)).filter(|dot| held.knows(*dot));
         match dots.next() {
-            Some(dot) => self.facts[cart].note(dot, &made.key, made.quantity, held, told),
+            Some(dot) => {
+                self.facts[cart].note(dot, &made.key, made.quantity, held, told);
+                self.follow_guest();
+            }
             None if told && !held.cart.is_erased() => {
                 self.facts_at(at)
                     .breaks(Invariant::I1NoLostAdd, format!("{} is acknowledged, not on disk", made.key));
@@ -579,6 +603,9 @@ impl World {
         }
         self.tell(|_| "peace".into());
         self.pass(400_000);
+        if self.habits.deserted && self.is_deserted()? {
+            return self.come_back();
+        }
         // So much later a replica does not rely on what its home once acknowledged. Who was told at the first
         // visit that it has left, or that the home is elsewhere, hears of the rest at the second.
         for _ in 0..2 {
@@ -614,6 +641,39 @@ impl World {
         }
         if self.habits.days && self.size != Size::Small {
             self.end_of_month()?;
+        }
+        self.facts.iter().try_for_each(Facts::check)
+    }
+
+    /// Nobody looks in until the sweeps have been everywhere; whether they have found all that there is.
+    fn is_deserted(&mut self) -> Result<bool, Fault> {
+        // What is held in a queue comes after some have left.
+        while self.network.due().is_some() {
+            self.pass_and_sweep();
+        }
+        self.all_leave()?;
+        self.drain()?;
+        let deserted = self.sites.iter().all(|site| site.disk.row.is_none());
+        if deserted {
+            (0..self.carts.len()).try_for_each(|cart| self.check_stores(cart))?;
+        }
+        Ok(deserted)
+    }
+
+    /// After that a shopper looks in and adds something, in one region only: who comes back finds all there.
+    fn come_back(&mut self) -> Result<(), Fault> {
+        self.faults.fire(Kind::CameBack);
+        for cart in 0..self.carts.len() {
+            let at = self.sites_of(cart).start + self.dice.below(self.places());
+            self.tell(|world| format!("after days a shopper comes back to {}", world.sites[at].region));
+            self.read(at);
+            self.drain()?;
+            if self.facts[cart].ever_erased {
+                self.list(at);
+            } else {
+                self.add(at);
+            }
+            self.drain()?;
         }
         self.facts.iter().try_for_each(Facts::check)
     }

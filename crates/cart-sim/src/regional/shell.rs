@@ -9,7 +9,9 @@ use cart_core::replica::{Caller, Input, ReplyKind};
 use super::fault::Kind;
 use super::network::{Call, Post};
 use super::site::{Answer, Handler, Turn};
+use super::store::Store;
 use super::world::World;
+use crate::violation::Invariant;
 
 /// How long an answer is waited for, in milliseconds.
 const CALL_MS: u64 = 3_000;
@@ -62,8 +64,19 @@ impl World {
             self.sites[at].asked = Some(self.now);
         }
         if own == home && known == Some(false) {
-            if self.sites[at].cart == 0 {
+            let cart = self.sites[at].cart;
+            if cart == 0 {
                 self.seals_forgotten.extend(&self.seals);
+            }
+            // By what the operator has said, not by where was asked.
+            let has = |store: &Store| {
+                let row = store.row.as_ref();
+                row.is_some_and(|row| row.cart.home().is_none()) && self.is_asked(store)
+            };
+            let found = self.stores[self.sites_of(cart)].iter().find(|store| has(store));
+            if let Some(found) = found.map(|store| store.region) {
+                let text = format!("{own} takes for new what the store of {found} has");
+                self.facts_at(at).breaks(Invariant::I1NoLostAdd, text);
             }
             self.step(at, &Caller::Service, Input::Fresh, None);
         }
@@ -139,9 +152,6 @@ impl World {
         }
         self.sites[at].handler = Some(Handler::default());
         let turn = self.serve(at, Input::Tick);
-        if turn.failed {
-            self.sites[at].disk.alarm = Some(self.now.plus(FULL_RETRY_MS));
-        }
         let life = self.sites[at].life;
         for (to, bytes) in turn.sends {
             self.send(at, life, to, bytes);
@@ -191,7 +201,7 @@ impl World {
             return;
         }
         let life = self.sites[at].life;
-        let Handler { answers, missed, .. } =
+        let Handler { answers, missed, failed, .. } =
             self.sites[at].handler.as_mut().map(std::mem::take).unwrap_or_default();
         for to in missed {
             self.serve(at, Input::Missed { to });
@@ -200,8 +210,11 @@ impl World {
         if self.sites[at].life == life {
             self.take(at, answers);
         }
-        if self.sites[at].life == life {
-            self.sites[at].handler = None;
+        let site = &mut self.sites[at];
+        // What it could not write it does again, as a handler that fails is tried again.
+        if site.life == life && site.handler.take().is_some_and(|handler| handler.failed || failed) {
+            let again = self.now.plus(FULL_RETRY_MS);
+            site.disk.alarm = Some(site.disk.alarm.map_or(again, |alarm| alarm.min(again)));
         }
     }
 

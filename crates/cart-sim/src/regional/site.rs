@@ -76,6 +76,8 @@ pub struct Handler {
     pub answers: Vec<Answer>,
     /// Who did not answer.
     pub missed: Vec<Holder>,
+    /// Whether something could not be written meanwhile.
+    pub failed: bool,
 }
 
 /// Where a turn breaks off.
@@ -204,6 +206,7 @@ impl Site {
         let writes = |effect: &Effect| matches!(effect, Effect::Put(_) | Effect::PutPage { .. });
         if self.full && effects.iter().any(writes) {
             self.memory = None;
+            self.handler.iter_mut().for_each(|handler| handler.failed = true);
             turn.failed = true;
             return turn;
         }

@@ -26,6 +26,8 @@ pub struct Store {
     pub updated: Millis,
     /// What it holds.
     pub held: Option<Held>,
+    /// Whether it once lost the row, or what was last written to it.
+    pub lost: bool,
     /// What the row was before it was last written.
     older: Option<Stored>,
 }
@@ -41,6 +43,7 @@ impl Store {
             resident: false,
             updated: Millis(0),
             held: None,
+            lost: false,
             older: None,
         }
     }
@@ -74,6 +77,8 @@ impl Store {
                     taken
                 }
             };
+            // Who asked long ago may have its storage again by the answer.
+            self.resident |= taken.answer.is_some();
             all.push(taken);
         }
         all
@@ -96,12 +101,19 @@ impl Store {
 
     /// The row is lost.
     pub fn lose(&mut self) {
+        self.lost = true;
+        self.drop_row();
+    }
+
+    /// The row goes, as it is looked for elsewhere.
+    pub fn drop_row(&mut self) {
         (self.row, self.held, self.older) = (None, None, None);
     }
 
     /// The row is put back to what it was.
     pub fn put_back(&mut self) {
         if let Some(older) = self.older.take() {
+            self.lost = true;
             self.held = Some(Held::of(&older.cart));
             self.row = Some(older);
         }

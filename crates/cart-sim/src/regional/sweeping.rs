@@ -54,6 +54,33 @@ impl World {
             .map(|store| store.region)
     }
 
+    /// What any store has of a cart, those that hold it for its home have, too: either of these may be lost.
+    pub fn check_stores(&self, cart: usize) -> Check {
+        let rows = || {
+            let stores = self.stores[self.sites_of(cart)].iter();
+            stores.filter_map(|store| Some((store.region, store.row.as_ref()?)))
+        };
+        let Some(home) = rows().filter_map(|(_, row)| row.cart.home()).max_by_key(|home| home.term) else {
+            return Ok(());
+        };
+        let holding = self.regions.stores_of(home.region);
+        for (region, row) in rows().filter(|(region, _)| holding.contains(region)) {
+            let lacks = |other: &Stored| {
+                let mut both = row.cart.clone();
+                both.join(&other.cart);
+                both != row.cart
+            };
+            let more = rows().find(|(_, other)| lacks(other)).map(|(other, _)| other);
+            Fault::unless(more.is_none(), Invariant::RegionsEqual, || {
+                format!(
+                    "the store of {region} lacks what {more:?} has of a cart whose home is {}",
+                    home.region
+                )
+            })?;
+        }
+        Ok(())
+    }
+
     /// Calls those whom a row says; whether none of them has its storage any more.
     fn visit(&mut self, store: usize) -> bool {
         let cart = self.stores[store].cart;
@@ -76,7 +103,12 @@ impl World {
             return false;
         }
         let turn = self.serve(at, Input::Retire);
-        matches!(turn.reply, Some(Ok(reply)) if reply.kind == ReplyKind::Answer(true))
+        let gone = matches!(turn.reply, Some(Ok(reply)) if reply.kind == ReplyKind::Answer(true));
+        if gone && self.sites[at].disk.row.is_some() {
+            let text = format!("{region} says that its storage is gone, and has it");
+            self.facts_at(at).breaks(Invariant::AllLeave, text);
+        }
+        gone
     }
 
     fn tell_row(&mut self, store: usize, region: Region, bytes: &[u8]) {
@@ -164,7 +196,7 @@ impl World {
             self.facts[cart].follow(held.as_ref(), self.stores[to].held.as_ref(), false, &name);
         }
         if !self.is_asked(&self.stores[store]) {
-            self.stores[store].lose();
+            self.stores[store].drop_row();
         }
         true
     }
@@ -177,6 +209,16 @@ impl World {
         }
     }
 
+    /// A good day, at its end the sweeps. What was not called for so long is not in memory any more.
+    pub fn pass_and_sweep(&mut self) {
+        self.pass(Millis::DAY + 700_000);
+        for at in 0..self.sites.len() {
+            self.sites[at].crash(self.now);
+        }
+        self.sweep();
+        self.pass(Millis::DAY / 4);
+    }
+
     /// After days without a shopper the sweeps have found every replica of which any store knows, and every row that
     /// lies where nobody looks for it.
     ///
@@ -187,6 +229,8 @@ impl World {
         // the stores had of it. Else there is none such.
         let lost = [Kind::Wipe, Kind::RegionLost, Kind::StoreLost, Kind::StoreBack].into_iter();
         let lost = lost.map(|kind| self.faults.count(kind)).sum::<u64>() > 0;
+        // One whose alarm was lost before it had told anybody waits for a shopper.
+        let lost = lost || (self.habits.deserted && self.faults.count(Kind::AlarmLost) > 0);
         let known = |world: &Self, at: usize| {
             if !lost {
                 return true;
@@ -199,9 +243,7 @@ impl World {
             world.stores[world.sites_of(cart)].iter().filter_map(|store| store.row.as_ref()).any(named)
         };
         for _ in 0..DAYS_MAX {
-            self.pass(Millis::DAY + 700_000);
-            self.sweep();
-            self.pass(Millis::DAY / 4);
+            self.pass_and_sweep();
             let left = (0..self.sites.len()).any(|at| self.sites[at].disk.row.is_some() && known(self, at));
             if !left && self.stray().is_none() {
                 return Ok(());

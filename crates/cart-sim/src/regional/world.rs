@@ -67,6 +67,8 @@ pub struct Habits {
     pub poison: bool,
     /// Regions get other second stores.
     pub pairs: bool,
+    /// Once nothing fails any more nobody looks in until the sweeps have been everywhere, and then in one region only.
+    pub deserted: bool,
 }
 
 /// How large a world is. Most are small, so that there are very many of them.
@@ -129,6 +131,7 @@ impl Habits {
         orders: false,
         poison: false,
         pairs: false,
+        deserted: false,
     };
 }
 
@@ -245,6 +248,7 @@ impl World {
             orders: dice.chance(30),
             poison: dice.chance(20),
             pairs: count > 2 && Self::dice_of(seed, u64::MAX - 1).chance(15),
+            deserted: Self::dice_of(seed, u64::MAX - 2).chance(30),
         };
         // A few worlds in which nothing fails, to see what an edit costs.
         let calm = dice.chance(4);
@@ -256,7 +260,9 @@ impl World {
             carts.push(CartId::mint(guest, [5; 15]));
         }
         let signs_out = habits.signs_out && carts.len() == 1;
-        let habits = Habits { signs_out, ..habits };
+        // Tabs are others that look in, and who is signed out cannot.
+        let deserted = habits.deserted && habits.days && !habits.tabs && !signs_out;
+        let habits = Habits { signs_out, deserted, ..habits };
         let both = || (0..carts.len()).flat_map(|cart| places.iter().map(move |place| (cart, place.region)));
         Self {
             seed,
@@ -406,6 +412,7 @@ impl World {
         }
         if turn.forgot {
             self.faults.fire(Kind::Retired);
+            self.check_kept(at, turn.before.as_ref().and_then(Option::as_ref));
             self.tell(|world| format!("{} deletes its storage", world.sites[at].region));
         } else if let Some(before) = &turn.before {
             // Only a home raises it; one elsewhere may write first what frames have told it before.
@@ -452,6 +459,26 @@ impl World {
             }
         }
         turn
+    }
+
+    /// What a home has deleted is in both its stores, but where these have lost it since they said so.
+    fn check_kept(&mut self, at: usize, gone: Option<&Held>) {
+        let (cart, region) = (self.sites[at].cart, self.sites[at].region);
+        let home =
+            gone.map(|gone| gone.cart.home().map_or(self.carts[cart].first_home(), |home| home.region));
+        let Some(gone) = gone.filter(|_| home == Some(region)) else { return };
+        let lacks = |store: &Store| {
+            let row = store.row.as_ref().map(|row| &row.cart);
+            !store.lost
+                && row.is_none_or(|row| !row.is_erased() && !row.context().covers(gone.cart.context()))
+        };
+        let stores = self.regions.stores_of(region);
+        let of_cart = &self.stores[self.sites_of(cart)];
+        let lacking = of_cart.iter().find(|store| stores.contains(&store.region) && lacks(store));
+        if let Some(lacking) = lacking.map(|store| store.region) {
+            let text = format!("{region} deletes what the store of {lacking} lacks");
+            self.facts_at(at).breaks(Invariant::I1NoLostAdd, text);
+        }
     }
 
     /// The version that a replica shows, and when a shopper last changed it.
