@@ -647,6 +647,8 @@ impl World {
 
     /// Nobody looks in until the sweeps have been everywhere; whether they have found all that there is.
     fn is_deserted(&mut self) -> Result<bool, Fault> {
+        // A cart of which no store knows is found by no sweep: what a store did not take the operator gives to it again.
+        self.replay_dead();
         // What is held in a queue comes after some have left.
         while self.network.due().is_some() {
             self.pass_and_sweep();
