@@ -93,9 +93,14 @@ impl World {
         let cart = self.sites[at].cart;
         self.removing = removes;
         let turn = self.step(at, &self.caller(cart), Input::Sync { request }, crash);
+        let passed = self.passed_unknown(at);
         if let Some(held) = &self.sites[at].held {
             for change in self.tabs[tab].changes.iter().filter(|change| held.knows(change.dot)) {
-                self.facts[cart].note(change.dot, &change.key, change.quantity, held, false);
+                let facts = &mut self.facts[cart];
+                if change.dot.actor.day() < passed && !facts.known.contains_key(&change.dot) {
+                    facts.excused.insert(change.dot);
+                }
+                facts.note(change.dot, &change.key, change.quantity, held, false);
             }
         }
         turn

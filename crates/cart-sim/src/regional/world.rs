@@ -538,6 +538,24 @@ impl World {
         }
     }
 
+    /// Up to which day the horizon has been raised by a home that knows neither of the replica here nor of the leases
+    /// it has heard of, having lost all with both its stores: what is done here with older actors is beyond it.
+    pub fn passed_unknown(&self, at: usize) -> Day {
+        let (cart, region) = (self.sites[at].cart, self.sites[at].region);
+        let knows_not = |site: &Site, held: &Held| {
+            let home = held.cart.home().map_or(self.carts[cart].first_home(), |home| home.region);
+            home == site.region && !held.cart.replicas().get(&region).is_some_and(|there| !there.left)
+        };
+        let others = self.sites[self.sites_of(cart)].iter().filter(|site| site.region != region);
+        let homes = others.filter_map(|site| site.held.as_ref().filter(|held| knows_not(site, held)));
+        let homes = homes.filter(|_| self.facts[cart].lost);
+        // What comes to a sealed cart goes to the user's, whose home may have lost that it was merged.
+        let forgot = cart == 1 && !self.seals_forgotten.is_empty();
+        let users = self.sites[self.sites_of(0)].iter().filter(|_| forgot);
+        let all = homes.chain(users.filter_map(|site| site.held.as_ref()));
+        all.map(|held| held.cart.context().horizon()).max().unwrap_or(Day(0))
+    }
+
     /// A home does not raise the horizon past the actors of tabs whose leases it knows, nor past what the tabs
     /// of a guest's cart may still send to where it was merged, as long as their leases may last.
     fn check_leases(&mut self, at: usize, horizon: Day) {
