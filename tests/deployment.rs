@@ -24,13 +24,17 @@ fn a_plain_deployment_is_production() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn production_takes_nothing_that_is_for_developers() {
-    let vars = vec![("ENVIRONMENT".to_owned(), "production".to_owned())];
+    let vars = [("ENVIRONMENT", "production"), ("ALLOWED_ORIGINS", "https://told.example")];
+    let vars = vars.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
     let runtime = Runtime::start(Options { vars, ..Options::default() }).await;
     let shop = runtime.shop();
     for origin in ["https://shop.example", "http://localhost:3000", "null"] {
         let call = shop.request(Method::POST, "/v1/sessions").header("Origin", origin);
         Answer::of(call.json(&serde_json::json!({}))).await.refused(403, "origin_refused");
     }
+    let told = shop.request(Method::POST, "/v1/sessions").header("Origin", "https://told.example");
+    let told = Answer::of(told.json(&serde_json::json!({}))).await.expect(201);
+    assert_eq!(told.header("access-control-allow-origin"), "https://told.example");
     let session = shop.open().await;
     // A year later the token would have ended, and another region would have served it.
     let call = shop.call(&session, Method::GET, "/v1/carts/current");

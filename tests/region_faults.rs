@@ -47,6 +47,7 @@ async fn editing_goes_on_whatever_a_region_does_and_nothing_is_lost() {
     a_killed_region_brings_its_edits_back(&mut regions).await;
     a_full_disk_is_said_and_read_from(&regions).await;
     what_the_alarm_had_no_room_to_note_is_told_all_the_same(&regions).await;
+    who_signs_out_is_out_where_that_could_not_be_said(&regions).await;
     a_cart_that_is_not_known_here_is_not_said_to_be_gone(&regions).await;
     a_lost_alarm_is_set_again_by_the_next_request(&mut regions).await;
 }
@@ -286,6 +287,39 @@ async fn what_the_alarm_had_no_room_to_note_is_told_all_the_same(regions: &Regio
             assert!(began.elapsed() < EQUAL_MAX, "the alarm is lost");
             tokio::time::sleep(Duration::from_millis(250)).await;
         }
+    }
+}
+
+/// A thief renews the token where nobody can tell, and is out once the regions hear of one another.
+async fn who_signs_out_is_out_where_that_could_not_be_said(regions: &Regions) {
+    recovered(regions, "weur", "enam").await;
+    let (enam, weur) = (regions.shop("enam").in_region("enam"), regions.shop("weur"));
+    let session = opened(regions, "weur").await;
+    add(&weur, &session, "mine").await.expect(200);
+    enam.view(&session).await;
+    equal(regions, &session).await;
+    regions.isolate("enam");
+    Answer::of(weur.call(&session, Method::DELETE, "/v1/sessions/current")).await.expect(204);
+    let renewed =
+        Answer::of(enam.call(&session, Method::POST, "/v1/sessions/renew")).await.expect(200).json();
+    let token = renewed["token"].as_str().expect("a token").to_owned();
+    let stolen = Session { token, ..session };
+    let read = async |shop: &Shop| Answer::of(shop.call(&stolen, Method::GET, "/v1/carts/current")).await;
+    read(&enam).await.expect(200);
+    regions.heal();
+    for shop in [&enam, &weur] {
+        let began = Instant::now();
+        loop {
+            let answer = read(shop).await;
+            if answer.status != 200 {
+                answer.refused(401, "session_ended");
+                break;
+            }
+            assert!(began.elapsed() < EQUAL_MAX, "the thief goes on: {}", answer.text());
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+        let answer = Answer::of(shop.call(&stolen, Method::POST, "/v1/sessions/renew")).await;
+        answer.refused(401, "session_ended");
     }
 }
 

@@ -64,3 +64,19 @@ export async function age(page, ms, storage = "evercart") {
   await restore(page, with_token(token), storage);
   return token;
 }
+
+/** From now on waits for a better time are counted, and over at once: nothing else waits as long as seven tenths of their bounds. */
+export const count_waits = page => page.evaluate(() => {
+  const set = setTimeout, bounds = [500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000];
+  window.waits = [];
+  Math.random = () => .7;
+  window.setTimeout = (work, ms, ...more) => {
+    const bound = bounds.find(bound => Math.abs(bound * .7 - ms) < .01);
+    if (bound) waits.push(bound);
+    return set(work, bound ? 0 : ms, ...more);
+  };
+});
+export async function waits_longer_and_longer(page) {
+  await until(page, "waits.length >= 9");
+  assert.deepEqual(await run(page, "waits.slice(0, 9)"), [500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
+}

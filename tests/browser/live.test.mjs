@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { IN_SYNC, of_later } from "./chrome.mjs";
-import { BAGEL, OTHER, URL_, age, blank, device, equal, eventually, older, open, run, served, settled, shown, tab, until } from "./device.mjs";
+import { BAGEL, OTHER, URL_, age, blank, count_waits, device, equal, eventually, older, open, run, served, settled, shown, tab, until, waits_longer_and_longer } from "./device.mjs";
 
 const MINUTE = 60_000;
 const live = page => until(page, "cart.status.live && cart.status.pending === 0 && !cart.view.partial");
@@ -302,19 +302,8 @@ test("who does not answer is given up in time, and asked again", async () => {
 test("a service that is gone is asked more and more rarely", async () => {
   const context = await device(), page = await blank(context);
   await page.route(url => url.href.startsWith(URL_), route => route.abort());
-  // Time limits are waited for as they are, and are none of seven tenths of the bounds.
-  await page.evaluate(() => {
-    const set = setTimeout, bounds = [500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000];
-    window.waits = [];
-    Math.random = () => .7;
-    window.setTimeout = (work, ms, ...more) => {
-      const bound = bounds.find(bound => Math.abs(bound * .7 - ms) < .01);
-      if (bound) waits.push(bound);
-      return set(work, bound ? 0 : ms, ...more);
-    };
-  });
+  await count_waits(page);
   await open(page, {});
-  await until(page, "waits.length >= 9");
-  assert.deepEqual(await run(page, "waits.slice(0, 9)"), [500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
+  await waits_longer_and_longer(page);
   await context.close();
 });

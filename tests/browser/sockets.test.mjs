@@ -2,7 +2,7 @@
 // client that is too fast, pages that come back, clocks that are put right. In a real Chromium against the real Worker.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { BAGEL, OTHER, URL_, blank, device, equal, eventually, open, run, served, shown, tab, until } from "./device.mjs";
+import { BAGEL, OTHER, URL_, blank, count_waits, device, equal, eventually, open, run, served, shown, tab, until, waits_longer_and_longer } from "./device.mjs";
 
 const HOUR = 3_600_000, SYNC = 1;
 const live = page => until(page, "cart.status.live && cart.status.pending === 0 && !cart.view.partial");
@@ -10,6 +10,23 @@ const opened = page => page.evaluate(async url => {
   const { connect } = await import("/index.js");
   window.cart = await connect({ url });
 }, URL_);
+
+test("no token is in what a log keeps of a socket", async () => {
+  const one = await device();
+  await one.addInitScript(() => {
+    window.offered = [];
+    window.WebSocket = class extends WebSocket {
+      constructor(url, protocols) { super(url, protocols); window.offered.push(`${url}`, ...[protocols ?? []].flat()); }
+    };
+  });
+  const page = await blank(one);
+  await open(page, {});
+  await live(page);
+  const token = await run(page, "cart.token()"), offered = await run(page, "offered");
+  assert.ok(token && offered.some(text => text.startsWith("ticket.")), offered.join(" "));
+  assert.ok(offered.every(text => !text.includes(token) && !text.startsWith("token.")), offered.join(" "));
+  await one.close();
+});
 
 test("an answer that is lost is asked for again, though others' messages come in", async () => {
   const one = await device(), two = await device(), page = await blank(one);
@@ -85,20 +102,9 @@ test("a service that answers once and closes is asked more and more rarely", asy
     const up = down.connectToServer();
     up.onMessage(message => { down.send(message); void down.close({ code: 1012 }); });
   });
-  // Waits for a better time are counted, and over at once: nothing else waits as long as seven tenths of their bounds.
-  await page.evaluate(() => {
-    const set = setTimeout, bounds = [500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000];
-    window.waits = [];
-    Math.random = () => .7;
-    window.setTimeout = (work, ms, ...more) => {
-      const bound = bounds.find(bound => Math.abs(bound * .7 - ms) < .01);
-      if (bound) waits.push(bound);
-      return set(work, bound ? 0 : ms, ...more);
-    };
-  });
+  await count_waits(page);
   await opened(page);
-  await until(page, "waits.length >= 9");
-  assert.deepEqual(await run(page, "waits.slice(0, 9)"), [500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
+  await waits_longer_and_longer(page);
   assert.ok(sockets >= 9);
   await context.close();
 });

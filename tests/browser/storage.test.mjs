@@ -16,6 +16,16 @@ const hold = page => page.evaluate(() => new Promise(held => {
     again();
   };
 }));
+/** A device whose stored cart of two is held by a page that has closed it. */
+async function held(context) {
+  const first = await tab(context);
+  await run(first, `cart.add("${BAGEL}", 2)`);
+  await settled(first);
+  const token = await run(first, "cart.token()");
+  await run(first, "cart.close()");
+  await hold(first);
+  return { first, token };
+}
 
 test("storage that is closed by force is opened again, and what is added offline does not die with the tab", async () => {
   const context = await device(), page = await tab(context);
@@ -37,13 +47,7 @@ test("storage that is closed by force is opened again, and what is added offline
 });
 
 test("storage that does not open keeps no page waiting, is said, and joins when it does", async () => {
-  const context = await device(), first = await tab(context);
-  await run(first, `cart.add("${BAGEL}", 2)`);
-  await settled(first);
-  const token = await run(first, "cart.token()");
-  await run(first, "cart.close()");
-  await hold(first);
-  const page = await tab(context);
+  const context = await device(), { first, token } = await held(context), page = await tab(context);
   assert.deepEqual(await run(page, "[cart.status.storage, cart.view.lines.length]"), ["busy", 0]);
   await run(page, `cart.add("${OTHER}", 3)`);
   assert.deepEqual(await run(page, "[cart.status.storage, cart.status.pending]"), ["busy", 0], "acknowledged by the service");
@@ -112,13 +116,7 @@ test("who signs out while the storage is held is told that not all of it could b
 });
 
 test("who signs out before the storage has opened is not signed in again by it", async () => {
-  const context = await device(), first = await tab(context);
-  await run(first, `cart.add("${BAGEL}", 2)`);
-  await settled(first);
-  const token = await run(first, "cart.token()");
-  await run(first, "cart.close()");
-  await hold(first);
-  const page = await tab(context);
+  const context = await device(), { first, token } = await held(context), page = await tab(context);
   assert.equal(await run(page, "cart.signOut().catch(error => error.code)"), "storage_denied");
   await run(first, "free()");
   await until(page, "cart.status.storage === 'ok' && cart.view.cart_id");

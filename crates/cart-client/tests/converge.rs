@@ -76,18 +76,9 @@ proptest! {
                         added += 1;
                     }
                 }
-                // What was asked before has no answer any more, as where a page tries for a socket.
-                Event::Open => {
-                    page.close();
-                    page.open();
-                }
+                Event::Open => reopen(page),
                 Event::Pump => page.pump(&mut shop),
-                Event::Lose => {
-                    if let Some(message) = page.sends.pop() {
-                        drop(page.ask(&mut shop, &message));
-                    }
-                    page.close();
-                }
+                Event::Lose => lose(page, &mut shop),
                 Event::Close => page.close(),
                 Event::Kill => *page = page.restored(),
                 // None hears itself.
@@ -145,17 +136,9 @@ proptest! {
                     page.edit(add("d", 1));
                     added += 1;
                 }
-                Event::Open => {
-                    page.close();
-                    page.open();
-                }
+                Event::Open => reopen(page),
                 Event::Pump => page.pump(&mut shop),
-                Event::Lose => {
-                    if let Some(message) = page.sends.pop() {
-                        drop(page.ask(&mut shop, &message));
-                    }
-                    page.close();
-                }
+                Event::Lose => lose(page, &mut shop),
                 Event::Close => page.close(),
                 Event::Kill if shared && page.session.device().pending() > 0 => {}
                 Event::Kill => *page = page.restored(),
@@ -185,4 +168,18 @@ proptest! {
 
 fn actor_of(page: &Page) -> cart_core::id::Actor {
     page.session.device().actor()
+}
+
+/// What was asked before has no answer any more, as where a page tries for a socket.
+fn reopen(page: &mut Page) {
+    page.close();
+    page.open();
+}
+
+/// The service takes what was sent last, and the answer is lost.
+fn lose(page: &mut Page, shop: &mut Shop) {
+    if let Some(message) = page.sends.pop() {
+        drop(page.ask(shop, &message));
+    }
+    page.close();
 }
