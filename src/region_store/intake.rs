@@ -120,8 +120,11 @@ async fn attempt(
         let mut told = told(store.region(), cart_id, &frames, receipts, answer);
         let after = write.as_ref().or(before.as_ref().map(|row| &row.stored));
         told.erased = after.is_some_and(|after| after.cart.is_erased());
-        // Who asked long ago may have its storage again by the answer, and the sweep must find it.
-        let found = before.as_ref().filter(|row| write.is_none() && told.answer.is_some() && !row.resident);
+        // Whoever sent it has its storage, or has it again by the answer, and the sweep must find it. Of a home that has
+        // moved the sweep of each store makes one again, which tells the others: they would call it without end.
+        let by_replica = frames.iter().any(|frame| matches!(frame.from, Holder::Replica(_)));
+        let has = |row: &Row| told.answer.is_some() || by_replica && row.stored.cart.home().is_none();
+        let found = before.as_ref().filter(|row| write.is_none() && !row.resident && has(row));
         let found = found.map(|row| Stored { rev: row.stored.rev + 1, ..row.stored.clone() });
         let changes = write.is_some();
         let Some(stored) = write.or(found) else {
@@ -139,7 +142,6 @@ async fn attempt(
         }
         // Whoever's clock said so, lists go by no time to come.
         let updated = stored.ties.updated().min(now);
-        // Whoever sent it has its storage.
         let after = Row { stored, sequence, updated, resident: true, elsewhere: false };
         writes.push(Write { cart_id: cart_id.clone(), before, after });
         told.wrote = true;

@@ -1,7 +1,7 @@
 //! The store of a region: a row that changes by compare-and-set on its `rev`, written by two consumers of a
 //! queue that race each other.
 
-use cart_core::frame::Frame;
+use cart_core::frame::{Frame, Holder};
 use cart_core::id::Region;
 use cart_core::store::{self, Stored, Taken};
 use cart_core::time::Millis;
@@ -77,8 +77,11 @@ impl Store {
                     taken
                 }
             };
-            // Who asked long ago may have its storage again by the answer.
-            self.resident |= taken.answer.is_some();
+            // Whoever sent it has its storage, or has it again by the answer. Of a home that has moved the sweep of
+            // each store makes one again, which tells the others: they would call it without end.
+            let moved = self.row.as_ref().is_some_and(|row| row.cart.home().is_some());
+            let by_replica = batch.iter().any(|frame| matches!(frame.from, Holder::Replica(_)));
+            self.resident |= taken.answer.is_some() || by_replica && !moved;
             all.push(taken);
         }
         all
