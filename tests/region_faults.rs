@@ -301,7 +301,7 @@ async fn who_signs_out_is_out_where_that_could_not_be_said(regions: &Regions) {
     regions.isolate("enam");
     Answer::of(weur.call(&session, Method::DELETE, "/v1/sessions/current")).await.expect(204);
     let renewed =
-        Answer::of(enam.call(&session, Method::POST, "/v1/sessions/renew")).await.expect(200).json();
+        Answer::of(enam.call(&session, Method::POST, "/v1/sessions/renew")).await.expect(201).json();
     let token = renewed["token"].as_str().expect("a token").to_owned();
     let stolen = Session { token, ..session };
     let read = async |shop: &Shop| Answer::of(shop.call(&stolen, Method::GET, "/v1/carts/current")).await;
