@@ -19,7 +19,7 @@ const bundled = names => build({
   entryPoints: names.flatMap(page => [`web/${page}/${page}.ts`, `web/${page}/${page}.css`]),
   alias: { evercart: `./${CLIENT}/index.js`, "evercart/money": `./${CLIENT}/money.js`, "evercart.wasm": `./${CLIENT}/evercart.wasm` },
   loader: { ".wasm": "file", ".svg": "file", ".txt": "text" },
-  bundle: true, splitting: true, format: "esm", target: "es2022", minify: true, metafile: true,
+  bundle: true, splitting: true, format: "esm", target: "es2022", minify: true, metafile: true, charset: "utf8",
   outdir: `${TO}/assets`, publicPath: "/assets", logLevel: "warning",
   entryNames: "[name]-[hash]", chunkNames: "[name]-[hash]", assetNames: "[name]-[hash]",
 });

@@ -1,4 +1,7 @@
 // The few helpers that pages are built with: elements, lists that keep their rows, announcements, money.
+import type { Money } from "evercart";
+import { money as written } from "evercart/money";
+import { locale } from "./language.js";
 
 type Child = Node | string | number | null | undefined | false;
 type Attributes = Record<string, string | number | boolean | null | undefined | ((event: never) => void)>;
@@ -67,13 +70,18 @@ export function announce(text: string): void {
   setTimeout(() => { region.textContent = text; }, 50);
 }
 
-export type { Money } from "evercart";
-export { money } from "evercart/money";
-export const number = (value: number): string => value.toLocaleString();
+export type { Money };
+export const money = (amount: Money): string => written(amount, locale);
+export const number = (value: number): string => value.toLocaleString(locale);
+/** Parts, one after the other. */
+export const list = (parts: string[]): string => new Intl.ListFormat(locale, { type: "unit" }).format(parts);
 
-const DIGITS = [...new Intl.NumberFormat(undefined, { useGrouping: false }).format(9_876_543_210)].reverse();
+const PLAIN = new Intl.NumberFormat(locale, { useGrouping: false });
+const DIGITS = [...PLAIN.format(9_876_543_210)].reverse();
 
-/** A whole number as the reader types it, in their own digits too; NaN if it is none. */
+/** A whole number as the reader types it, in their own digits. */
+export const digits = (value: number): string => PLAIN.format(value);
+/** What was typed, in their own digits or in these; NaN if it is no number. */
 export const asNumber = (text: string): number => Number([...text.trim()].map(one => DIGITS.includes(one) ? DIGITS.indexOf(one) : one).join("") || NaN);
 
 let ids = 0;

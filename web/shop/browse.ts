@@ -4,7 +4,7 @@ import { categories, page as ask, type Category, type Product } from "./catalog.
 import type { Page } from "./page.js";
 import { blank, Cards } from "./product.js";
 import { go } from "./router.js";
-import { department } from "./words.js";
+import { department, t } from "./words.js";
 
 /** How long a key waits for the next one, in milliseconds. */
 const TYPING_MS = 250;
@@ -17,11 +17,11 @@ const lists = new Map<string, Shown>();
 
 export function browsePage(url: URL): Page {
   const heading = element("h1"), cards = new Cards(), note = element("p", { class: "soft" });
-  const more = element("button", { type: "button", hidden: true, click: () => void load(true) }, "Show more");
-  const again = element("button", { type: "button", hidden: true, click: () => void load(false) }, "Try again");
-  const nav = element("nav", { class: "departments", "aria-label": "Departments" }, element("ul", {}, ...Array.from({ length: PLACES }, () => element("li", { class: "waits", "aria-hidden": "true" }, blank()))));
-  const found = element("section", { class: "found", id: "found", tabindex: -1 }, element("div", { class: "head" }, heading, note), element("h2", { class: "hidden" }, "Products"), cards.node, element("div", { class: "more" }, more, again));
-  const skip = element("a", { class: "button skip", href: "#found", click: (event: Event) => { event.preventDefault(); found.focus(); } }, "Skip the departments");
+  const more = element("button", { type: "button", hidden: true, click: () => void load(true) }, t("Show more"));
+  const again = element("button", { type: "button", hidden: true, click: () => void load(false) }, t("Try again"));
+  const nav = element("nav", { class: "departments", "aria-label": t("Departments") }, element("ul", {}, ...Array.from({ length: PLACES }, () => element("li", { class: "waits", "aria-hidden": "true" }, blank()))));
+  const found = element("section", { class: "found", id: "found", tabindex: -1 }, element("div", { class: "head" }, heading, note), element("h2", { class: "hidden" }, t("Products")), cards.node, element("div", { class: "more" }, more, again));
+  const skip = element("a", { class: "button skip", href: "#found", click: (event: Event) => { event.preventDefault(); found.focus(); } }, t("Skip the departments"));
   const node = element("div", { class: "browse" }, skip, nav, found);
   let list: Shown = { q: "", category: "", products: [], next: null };
   let asking: AbortController | undefined;
@@ -43,7 +43,7 @@ export function browsePage(url: URL): Page {
     const kept = lists.get(key(q, category));
     asking?.abort();
     list = kept ?? { q, category, products: [], next: null };
-    page.title = q ? `“${q}”${category ? ` in ${department(category)}` : ""}` : category ? department(category) : "All products";
+    page.title = q && category ? t("“{q}” in {department}", { q, department: department(category) }) : q ? t("“{q}”", { q }) : category ? department(category) : t("All products");
     write(heading, page.title);
     mark();
     draw();
@@ -56,7 +56,7 @@ export function browsePage(url: URL): Page {
     const mine = list;
     set(node, "aria-busy", "true");
     set(again, "hidden", true);
-    if (!further) write(note, "Looking …");
+    if (!further) write(note, t("Looking …"));
     try {
       const cursor = further ? mine.next : null;
       const found = await ask({ q: mine.q, category: mine.category, ...cursor ? { cursor } : {} }, signal);
@@ -64,12 +64,12 @@ export function browsePage(url: URL): Page {
       mine.next = found.next_cursor;
       lists.set(key(mine.q, mine.category), mine);
       draw();
-      announce(further ? `${number(found.products.length)} more products` : said(mine));
+      announce(further ? t("{count} more products", { count: found.products.length }) : said(mine));
       if (found.categories) departments(found.categories);
     } catch {
       if (signal.aborted) return;
       cards.show(mine.products);
-      write(note, "The catalog does not answer. Your cart works all the same.");
+      write(note, t("The catalog does not answer. Your cart works all the same."));
       set(again, "hidden", false);
       set(more, "hidden", true);
       announce(note.textContent!);
@@ -87,7 +87,7 @@ export function browsePage(url: URL): Page {
     if (links.length) return;
     links = ["", ...all.map(({ name }) => name)].map(name => ({
       name, link: element("a", { href: name ? `/?category=${encodeURIComponent(name)}` : "/" },
-        name ? department(name) : "All products",
+        name ? department(name) : t("All products"),
         element("span", { class: "figures soft", "aria-hidden": "true" }, number(name ? all.find(one => one.name === name)!.products : all.reduce((sum, one) => sum + one.products, 0)))),
     }));
     nav.replaceChildren(element("ul", {}, ...links.map(({ link }) => element("li", {}, link))));
@@ -131,9 +131,9 @@ export function searchField(node: HTMLFormElement): { follow(url: URL): void } {
 }
 
 function said({ q, products, next }: Shown): string {
-  if (!products.length) return q ? "Nothing in the catalog has all these words. Try fewer, or shorter ones." : "There is nothing here.";
-  const count = number(products.length);
-  return next ? `The first ${count} products` : products.length === 1 ? "One product" : `${count} products`;
+  if (!products.length) return q ? t("Nothing in the catalog has all these words. Try fewer, or shorter ones.") : t("There is nothing here.");
+  const count = products.length;
+  return next ? t("The first {count} products", { count }) : t("{count} products", { count }, "One product");
 }
 
 const key = (q: string, category: string): string => JSON.stringify([q, category]);

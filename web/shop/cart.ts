@@ -1,6 +1,7 @@
 // The cart of this page, and how edits of the shopper are made: each at once, a refusal said where it was made.
 import wasm from "evercart.wasm";
 import { connect, type Cart, type EvercartError, type Line } from "evercart";
+import { t } from "./words.js";
 
 /** Edits that wait for the next tap or key. They are made before the page goes. */
 export const waiting = new Set<() => void>();
@@ -25,20 +26,20 @@ export function plain(sku: string): Line | undefined {
 /** Why an edit was refused, in a sentence. */
 export function reason(error: unknown): string {
   const { code, detail } = error as EvercartError;
-  return SAID[code] ?? (detail ? detail.charAt(0).toUpperCase() + detail.slice(1) + (/[.!]$/.test(detail) ? "" : ".") : "This did not work. Try it again.");
+  return SAID[code] ?? (detail ? detail.charAt(0).toUpperCase() + detail.slice(1) + (/[.!]$/.test(detail) ? "" : ".") : t("This did not work. Try it again."));
 }
 
 const SAID: Record<string, string> = {
-  offline: "There is no connection at present. Try it again when there is.",
-  line_not_found: "It is not in the cart any more.",
-  cart_busy: "The cart is full. Remove something first.",
-  cart_settling: "The cart is just being put together. Try it again in some seconds.",
-  cart_not_found: "There is no such cart any more.",
-  token_invalid: "This link does not work, or not any more. Make a new one on the other device.",
-  session_expired: "This link has expired. Make a new one on the other device.",
-  session_ended: "This session was signed out. Start a new cart, or sign in again.",
-  session_lapsed: "This link has expired. Make a new one on the other device.",
-  too_many_devices: "This cart was changed on very many devices. Go on in another one.",
-  already_merged: "This device's cart has been put into another one already.",
-  merge_cycle: "This is the cart that is open here already.",
+  offline: t("There is no connection at present. Try it again when there is."),
+  line_not_found: t("It is not in the cart any more."),
+  cart_busy: t("The cart is full. Remove something first."),
+  cart_settling: t("The cart is just being put together. Try it again in some seconds."),
+  cart_not_found: t("There is no such cart any more."),
+  token_invalid: t("This link does not work, or not any more. Make a new one on the other device."),
+  session_expired: t("This link has expired. Make a new one on the other device."),
+  session_ended: t("This session was signed out. Start a new cart, or sign in again."),
+  session_lapsed: t("This link has expired. Make a new one on the other device."),
+  too_many_devices: t("This cart was changed on very many devices. Go on in another one."),
+  already_merged: t("This device's cart has been put into another one already."),
+  merge_cycle: t("This is the cart that is open here already."),
 };

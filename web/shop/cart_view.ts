@@ -1,6 +1,6 @@
 // The cart with all that can be done to it, for the drawer and for the page.
 import type { EvercartError, Line } from "evercart";
-import { announce, element, id, money, Rows, set, write, type Money, type Row } from "../common/dom.js";
+import { announce, element, id, list, money, Rows, set, write, type Money, type Row } from "../common/dom.js";
 import { cart, reason, waiting } from "./cart.js";
 import { known, learn } from "./catalog.js";
 import { icon } from "./icons.js";
@@ -9,7 +9,7 @@ import { address } from "./product.js";
 import { Stepper } from "./stepper.js";
 import { tile } from "./tile.js";
 import { removed } from "./toast.js";
-import { items } from "./words.js";
+import { items, t } from "./words.js";
 
 /** How long a note waits for the next key, in milliseconds. */
 const WRITING_MS = 800;
@@ -18,14 +18,14 @@ export class CartView {
   readonly node: HTMLElement;
   private lines = element("ul", { class: "lines" });
   private saved = element("ul", { class: "lines" });
-  private later = element("section", { class: "later", "aria-label": "Saved for later" }, element("h2", {}, "Saved for later"), this.saved);
+  private later = element("section", { class: "later", "aria-label": t("Saved for later") }, element("h2", {}, t("Saved for later")), this.saved);
   /** One line at all times: what comes and goes there moves nothing. */
   private state = element("p", { class: "state soft small" });
-  private empty = element("div", { class: "empty" }, element("p", {}, "Your cart is empty."), element("a", { class: "button primary", href: "/" }, "See all products"));
+  private empty = element("div", { class: "empty" }, element("p", {}, t("Your cart is empty.")), element("a", { class: "button primary", href: "/" }, t("See all products")));
   private totals = new Totals();
   private coupons = new Coupons();
   private note = new Note();
-  private sum = element("section", { class: "sum", "aria-label": "Summary" }, this.coupons.node, this.note.node, this.totals.node);
+  private sum = element("section", { class: "sum", "aria-label": t("Summary") }, this.coupons.node, this.note.node, this.totals.node);
   /** The total again, at the edge of what is seen, however long the cart is. The summary tells it to those who listen. */
   private amount = element("strong", { class: "price" });
   private counted = element("span", { class: "soft" });
@@ -34,7 +34,7 @@ export class CartView {
   private savedRows = new Rows<Line>(this.saved, key, line => new Saved(line));
 
   constructor() {
-    this.node = element("div", { class: "cart" }, element("div", { class: "contents" }, element("h2", { class: "hidden" }, "Items"), this.state, this.empty, this.lines, this.later), this.sum, this.bar);
+    this.node = element("div", { class: "cart" }, element("div", { class: "contents" }, element("h2", { class: "hidden" }, t("Items")), this.state, this.empty, this.lines, this.later), this.sum, this.bar);
     this.update();
   }
 
@@ -42,14 +42,14 @@ export class CartView {
     const { view } = cart;
     this.rows.show(view.lines);
     this.savedRows.show(view.saved);
-    write(this.state, view.partial && cart.status.online ? "Looking for changes made on your other devices …" : view.lines.length ? items(view.lines.reduce((sum, line) => sum + line.quantity, 0)) : "");
+    write(this.state, view.partial && cart.status.online ? t("Looking for changes made on your other devices …") : view.lines.length ? items(view.lines.reduce((sum, line) => sum + line.quantity, 0)) : "");
     set(this.empty, "hidden", view.lines.length > 0);
     set(this.lines, "hidden", !view.lines.length);
     set(this.later, "hidden", !view.saved.length);
     set(this.sum, "hidden", !view.lines.length && !view.coupons.length && !view.note);
     set(this.bar, "hidden", !view.lines.length);
     const { total, quantity } = sums();
-    write(this.counted, `Total, ${items(quantity)}`);
+    write(this.counted, t("Total, {items}", { items: items(quantity) }));
     write(this.amount, total ? money(total) : "");
     this.totals.update();
     this.coupons.update();
@@ -61,12 +61,12 @@ export class CartView {
 const key = (line: Line): string => `${line.line_id} ${named(line)}`;
 
 const details = (line: Line): string =>
-  [line.variant, ...Object.entries(line.customization ?? {}).map(([name, value]) => `${name}: ${typeof value === "string" ? value : JSON.stringify(value)}`)].filter(Boolean).join(", ");
+  list([line.variant ?? "", ...Object.entries(line.customization ?? {}).map(([name, value]) => `${name}: ${typeof value === "string" ? value : JSON.stringify(value)}`)].filter(Boolean));
 
 const PROBLEMS = {
-  not_for_sale: "Not for sale any more. It is not counted in the total; you can keep it for later or remove it.",
-  over_limit: "More than can be bought at once, because several devices have added it. Set a smaller number.",
-  price_unavailable: "Its price is not known at present, and not in the total. It is in the cart all the same.",
+  not_for_sale: t("Not for sale any more. It is not counted in the total; you can keep it for later or remove it."),
+  over_limit: t("More than can be bought at once, because several devices have added it. Set a smaller number."),
+  price_unavailable: t("Its price is not known at present, and not in the total. It is in the cart all the same."),
 };
 
 /** What a line in the cart and one saved for later have in common. */
@@ -95,7 +95,7 @@ abstract class Shown implements Row<Line> {
   update(line: Line): void {
     write(this.name, named(line));
     const price = priceOf(line);
-    write(this.meta, [details(line), price && `${money(price)} each`, line.pending && "not sent yet"].filter(Boolean).join(" · "));
+    write(this.meta, [details(line), price && t("{price} each", { price: money(price) }), line.pending && t("not sent yet")].filter(Boolean).join(" · "));
     set(this.problem, "hidden", !line.problem);
     write(this.problem, line.problem ? PROBLEMS[line.problem] : "");
   }
@@ -122,8 +122,8 @@ class InCart extends Shown {
       remove: () => removed(name, at, cart.remove(at)),
     });
     this.node.append(this.stepper.node, this.total, element("div", { class: "actions" },
-      element("button", { type: "button", class: "quiet", "aria-label": `Save for later: ${name}`, click: () => { void this.does(cart.save(at), `Saved for later: ${name}`); refocus(); } }, "Save for later"),
-      element("button", { type: "button", class: "quiet", "aria-label": `Remove: ${name}`, click: () => removed(name, at, cart.remove(at)) }, "Remove")),
+      element("button", { type: "button", class: "quiet", "aria-label": t("Save for later: {name}", { name }), click: () => { void this.does(cart.save(at), t("Saved for later: {name}", { name })); refocus(); } }, t("Save for later")),
+      element("button", { type: "button", class: "quiet", "aria-label": t("Remove: {name}", { name }), click: () => removed(name, at, cart.remove(at)) }, t("Remove"))),
       this.stepper.refusal);
     this.end();
     this.update(line);
@@ -146,8 +146,8 @@ class Saved extends Shown {
     this.node.classList.add("put-by");
     this.words.append(this.count);
     this.node.append(element("div", { class: "actions" },
-      element("button", { type: "button", "aria-label": `Move to cart: ${name}`, click: () => { void this.does(cart.moveToCart(at), `Moved to the cart: ${name}`); refocus(); } }, "Move to cart"),
-      element("button", { type: "button", class: "quiet", "aria-label": `Remove: ${name}`, click: () => removed(name, at, cart.remove(at, "saved")) }, "Remove")));
+      element("button", { type: "button", "aria-label": t("Move to cart: {name}", { name }), click: () => { void this.does(cart.moveToCart(at), t("Moved to the cart: {name}", { name })); refocus(); } }, t("Move to cart")),
+      element("button", { type: "button", class: "quiet", "aria-label": t("Remove: {name}", { name }), click: () => removed(name, at, cart.remove(at, "saved")) }, t("Remove"))));
     this.end();
     this.update(line);
   }
@@ -185,30 +185,32 @@ class Totals {
   update(): void {
     const { totals, lines } = cart.view, { total, subtotal, quantity } = sums();
     const rows: [string, string][] = [];
-    if (subtotal) rows.push([`Subtotal, ${items(quantity)}`, money(subtotal)]);
-    if (totals.discount.amount_minor) rows.push(["Discount", `−${money(totals.discount)}`]);
-    if (total) rows.push(["Total", money(total)]);
+    if (subtotal) rows.push([t("Subtotal, {items}", { items: items(quantity) }), money(subtotal)]);
+    if (totals.discount.amount_minor) rows.push([t("Discount"), `−${money(totals.discount)}`]);
+    if (total) rows.push([t("Total"), money(total)]);
     this.list.replaceChildren(...rows.flatMap(([name, amount]) => [element("dt", {}, name), element("dd", { class: "price" }, amount)]));
     const unknown = lines.filter(line => !totalOf(line) && !line.problem).reduce((sum, line) => sum + line.quantity, 0);
-    const why = cart.status.online ? "whose price is being asked for" : "to be priced when there is a connection";
-    write(this.left, unknown ? `Without ${items(unknown)}, ${why}.` : "");
+    const some = { count: unknown };
+    write(this.left, !unknown ? "" : cart.status.online
+      ? t("Without {count} items, whose price is being asked for.", some, "Without {count} item, whose price is being asked for.")
+      : t("Without {count} items, to be priced when there is a connection.", some, "Without {count} item, to be priced when there is a connection."));
   }
 }
 
 class Coupons {
   private field = element("input", { id: id("coupon"), autocomplete: "off", autocapitalize: "characters", spellcheck: "false", maxlength: 64 });
   private refusal = element("p", { class: "refused", role: "alert", id: id("coupon-refused") });
-  private list = element("ul", { class: "coupons", "aria-label": "Coupons in this cart" });
+  private list = element("ul", { class: "coupons", "aria-label": t("Coupons in this cart") });
   /** What it does, as it is: a code that is kept is not a price that is lower. */
   private effect = element("p", { class: "effect soft small" });
   private rows = new Rows<string>(this.list, code => code, code => ({
     node: element("li", {}, element("span", {}, code),
-      element("button", { type: "button", class: "quiet", "aria-label": `Remove the coupon ${code}`, click: () => { void this.does(cart.removeCoupon(code), `Coupon ${code} removed`); this.field.focus(); } }, icon("close"))),
+      element("button", { type: "button", class: "quiet", "aria-label": t("Remove the coupon {code}", { code }), click: () => { void this.does(cart.removeCoupon(code), t("Coupon {code} removed", { code })); this.field.focus(); } }, icon("close"))),
     update() {},
   }));
   readonly node = element("form", { class: "coupon", submit: (event: Event) => { event.preventDefault(); this.apply(); } },
-    element("label", { for: this.field.id }, "Coupon code"),
-    element("div", { class: "side" }, this.field, element("button", { type: "submit" }, "Apply")), this.refusal, this.list, this.effect);
+    element("label", { for: this.field.id }, t("Coupon code")),
+    element("div", { class: "side" }, this.field, element("button", { type: "submit" }, t("Apply"))), this.refusal, this.list, this.effect);
 
   constructor() { set(this.field, "aria-describedby", this.refusal.id); }
 
@@ -216,14 +218,14 @@ class Coupons {
     this.rows.show(cart.view.coupons);
     const { coupons, totals } = cart.view;
     set(this.list, "hidden", !coupons.length);
-    write(this.effect, coupons.length && !totals.discount.amount_minor ? "Kept with the cart, on all your devices. It takes nothing off yet: this shop has no offers so far." : "");
+    write(this.effect, coupons.length && !totals.discount.amount_minor ? t("Kept with the cart, on all your devices. It takes nothing off yet: this shop has no offers so far.") : "");
   }
 
   private apply(): void {
     const code = this.field.value.trim().toUpperCase();
-    if (!code) return this.refuse("Type a code first.");
-    if (cart.view.coupons.includes(code)) return this.refuse(`${code} is in this cart already.`);
-    void this.does(cart.applyCoupon(code), `Coupon ${code} is kept with the cart`);
+    if (!code) return this.refuse(t("Type a code first."));
+    if (cart.view.coupons.includes(code)) return this.refuse(t("{code} is in this cart already.", { code }));
+    void this.does(cart.applyCoupon(code), t("Coupon {code} is kept with the cart", { code }));
   }
 
   private async does(edit: Promise<unknown>, said: string): Promise<void> {
@@ -232,7 +234,7 @@ class Coupons {
       await edit;
       this.field.value = "";
       announce(said);
-    } catch (error) { this.refuse((error as EvercartError).code === "invalid_field" ? "A code is 1 to 64 letters, digits and signs, without spaces." : reason(error)); }
+    } catch (error) { this.refuse((error as EvercartError).code === "invalid_field" ? t("A code is 1 to 64 letters, digits and signs, without spaces.") : reason(error)); }
   }
 
   private refuse(why: string): void {
@@ -242,11 +244,11 @@ class Coupons {
 }
 
 class Note {
-  private field = element("textarea", { id: id("note"), rows: 2, maxlength: 2_000, placeholder: "For whoever packs or delivers it" });
+  private field = element("textarea", { id: id("note"), rows: 2, maxlength: 2_000, placeholder: t("For whoever packs or delivers it") });
   private refusal = element("p", { class: "refused", role: "alert", id: id("note-refused") });
   private timer: ReturnType<typeof setTimeout> | undefined;
   private dirty = false;
-  readonly node = element("div", { class: "note" }, element("label", { for: this.field.id }, "Note"), this.field, this.refusal);
+  readonly node = element("div", { class: "note" }, element("label", { for: this.field.id }, t("Note")), this.field, this.refusal);
 
   constructor() {
     set(this.field, "aria-describedby", this.refusal.id);

@@ -4,11 +4,12 @@ import type { Line } from "evercart";
 import type { Money } from "../common/dom.js";
 import { cart } from "./cart.js";
 import { known, remember, type Product } from "./catalog.js";
+import { t } from "./words.js";
 
 const KEPT = "evercart-products";
 
 /** What a line is called. One that was added elsewhere is named once the service has told its name. */
-export const named = (line: Line): string => line.title ?? known(line.sku)?.title ?? "A product whose name is still to come";
+export const named = (line: Line): string => line.title ?? known(line.sku)?.title ?? t("A product whose name is still to come");
 
 /** What one of it costs; what all of it costs. */
 export const price = (line: Line): Money | null => line.unit_price ?? (line.problem === "not_for_sale" ? null : known(line.sku)?.unit_price ?? null);

@@ -1,11 +1,11 @@
 // What came from other devices, told in a sentence: what they added, set, took off or removed, and what of theirs
 // outlived a removal here. Other tabs of this device are no news: their shopper is the one who looks.
 import type { Dot, Line } from "evercart";
-import { number } from "../common/dom.js";
 import { cart } from "./cart.js";
 import { learned } from "./catalog.js";
 import { named } from "./names.js";
 import { tell, wasRemoved } from "./toast.js";
+import { t } from "./words.js";
 
 /** How many changes are told one by one. */
 const TOLD_MAX = 3;
@@ -46,16 +46,16 @@ export function update(): void {
     const came = [...dots].filter(([dot, { actor, settled, location }]) => settled && !own.has(actor) && location === key.split(" ")[1] && !was?.dots.has(dot)).map(([, dot]) => dot);
     const set = came.find(dot => dot.kind === "set"), added = came.reduce((sum, dot) => sum + (dot.kind === "add" ? dot.quantity - dot.taken : 0), 0);
     if (moved(known, now, id)) continue;
-    if (set) told.push([line, name => `Set to ${number(quantity)} on another device: ${name}.`]);
-    else if (added > 0) told.push([line, name => wasRemoved(id) ? `Another device added ${number(added)} × ${name}, so it is in the cart.` : `Added on another device: ${number(added)} × ${name}.`]);
-    else if (was && quantity < was.line.quantity && !mine && !status.pending) told.push([line, name => `Taken off on another device: ${number(was.line.quantity - quantity)} × ${name}.`]);
+    if (set) told.push([line, name => t("Set to {quantity} on another device: {name}.", { quantity, name })]);
+    else if (added > 0) told.push([line, name => wasRemoved(id) ? t("Another device added {quantity} × {name}, so it is in the cart.", { quantity: added, name }) : t("Added on another device: {quantity} × {name}.", { quantity: added, name })]);
+    else if (was && quantity < was.line.quantity && !mine && !status.pending) told.push([line, name => t("Taken off on another device: {quantity} × {name}.", { quantity: was.line.quantity - quantity, name })]);
   }
   if (!mine && !status.pending) for (const [key, { line }] of known)
-    if (!now.has(key) && !moved(known, now, key.split(" ")[0]!)) told.push([line, name => `Removed on another device: ${name}.`]);
+    if (!now.has(key) && !moved(known, now, key.split(" ")[0]!)) told.push([line, name => t("Removed on another device: {name}.", { name })]);
   if (!told.length) return;
   const first = told.slice(0, TOLD_MAX), rest = told.length - first.length;
   void Promise.all(first.map(([line]) => line.title ? null : learned(line.sku))).then(() =>
-    tell([...first.map(([line, said]) => said(named(line))), ...rest ? [`And ${number(rest)} more.`] : []].join(" ")));
+    tell([...first.map(([line, said]) => said(named(line))), ...rest ? [t("And {count} more.", { count: rest })] : []].join(" ")));
 }
 
 const at = (line: Line, saved: boolean): string => `${line.line_id} ${saved ? "saved" : "cart"}`;

@@ -1,5 +1,5 @@
 // A product: as a card in a list, as a page, and the control that puts it into the cart.
-import { announce, element, money, number, Rows, set, write, type Row } from "../common/dom.js";
+import { announce, element, money, Rows, set, write, type Row } from "../common/dom.js";
 import { cart, isOpen, plain, reason } from "./cart.js";
 import { known, page as ask, product as find, type Product } from "./catalog.js";
 import { early, want } from "./early.js";
@@ -8,7 +8,7 @@ import type { Page } from "./page.js";
 import { Stepper } from "./stepper.js";
 import { tile } from "./tile.js";
 import { removed } from "./toast.js";
-import { brand, department } from "./words.js";
+import { brand, department, t } from "./words.js";
 
 /** How many more of its department a product's page shows. */
 const MORE = 5;
@@ -23,7 +23,7 @@ export class Buy {
   private refusal = element("p", { class: "refused", role: "alert" });
 
   constructor(private product: Product) {
-    if (!product.unit_price) this.node.append(element("p", { class: "soft small" }, "Not for sale at present"));
+    if (!product.unit_price) this.node.append(element("p", { class: "soft small" }, t("Not for sale at present")));
     else this.update();
   }
 
@@ -46,7 +46,7 @@ export class Buy {
       this.stepper.update(line.quantity);
     } else if (!this.add) {
       this.stepper = undefined;
-      this.add = element("button", { type: "button", class: "primary", "aria-label": `Add to cart: ${this.product.title}`, click: () => void this.put() }, icon("plus"), "Add");
+      this.add = element("button", { type: "button", class: "primary", "aria-label": t("Add to cart: {name}", { name: this.product.title }), click: () => void this.put() }, icon("plus"), t("Add"));
       this.node.replaceChildren(this.add, this.refusal);
       if (!isOpen()) this.wait();
       if (focused) this.add.focus();
@@ -56,12 +56,12 @@ export class Buy {
   /** How many wait for the cart. */
   private wait(): void {
     const count = early(this.product.sku);
-    if (count) this.add?.lastChild!.replaceWith(`${number(count)} added`);
+    if (count) this.add?.lastChild!.replaceWith(t("{count} added", { count }));
   }
 
   private async put(): Promise<void> {
     this.refusal.textContent = "";
-    announce(`Added to the cart: ${this.product.title}`);
+    announce(t("Added to the cart: {name}", { name: this.product.title }));
     if (!isOpen()) {
       want(this.product.sku);
       return this.wait();
@@ -111,7 +111,7 @@ export const address = (sku: string): string => `/product/${encodeURIComponent(s
 /** A product's page. */
 export function productPage(sku: string): Page {
   // As the page that came from the server calls it, until the catalog has answered here.
-  const heading = element("h1", {}, known(sku)?.title ?? document.querySelector(`[data-sku="${CSS.escape(sku)}"] h1`)?.textContent ?? "Product"), body = element("div", { class: "product" });
+  const heading = element("h1", {}, known(sku)?.title ?? document.querySelector(`[data-sku="${CSS.escape(sku)}"] h1`)?.textContent ?? t("Product")), body = element("div", { class: "product" });
   const more = new Cards();
   const others = element("section", { class: "others", hidden: true }, element("h2", {}, blank()), more.node);
   const page: Page = { title: heading.textContent!, node: element("article", { class: "whole-product" }, body, others), update: () => { buy?.update(); more.update(); } };
@@ -122,7 +122,7 @@ export function productPage(sku: string): Page {
     try {
       const found = await find(sku);
       if (left) return;
-      if (!found) return say("There is no such product", "Perhaps it is not sold any more.", element("a", { class: "button", href: "/" }, "See all products"));
+      if (!found) return say(t("There is no such product"), t("Perhaps it is not sold any more."), element("a", { class: "button", href: "/" }, t("See all products")));
       write(heading, found.title);
       page.title = found.title;
       document.title = `${found.title} · Evercart`;
@@ -135,18 +135,18 @@ export function productPage(sku: string): Page {
           found.unit_price && element("p", { class: "price large" }, money(found.unit_price)),
           buy.node,
           element("dl", { class: "rows" },
-            ...found.package_size ? [element("dt", {}, "Size"), element("dd", {}, found.package_size.toLowerCase())] : [],
-            element("dt", {}, "Brand"), element("dd", {}, brand(found.brand)),
-            element("dt", {}, "Number"), element("dd", { class: "figures" }, found.sku)),
-          element("p", { class: "soft small" }, "The catalog has no photographs: the picture is drawn.")));
+            ...found.package_size ? [element("dt", {}, t("Size")), element("dd", {}, element("bdi", {}, found.package_size.toLowerCase()))] : [],
+            element("dt", {}, t("Brand")), element("dd", {}, brand(found.brand)),
+            element("dt", {}, t("Number")), element("dd", { class: "figures" }, found.sku)),
+          element("p", { class: "soft small" }, t("The catalog has no photographs: the picture is drawn."))));
       set(others, "hidden", false);
       more.wait(MORE);
       const like = (await ask({ category: found.category, cursor: after(found.sku), size: MORE })).products;
       if (left) return;
       set(others, "hidden", !like.length);
-      write(others.querySelector("h2")!, `More from ${department(found.category)}`);
+      write(others.querySelector("h2")!, t("More from {department}", { department: department(found.category) }));
       more.show(like);
-    } catch { set(others, "hidden", true); if (!buy && !left) say("The product cannot be shown", "The catalog does not answer. Your cart works all the same.", element("button", { type: "button", click: () => void load() }, "Try again")); }
+    } catch { set(others, "hidden", true); if (!buy && !left) say(t("The product cannot be shown"), t("The catalog does not answer. Your cart works all the same."), element("button", { type: "button", click: () => void load() }, t("Try again"))); }
   };
   const say = (title: string, text: string, action: HTMLElement) => {
     write(heading, title);

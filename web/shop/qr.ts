@@ -6,7 +6,7 @@ import { drawn } from "../common/dom.js";
 /** The white around a code, in modules: less, and cameras do not find it. */
 const QUIET = 4;
 
-export function code(text: string): SVGSVGElement {
+export function code(text: string, label: string): SVGSVGElement {
   const made = qrcode(0, "L");
   made.addData(text);
   made.make();
@@ -14,6 +14,6 @@ export function code(text: string): SVGSVGElement {
   let path = "";
   for (let row = 0; row < count; row++) for (let column = 0; column < count; column++)
     if (made.isDark(row, column)) path += `M${column + QUIET} ${row + QUIET}h1v1h-1z`;
-  return drawn("svg", { viewBox: `0 0 ${size} ${size}`, role: "img", "aria-label": "The link as a code, for the camera of the other device", "shape-rendering": "crispEdges" },
+  return drawn("svg", { viewBox: `0 0 ${size} ${size}`, role: "img", "aria-label": label, "shape-rendering": "crispEdges" },
     drawn("rect", { width: size, height: size, fill: "#fff" }), drawn("path", { d: path, fill: "#000" }));
 }

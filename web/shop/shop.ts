@@ -14,22 +14,24 @@ import * as names from "./names.js";
 import * as news from "./news.js";
 import * as status from "./status.js";
 import * as toast from "./toast.js";
+import { frame, t } from "./words.js";
 
 /** The frame comes with the page: what needs a script takes its place there. */
 const at = <T extends HTMLElement = HTMLElement>(selector: string): T => document.querySelector<T>(selector)!;
+frame();
 const search = searchField(at<HTMLFormElement>(".search"));
 at(".status").replaceWith(status.statusPill);
 at(".open-cart").replaceWith(drawer.cartButton);
 
 function cartPage(): Page {
   const view = new CartView();
-  return { title: "Your cart", node: element("article", { class: "whole-cart" }, element("h1", {}, "Your cart"), view.node), update: () => view.update() };
+  return { title: t("Your cart"), node: element("article", { class: "whole-cart" }, element("h1", {}, t("Your cart")), view.node), update: () => view.update() };
 }
 
 function gonePage(): Page {
-  const title = "There is nothing here";
+  const title = t("There is nothing here");
   return { title, node: element("article", { class: "empty" }, element("h1", {}, title),
-    element("p", {}, "Perhaps it is not sold any more, or the address is not quite right."), element("a", { class: "button", href: "/" }, "See all products")) };
+    element("p", {}, t("Perhaps it is not sold any more, or the address is not quite right.")), element("a", { class: "button", href: "/" }, t("See all products"))) };
 }
 
 function route(url: URL): Page | null {

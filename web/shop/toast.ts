@@ -3,11 +3,12 @@
 import { announce, element, front, write } from "../common/dom.js";
 import { cart, reason } from "./cart.js";
 import { icon } from "./icons.js";
+import { t } from "./words.js";
 
 const text = element("p");
-const undo = element("button", { type: "button", class: "primary", click: () => void takeBack() }, "Undo");
-const toast = element("div", { class: "toast", role: "group", "aria-label": "What happened", hidden: true }, text, undo,
-  element("button", { type: "button", class: "quiet", "aria-label": "Dismiss", click: () => hide() }, icon("close")));
+const undo = element("button", { type: "button", class: "primary", click: () => void takeBack() }, t("Undo"));
+const toast = element("div", { class: "toast", role: "group", "aria-label": t("What happened"), hidden: true }, text, undo,
+  element("button", { type: "button", class: "quiet", "aria-label": t("Dismiss"), click: () => hide() }, icon("close")));
 /** How many edits there were with the removal: more are further ones. */
 let after = 0;
 
@@ -21,10 +22,10 @@ export const wasRemoved = (line_id: string): boolean => removals.has(line_id);
 export function removed(name: string, line_id: string, edit: Promise<unknown>): void {
   edit.then(() => {}, error => { [offer, gone] = [reason(error), ""]; draw(); });
   after = own();
-  [gone, offer, news] = [line_id, `Removed ${name}`, ""];
+  [gone, offer, news] = [line_id, t("Removed {name}", { name }), ""];
   removals.add(line_id);
   draw();
-  announce(`Removed ${name}. You can undo it.`);
+  announce(t("Removed {name}. You can undo it.", { name }));
   // The button that was pressed has gone with its line.
   requestAnimationFrame(() => { if (document.activeElement === document.body || document.activeElement === front()) undo.focus(); });
 }
@@ -63,7 +64,7 @@ async function takeBack(): Promise<void> {
   try {
     removals.clear();
     await cart.undo();
-    announce("It is back in the cart.");
+    announce(t("It is back in the cart."));
   } catch (error) { announce(reason(error)); }
 }
 
