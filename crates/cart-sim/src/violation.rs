@@ -53,6 +53,8 @@ pub enum Invariant {
     Quiet,
     /// An edit costs few frames and rows.
     Costs,
+    /// A replica that starts without its storage is another one: what was told to the one before was not told to it.
+    OtherLife,
     /// A replica that nobody uses gives up its storage, whichever store knows of it.
     AllLeave,
 }
@@ -84,6 +86,7 @@ impl fmt::Display for Invariant {
             Self::TabsEqual => "tabs end with what the replicas have",
             Self::Quiet => "regions without changes are quiet",
             Self::Costs => "an edit costs few frames and rows",
+            Self::OtherLife => "a replica without its storage is another",
             Self::AllLeave => "idle replicas give up their storage",
         })
     }

@@ -132,6 +132,8 @@ pub struct Site {
     pub handler: Option<Handler>,
     /// One more with each crash: answers to an earlier life reach nobody.
     pub life: u32,
+    /// The incarnation of the replica that last wrote here, also where its storage has gone since.
+    pub incarnation: Option<u64>,
     /// When it last asked others in vain.
     pub asked: Option<Millis>,
     /// Whether it once deleted its storage.
@@ -158,6 +160,7 @@ impl Site {
             held: None,
             handler: None,
             life: 0,
+            incarnation: None,
             asked: None,
             left: false,
             late: BTreeMap::new(),
@@ -281,6 +284,7 @@ impl Site {
 
     /// All is gone.
     pub fn wipe(&mut self) {
-        *self = Self { skew_ms: self.skew_ms, life: self.life + 1, ..Self::new(self.cart, self.region) };
+        let (skew_ms, life, incarnation) = (self.skew_ms, self.life + 1, self.incarnation);
+        *self = Self { skew_ms, life, incarnation, ..Self::new(self.cart, self.region) };
     }
 }

@@ -384,7 +384,11 @@ impl World {
         let calls = matches!(caller, Caller::Session { .. }) && !matches!(input, Input::SignOut);
         let ended = calls && self.load(at).book().ties.signed_out.is_some();
         let (handled, alarm) = (self.sites[at].handler.is_some(), self.sites[at].disk.alarm);
+        let stored = self.sites[at].disk.row.is_some();
         let turn = self.sites[at].turn(caller, input, self.now, crash);
+        if !stored {
+            self.check_life(at);
+        }
         if crash.is_some() && handled && self.sites[at].disk.alarm != alarm {
             self.faults.fire(Kind::AlarmAgain);
         }
@@ -459,6 +463,16 @@ impl World {
             }
         }
         turn
+    }
+
+    /// The first row of a replica here names another incarnation than the last one's did.
+    fn check_life(&mut self, at: usize) {
+        let Some(row) = &self.sites[at].disk.row else { return };
+        let book: Book = unpack(&row.book).expect("a book that was written");
+        if self.sites[at].incarnation.replace(book.incarnation) == Some(book.incarnation) {
+            let text = format!("{} has lost its storage, and takes itself for what it was", book.region);
+            self.facts_at(at).breaks(Invariant::OtherLife, text);
+        }
     }
 
     /// What a home has deleted is in both its stores, but where these have lost it since they said so.
