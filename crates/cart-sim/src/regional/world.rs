@@ -558,7 +558,7 @@ impl World {
         let (cart, region) = (self.sites[at].cart, self.sites[at].region);
         let knows_not = |site: &Site, held: &Held| {
             let home = held.cart.home().map_or(self.carts[cart].first_home(), |home| home.region);
-            home == site.region && !held.cart.replicas().get(&region).is_some_and(|there| !there.left)
+            home == site.region && held.cart.replicas().get(&region).is_none_or(|there| there.left)
         };
         let others = self.sites[self.sites_of(cart)].iter().filter(|site| site.region != region);
         let homes = others.filter_map(|site| site.held.as_ref().filter(|held| knows_not(site, held)));
