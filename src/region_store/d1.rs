@@ -296,7 +296,9 @@ impl RegionStore for D1Store {
                 all.extend(fresh.map(|values| (FRESHNESS, values)));
                 let changed = self.batch(name, all).await?;
                 for (at, changed) in ats.into_iter().zip(changed) {
-                    done.iter_mut().skip(at).take(1).for_each(|done| *done = changed == 1);
+                    if let Some(done) = done.get_mut(at) {
+                        *done = changed == 1;
+                    }
                 }
             }
         }

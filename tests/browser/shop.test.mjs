@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
 import { DAMAGE, EVENTUALLY_MS, IN_SYNC, URL_, chrome, of_later, older, restore, with_token } from "./chrome.mjs";
+import { run, until, visit } from "./pages.mjs";
 
 const { default: read_code } = await import("jsqr");
 const AXE = await readFile(new URL("../../node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
@@ -25,22 +26,6 @@ async function device(options = {}) {
 }
 async function close(...contexts) {
   for (const context of contexts) { assert.deepEqual(context.errors, []); await context.close(); }
-}
-async function visit(context, path = "/") {
-  const page = await context.newPage();
-  await page.goto(URL_ + path);
-  await until(page, "window.evercart !== undefined");
-  return page;
-}
-const run = (page, code) => page.evaluate(code);
-/** Asks again and again: from outside, since the pages' policy forbids what playwright's own way needs. */
-async function until(page, code) {
-  for (let turn = 0; turn < EVENTUALLY_MS / 100; turn++) {
-    // A page that is just being left has no answer.
-    if (await run(page, code).catch(() => false)) return;
-    await new Promise(next => setTimeout(next, 100));
-  }
-  assert.fail(`never: ${code}`);
 }
 const settled = page => until(page, "evercart.status.online && evercart.status.pending === 0 && !evercart.view.partial");
 const quantity = (page, sku = BAGEL) => run(page, `evercart.view.lines.find(line => line.sku === "${sku}")?.quantity ?? 0`);

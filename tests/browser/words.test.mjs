@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { EVENTUALLY_MS, URL_, chrome } from "./chrome.mjs";
+import { run, until, visit } from "./pages.mjs";
 
 const BAGEL = "1095275";
 const PHONE = { width: 390, height: 844 }, SMALL = { width: 320, height: 640 }, DESK = { width: 1280, height: 800 };
@@ -15,21 +16,6 @@ async function device(locale, options = {}) {
   const context = await browser.newContext({ locale, viewport: PHONE, reducedMotion: "reduce", serviceWorkers: "block", ...options });
   context.setDefaultTimeout(EVENTUALLY_MS);
   return context;
-}
-async function visit(context, path = "/") {
-  const page = await context.newPage();
-  await page.goto(URL_ + path);
-  await until(page, "window.evercart !== undefined");
-  return page;
-}
-const run = (page, code) => page.evaluate(code);
-/** From outside, since the pages' policy forbids what playwright's own way needs. */
-async function until(page, code) {
-  for (let turn = 0; turn < EVENTUALLY_MS / 100; turn++) {
-    if (await run(page, code).catch(() => false)) return;
-    await new Promise(next => setTimeout(next, 100));
-  }
-  assert.fail(`never: ${code}`);
 }
 const add = async (page, quantity) => {
   await run(page, `evercart.add("${BAGEL}", ${quantity})`);

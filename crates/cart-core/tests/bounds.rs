@@ -264,7 +264,7 @@ fn admitting_a_delta_takes_time_in_proportion() {
         let sender = Sender { actor: actor(2), scope: cart_id(1).scope(), now: BEGIN, limits };
         // What is known already counts in the window of counters.
         let mut state = state;
-        state.join(&context_of((1..=n as u64).map(|at| Dot::new(actor(2), at)).skip(1)));
+        state.join(&context_of((2..=n as u64).map(|at| Dot::new(actor(2), at))));
         move || drop(black_box(ingress::admit(&state, &delta, &sender).expect("is admitted")))
     });
 }
