@@ -14,9 +14,9 @@ pub const DELTA_BYTES_MAX: usize = 128 * 1_024;
 /// The media type of deltas.
 pub const DELTA_TYPE: &str = "application/vnd.evercart.delta";
 
-/// The body as bytes. A declared length that is too large is refused without reading; a body of unknown
-/// length is read to its end, keeping no more than is allowed, since stopping in mid-stream would leave
-/// the client without an answer.
+/// The body as bytes. A declared length that is too large is refused without copying any of it into Wasm:
+/// `takeIn` of main.js takes it off the line. A body of unknown length is read to its end, keeping no more
+/// than is allowed, since stopping in mid-stream would leave the client without an answer.
 pub async fn read(request: &mut Request, bytes_max: usize) -> Result<Vec<u8>, Problem> {
     let too_large = || too_large(bytes_max);
     let declared = request.headers().get("Content-Length").ok().flatten();

@@ -7,6 +7,10 @@ import { page } from "./pages.js";
 /** The longest message of a socket, in bytes: the largest sync twice over. */
 const MESSAGE_BYTES_MAX = 256 * 1024;
 
+/** Of a body that is refused unread the runtime takes so much off the line by itself, in bytes; and this Worker so much. */
+const RUNTIME_TAKES_IN = 64 * 1024;
+const TAKES_IN_MAX = 16 * 1024 * 1024;
+
 /** A cart's object. What Wasm is handed it copies, and its memory never shrinks: so what is too long is not. */
 export class CartObject extends Cart {
   webSocketMessage(socket, message) {
@@ -42,7 +46,9 @@ globalThis.evercartStores = (request) => exports.Stores.fetch(request);
 export default class extends WorkerEntrypoint {
   async fetch(request) {
     const edge = asked => new Edge(this.ctx, this.env).fetch(asked);
-    return (await page(request, this.env.ASSETS, edge)) ?? edge(request);
+    const response = (await page(request, this.env.ASSETS, edge)) ?? (await edge(request));
+    if (request.body && !request.bodyUsed) await takeIn(request);
+    return response;
   }
 
   queue(batch) {
@@ -51,5 +57,23 @@ export default class extends WorkerEntrypoint {
 
   scheduled(event) {
     return new Stores(this.ctx, this.env).scheduled(event);
+  }
+}
+
+/**
+ * Takes in a body that nobody read, so that who sends all before they listen hears the answer: a connection that ends in
+ * the middle of a body takes the answer with it. Who asks first, by `Expect`, need not send.
+ */
+async function takeIn({ body, headers }) {
+  const length = Number(headers.get("Content-Length") ?? TAKES_IN_MAX);
+  if (length <= RUNTIME_TAKES_IN || length > TAKES_IN_MAX || headers.has("Expect")) return;
+  let bytes = 0;
+  try {
+    for await (const part of body) {
+      bytes += part.byteLength;
+      if (bytes > TAKES_IN_MAX) return;
+    }
+  } catch {
+    // Who sent it has gone, and hears nothing any more.
   }
 }

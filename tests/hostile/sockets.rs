@@ -346,6 +346,50 @@ async fn a_body_of_100_mb_is_refused() {
     report("100 MB", count, began, bystander).await;
 }
 
+/// Who sends all before they listen hears why they are refused, whatever is wrong: a connection that is closed in the
+/// middle of a body takes the answer with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_sends_the_whole_body_first_hears_the_refusal() {
+    let runtime = Runtime::shared().await;
+    let shop = runtime.shop();
+    let victim = Victim::new(&shop).await;
+    let bearer = format!("Authorization: Bearer {}\r\n", victim.session.token);
+    let lines = format!("{}/lines", victim.cart());
+    for (method, path, bearer, code) in [
+        ("POST", &*lines, &*bearer, "body_too_large"),
+        ("POST", &lines, "Authorization: Bearer 1\r\n", "token_invalid"),
+        ("POST", "/v1/nothing", &bearer, "not_found"),
+        ("PUT", &lines, &bearer, "method_not_allowed"),
+        ("POST", "/peer", "", "peer_refused"),
+    ] {
+        let body = vec![b' '; 10 << 20];
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: shop\r\nContent-Type: {JSON}\r\n{bearer}Content-Length: {}\r\n\r\n",
+            body.len(),
+        );
+        let mut raw = Raw::connect(runtime.port());
+        let (is_sent, answer, next) = tokio::task::block_in_place(|| {
+            let is_sent = raw.send(head.as_bytes()) && raw.send(&body);
+            let answer = raw.answer(LONG);
+            raw.send(ALIVE);
+            (is_sent, answer, raw.answer(LONG))
+        });
+        assert!(is_sent, "{method} {path}: the connection was closed in the middle of the body: {answer:?}");
+        let answer = answer.expect("an answer");
+        assert!(answer.body.contains(&format!("\"{code}\"")), "{method} {path}: {answer:?}");
+        assert_eq!(next.map(|next| next.status), Some(200), "{method} {path}: the connection goes on");
+    }
+    // Who asks first need not send.
+    let head = format!(
+        "POST {lines} HTTP/1.1\r\nHost: shop\r\n{bearer}Expect: 100-continue\r\nContent-Length: 10000000\r\n\r\n"
+    );
+    let mut raw = Raw::connect(runtime.port());
+    let answer =
+        tokio::task::block_in_place(|| raw.send(head.as_bytes()).then(|| raw.answer(LONG))).flatten();
+    assert_eq!(answer.map(|answer| answer.status), Some(413));
+    assert!(victim.is_unchanged().await);
+}
+
 /// A client that goes away in the middle of its body leaves nothing behind.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_goes_away_is_forgotten() {
