@@ -248,6 +248,11 @@ pub async fn run(
     deadline_ms: u64,
 ) -> Result<Vec<u8>, Problem> {
     let store = errand.store();
+    let to = Holder::Store(store);
+    // An operator asks how it is now, not how it was when others asked.
+    if matches!(errand, Errand::Report { .. }) {
+        breaker(to, Breaker::probe);
+    }
     let body = pack_as(config.format, errand);
     let way = async {
         let answer = match config.peer(store) {
@@ -256,7 +261,7 @@ pub async fn run(
         };
         answer.map_err(|error| Problem::store(&error))
     };
-    through(config, from, Holder::Store(store), deadline_ms, way).await
+    through(config, from, to, deadline_ms, way).await
 }
 
 async fn here(config: &Config, body: &[u8]) -> Result<Vec<u8>> {

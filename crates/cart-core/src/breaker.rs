@@ -73,6 +73,13 @@ impl Breaker {
         }
     }
 
+    /// Lets the next call through, whatever became of those before: whoever makes it wants to know how it is now.
+    pub fn probe(&mut self) {
+        if self.opened.is_some() {
+            (self.opened, self.probed) = (Some(Millis(0)), None);
+        }
+    }
+
     /// A call succeeded.
     pub fn succeeded(&mut self) {
         *self = Self::default();
@@ -231,5 +238,12 @@ mod tests {
         assert_eq!(breaker.circuit(at(38)), Circuit::Closed);
         breaker.failed(true, at(39));
         assert_eq!(breaker.circuit(at(39)), Circuit::Open, "who hangs is not asked again");
+        breaker.probe();
+        assert!(breaker.admits(at(39)) && !breaker.admits(at(39)), "but to see how it is now, once");
+        breaker.failed(false, at(39));
+        assert_eq!(breaker.circuit(at(39)), Circuit::Open);
+        breaker.succeeded();
+        breaker.probe();
+        assert_eq!(breaker.circuit(at(39)), Circuit::Closed);
     }
 }
