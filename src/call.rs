@@ -33,7 +33,12 @@ impl Call {
     pub fn is_to_itself(&self) -> bool {
         matches!(
             self.input,
-            Input::Fresh | Input::Missed { .. } | Input::Pull { .. } | Input::Tick | Input::Told { .. }
+            Input::Fresh
+                | Input::Unstored
+                | Input::Missed { .. }
+                | Input::Pull { .. }
+                | Input::Tick
+                | Input::Told { .. }
         )
     }
 }

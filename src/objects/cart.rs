@@ -347,7 +347,7 @@ impl CartObject {
         }
         // The home of a cart of which no store knows is the first to hold it.
         if call.region == home && known == Some(false) {
-            self.tell(call, Input::Fresh);
+            self.tell(call, Input::Unstored);
         }
     }
 

@@ -1007,6 +1007,39 @@ fn a_home_that_heard_nothing_acts_once_no_store_knows_more() {
     assert!(home.replica.book().joined && home.replica.acts_as_home());
 }
 
+/// It had no room for anything for days, and so its stores know of nothing.
+#[test]
+fn a_home_holds_the_horizon_where_no_store_has_the_cart() {
+    let (mut away, mut home) = (Site::new(Region::Enam, 2, true), Site::new(Region::Weur, 1, true));
+    away.add("a", "X", BEGIN);
+    let (_, frames) = away.ring();
+    home.service(Input::Unstored, BEGIN.plus(4 * DAY));
+    home.add("b", "X", BEGIN.plus(4 * DAY));
+    home.settle(&mut BTreeMap::new());
+    home.add("c", "X", BEGIN.plus(5 * DAY));
+    home.take(frames[0].1.clone(), BEGIN.plus(5 * DAY));
+    assert_eq!(home.quantity(), 3);
+}
+
+/// Else who looks at a cart that nobody made would make it.
+#[test]
+fn a_cart_that_no_store_has_is_looked_at_without_a_row() {
+    let mut home = Site::new(Region::Weur, 1, true);
+    home.service(Input::Unstored, BEGIN);
+    for hours in 0..5 {
+        let (effects, _) = home.step(&home.session.shopper(), Input::Read, BEGIN.plus(hours * ASK_MS));
+        assert!(effects.is_empty(), "{effects:?}");
+    }
+    let mut home = Site::new(Region::Weur, 2, true);
+    home.service(Input::Unstored, BEGIN);
+    home.add("a", "X", BEGIN);
+    let stores = home.ring().1;
+    assert_eq!(stores.len(), 2);
+    for (to, bytes) in stores {
+        assert!(!Frame::from_bytes(&bytes).expect("its own").pull, "{to:?} has said that it has nothing");
+    }
+}
+
 /// The home before held it for the devices of a guest's cart.
 #[test]
 fn a_new_home_holds_the_horizon() {

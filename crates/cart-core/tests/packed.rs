@@ -344,6 +344,7 @@ fn inputs_with_more() -> Vec<(&'static str, Input)> {
         ("last-use", Input::LastUse),
         ("room", Input::Room { cart: cart_id(2) }),
         ("told", Input::Told { cart: cart_id(2), notice: Notice::SignedOut }),
+        ("unstored", Input::Unstored),
     ]
 }
 

@@ -164,6 +164,8 @@ pub enum Input {
         /// Of what.
         notice: Notice,
     },
+    /// No store has this cart: it is new, or only replicas know of it, which its home could not hear.
+    Unstored,
 }
 
 /// Plain HTTP commands, all or none.

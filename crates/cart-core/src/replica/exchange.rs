@@ -387,13 +387,15 @@ impl Replica {
     }
 
     /// A shopper has come: who has not been heard of for long is asked. Away from home that is the home; a
-    /// home that others had before, or that was made anew from others, asks the stores, where an earlier one
-    /// may have written since.
+    /// home that others had before, or that was made anew, asks the stores, where an earlier one may have
+    /// written since; not for a cart that nobody has made.
     pub(super) fn ask(&mut self, now: Millis) {
         let home = Holder::Replica(self.home().region);
         let asks = |holder: &Holder| match holder {
             Holder::Replica(_) => *holder == home,
-            Holder::Store(_) => self.cart.home.is_some() || self.book.hold.is_some(),
+            Holder::Store(_) => {
+                self.cart.home.is_some() || self.book.hold.is_some() && self.book.sequence > 0
+            }
         };
         for holder in self.holders().into_iter().filter(asks).collect::<Vec<_>>() {
             let heard = self.book.links.get(&holder).map_or(Millis(0), |link| link.heard);

@@ -48,6 +48,16 @@ impl Replica {
         }
     }
 
+    /// The stores have answered, and none has the cart. Replicas that a home could not hear, be it that its disk was
+    /// full for days, may have edits of these.
+    pub(super) fn note_unstored(&mut self, now: Millis) {
+        self.book.joined = true;
+        self.hold_horizon(now);
+        for store in self.stores() {
+            self.book.links.or_default(Holder::Store(store)).heard = now;
+        }
+    }
+
     /// A home that no store could answer at first has heard what was there before it once each holds the same.
     pub(super) fn note_agreed(&mut self, now: Millis) {
         if !self.book.joined && self.is_home() && self.stores_agree(self.book.homed.unwrap_or(1)) {

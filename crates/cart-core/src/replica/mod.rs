@@ -79,7 +79,7 @@ impl fmt::Debug for Bytes {
 
 impl Replica {
     /// A replica that has no storage yet. `incarnation` is random. Its answers are partial until it has heard
-    /// of the cart from another holder, or [`Input::Fresh`] says that there is none.
+    /// of the cart from another holder, or [`Input::Fresh`] or [`Input::Unstored`] says that there is none.
     pub fn new(cart_id: CartId, region: Region, incarnation: u64, now: Millis) -> Self {
         let book = Book {
             cart_id,
@@ -187,7 +187,12 @@ impl Replica {
         // what was asked for a call that may yet be refused: nobody would know of it, and it would never go.
         let passes = matches!(
             input,
-            Input::Fresh | Input::Retire | Input::Tick | Input::Pull { .. } | Input::Missed { .. }
+            Input::Fresh
+                | Input::Unstored
+                | Input::Retire
+                | Input::Tick
+                | Input::Pull { .. }
+                | Input::Missed { .. }
         );
         let reply = match (self.admits(caller, &input), self.elsewhere(caller, &input, now)) {
             (Ok(()), Some(elsewhere)) => elsewhere,
@@ -299,6 +304,10 @@ impl Replica {
             }
             Input::Fresh => {
                 self.book.joined = true;
+                Ok(ReplyKind::Done)
+            }
+            Input::Unstored => {
+                self.note_unstored(now);
                 Ok(ReplyKind::Done)
             }
             Input::Frame { bytes } => self.take_frame(&bytes, now, effects),

@@ -63,6 +63,9 @@ impl World {
     pub fn play(&mut self) -> Result<(), Fault> {
         let (least, more) = self.size.events();
         let events = least + self.dice.below(more);
+        if self.habits.full {
+            self.fill(self.at(0, self.carts[0].first_home()));
+        }
         for event in (0..events).filter(|event| !self.without.contains(event)).collect::<Vec<_>>() {
             self.event = event;
             self.dice = Self::dice_of(self.seed, event as u64 + 1);
@@ -502,6 +505,10 @@ impl World {
         self.faults.fire(Kind::Day);
         let days = 1 + self.dice.below(3) as u64;
         self.leap(days * Millis::DAY);
+        let home = self.at(0, self.carts[0].first_home());
+        if self.habits.full && self.sites[home].full && self.dice.chance(50) {
+            self.fill(home);
+        }
     }
 
     /// After a day or two without a shopper the sweep finds what is idle.

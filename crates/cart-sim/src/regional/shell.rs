@@ -78,7 +78,8 @@ impl World {
                 let text = format!("{own} takes for new what the store of {found} has");
                 self.facts_at(at).breaks(Invariant::I1NoLostAdd, text);
             }
-            self.step(at, &Caller::Service, Input::Fresh, None);
+            self.sites[at].unstored = Some(self.now);
+            self.step(at, &Caller::Service, Input::Unstored, None);
         }
     }
 

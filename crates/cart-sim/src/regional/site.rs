@@ -136,6 +136,8 @@ pub struct Site {
     pub incarnation: Option<u64>,
     /// When it last asked others in vain.
     pub asked: Option<Millis>,
+    /// When it last took the cart for new, since no store had it.
+    pub unstored: Option<Millis>,
     /// Whether it once deleted its storage.
     pub left: bool,
     /// Contributions of the days before of which others have told it, and when.
@@ -162,6 +164,7 @@ impl Site {
             life: 0,
             incarnation: None,
             asked: None,
+            unstored: None,
             left: false,
             late: BTreeMap::new(),
             more: Additions::new(),

@@ -69,6 +69,8 @@ pub struct Habits {
     pub pairs: bool,
     /// Once nothing fails any more nobody looks in until the sweeps have been everywhere, and then in one region only.
     pub deserted: bool,
+    /// The home of the first cart has no room from the first, until days have passed.
+    pub full: bool,
 }
 
 /// How large a world is. Most are small, so that there are very many of them.
@@ -132,6 +134,7 @@ impl Habits {
         poison: false,
         pairs: false,
         deserted: false,
+        full: false,
     };
 }
 
@@ -249,6 +252,7 @@ impl World {
             poison: dice.chance(20),
             pairs: count > 2 && Self::dice_of(seed, u64::MAX - 1).chance(15),
             deserted: Self::dice_of(seed, u64::MAX - 2).chance(30),
+            full: Self::dice_of(seed, u64::MAX - 3).chance(15),
         };
         // A few worlds in which nothing fails, to see what an edit costs.
         let calm = dice.chance(4);
@@ -262,7 +266,8 @@ impl World {
         let signs_out = habits.signs_out && carts.len() == 1;
         // Tabs are others that look in, and who is signed out cannot.
         let deserted = habits.deserted && habits.days && !habits.tabs && !signs_out;
-        let habits = Habits { signs_out, deserted, ..habits };
+        let full = habits.full && habits.days && habits.decay;
+        let habits = Habits { signs_out, deserted, full, ..habits };
         let both = || (0..carts.len()).flat_map(|cart| places.iter().map(move |place| (cart, place.region)));
         Self {
             seed,
@@ -512,7 +517,8 @@ impl World {
 
     /// A home that raises the horizon may not know that a replica is there at all, which nobody has told it, or that
     /// the home was elsewhere, and in whose store; what only such a one has of the days before is beyond it then, and
-    /// what that one has told others since they were last found equal with the home.
+    /// what that one has told others since they were last found equal with the home. One that took the cart for new
+    /// knows that there may be others for as long as a lease lasts.
     fn note_horizon(&mut self, at: usize, before: Option<&Held>) {
         let horizon = |held: &Held| held.cart.context().horizon();
         let Some(now) = self.sites[at].held.as_ref().map(horizon) else { return };
@@ -524,6 +530,10 @@ impl World {
         let passed = |dot: &&Dot| dot.actor.day() < now && !before.is_some_and(|held| held.knows(**dot));
         let cart = self.sites[at].cart;
         let passed: Vec<Dot> = self.facts[cart].dots().filter(passed).copied().collect();
+        let since = self.now.less(LEASE_MS - SKEW_MS);
+        if self.sites[at].unstored.is_some_and(|unstored| unstored > since) {
+            return;
+        }
         for dot in passed {
             let holders: Vec<usize> = self
                 .sites_of(cart)
