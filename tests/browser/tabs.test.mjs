@@ -94,6 +94,46 @@ test("first tabs that could not reach the service show what is there once they c
   }
 });
 
+test("what tabs tell each other before they have a cart stays with those that have none", async () => {
+  const context = await device();
+  let lets = () => false;
+  await context.route("**/v1/**", route => lets(route.request().frame().page()) ? route.continue() : route.abort());
+  const one = await tab(context), two = await tab(context), third = await blank(context);
+  for (const page of [one, two]) await run(page, `cart.add("${BAGEL}", 1)`);
+  for (const page of [one, two]) await until(page, "cart.view.lines[0].quantity === 2");
+  // Nobody can store anything until this page lets go; the second tab does not even try.
+  await run(third, `new Promise(held => {
+    const asked = indexedDB.open("evercart");
+    asked.onsuccess = () => {
+      const rows = asked.result.transaction("replicas", "readwrite").objectStore("replicas");
+      const again = () => { held(); if (!window.enough) rows.count().onsuccess = again; };
+      again();
+    };
+  })`);
+  await run(two, `{
+    const { transaction } = IDBDatabase.prototype;
+    IDBDatabase.prototype.transaction = function (...of) {
+      if (!window.enough) throw new DOMException("closing", "InvalidStateError");
+      return transaction.apply(this, of);
+    };
+  }`);
+  const provisional = await run(one, "cart.inspect().actor");
+  lets = page => page === one;
+  await run(one, "cart.refresh()");
+  await until(one, `cart.inspect().actor !== "${provisional}"`);
+  // The first tab has its actor, which is not stored yet.
+  await run(two, `void cart.add("${OTHER}", 1)`);
+  await until(two, "cart.status.pending === 2");
+  for (const page of [two, third]) await run(page, "window.enough = true");
+  await settled(one);
+  lets = () => true;
+  await run(two, "cart.refresh()");
+  await settled(two);
+  await eventually(() => equal(one, two));
+  assert.deepEqual([await total(one), await total(two)], [3, 3]);
+  await context.close();
+});
+
 test("tabs that may store nothing show nothing of each other's guests", async () => {
   const context = await device(), open_again = await blocked(context);
   await context.addInitScript(() => { indexedDB.open = () => { throw new DOMException("denied", "SecurityError"); }; });
