@@ -18,10 +18,6 @@ async fn answers_are_as_described() {
     let client = client().await;
     let spec = Answer::of(client.shop.request(Method::GET, "/openapi.json")).await.expect(200).json();
     let paths = spec["paths"].as_object().expect("paths");
-    if paths.is_empty() {
-        eprintln!("skipped: /openapi.json describes no paths yet");
-        return;
-    }
     let described: BTreeSet<(String, &str)> = paths
         .iter()
         .flat_map(|(path, item)| item.as_object().expect("an item").keys().map(move |method| (method, path)))
