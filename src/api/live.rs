@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
+use cart_core::reject::Reject;
 use cart_core::replica::{Input, Reply, ReplyKind};
 use cart_core::session::{TICKET_MS, TokenFault};
 use cart_core::time::Millis;
@@ -59,7 +60,11 @@ impl Exchange<'_> {
     /// What opens a socket where no header can be set.
     pub(super) async fn ticket(&mut self, cart: &str) -> Result<Response, Problem> {
         let Empty {} = body::json(self.request).await?;
-        self.read(cart).await?;
+        let (_, reply, _) = self.read(cart).await?;
+        // No socket of it is opened either.
+        if let ReplyKind::State { merged_into: Some(_), .. } = reply.kind {
+            return Err(Reject::AlreadyMerged.into());
+        }
         let now = self.visitor.now;
         let ticket = self.config.signer.ticket(self.visitor.session()?, cart, now);
         let body = json!({"ticket": ticket, "expires_at": respond::rfc3339(now.plus(TICKET_MS))});

@@ -16,7 +16,7 @@ const pill = element("button", { type: "button", class: "pill", "data-mood": "bu
 export const statusPill = element("div", { class: "status" }, pill, panel);
 
 let connected: boolean | null = null;
-let problem = "";
+let problem = "", joined = false;
 /** Set by a search for a connection that failed: each further try is part of being offline. */
 let off = false;
 
@@ -52,7 +52,9 @@ function short({ online, pending, lastError, storage }: Status): [Mood, string, 
 }
 
 /** Going offline and coming back, and what was refused, are told aloud; each save is not. */
-function say({ online, lastError }: Status): void {
+function say({ online, lastError, merged }: Status): void {
+  if (merged && !joined) announce(joined_elsewhere());
+  joined = merged;
   if (off && connected !== false) { connected = false; announce(t("Offline. You can go on: changes are kept on this device.")); }
   else if (online && !off) { if (connected === false) announce(t("Connected again.")); connected = true; }
   const code = lastError?.code ?? "";
@@ -61,7 +63,7 @@ function say({ online, lastError }: Status): void {
 }
 
 function draw(status: Status): void {
-  const { online, live, pending, storage, region, lastError } = status;
+  const { online, live, pending, storage, region, lastError, merged } = status;
   const known: [string, string][] = [
     [t("Connection"), online ? live ? t("Connected. What you do on other devices shows up here at once.")
       : t("Connected. What you do on other devices shows up here every half minute.")
@@ -76,6 +78,7 @@ function draw(status: Status): void {
   if (region) known.push([t("Served from"), region.toUpperCase()]);
   facts.replaceChildren(
     ...lastError ? [element("div", { class: "notice bad" }, ...advice(lastError).map(text => element("p", {}, text)))] : [],
+    ...merged ? [element("div", { class: "notice warn" }, element("p", {}, joined_elsewhere()))] : [],
     element("dl", {}, ...known.flatMap(([name, text]) => [element("dt", {}, name), element("dd", {}, text)])));
   write(act, reloads() ? t("Reload the page") : over() ? t("Start a new cart") : online ? t("Ask again") : t("Try now"));
 }
@@ -85,6 +88,8 @@ const reloads = (): boolean => cart.status.lastError?.code === "client_too_old" 
 
 /** Whether nothing can be added to this cart any more. */
 const over = (): boolean => ["session_ended", "cart_not_found"].includes(cart.status.lastError?.code ?? "");
+
+const joined_elsewhere = (): string => t("This cart has joined the one of your other device. What you add here goes there; to see all of it, sign in here with a link from there.");
 
 /** What happened, and what to do. */
 function advice({ code, status, detail }: Problem): string[] {

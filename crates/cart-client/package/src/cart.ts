@@ -65,7 +65,9 @@ export class Cart {
   private told!: Status;
   private viewers = new Set<(view: View) => void>();
   private watchers = new Set<(status: Status) => void>();
-  private waiting: { resolve: () => void; reject: (error: unknown) => void }[] = [];
+  private waiting: { done: () => boolean; resolve: () => void; reject: (error: unknown) => void }[] = [];
+  /** The service says that this cart was put into another. */
+  private merged = false;
   /** Changes with each cart shown: what was begun for another is dropped. */
   private era = 0;
   /** Changes with each way to the service that ends: what was sent on it has no answer. */
@@ -153,16 +155,19 @@ export class Cart {
 
   /** Waits until the service has acknowledged every edit; rejected when one is refused, or none can be sent until
    * something is done about `status.lastError`. */
-  settled(): Promise<void> {
-    if (this.replica.pending() === 0) return Promise.resolve();
-    if (this.stopped) return Promise.reject(new EvercartError(this.error!));
-    return new Promise((resolve, reject) => this.waiting.push({ resolve, reject }));
+  settled(): Promise<void> { return this.waitFor(() => this.replica.pending() === 0); }
+
+  private async waitFor(done: () => boolean): Promise<void> {
+    this.must();
+    if (done()) return;
+    if (this.stopped) throw new EvercartError(this.error!);
+    return new Promise((resolve, reject) => this.waiting.push({ done, resolve, reject }));
   }
 
   /** Asks the service for what is new. */
-  refresh(): void { this.stopped = false; this.linked ? this.run(this.replica.pull(this.now())) : this.wake(); }
+  refresh(): void { this.must(); this.stopped = false; this.linked ? this.run(this.replica.pull(this.now())) : this.wake(); }
 
-  /** Goes over to a user's session; what is in the guest's cart joins the user's. Where both together would be too
+  /** Goes over to a user's session, and is done when its lines are here; what is in the guest's cart joins the user's. Where both together would be too
    * large, it stays as a second cart of this device, which `status.apart` says. */
   async signIn({ token, merge = true }: { token: string; merge?: boolean }): Promise<View> {
     this.must();
@@ -189,10 +194,17 @@ export class Cart {
       }
     }
     const others = others_of(this.account!, apart).filter(other => other.token !== token);
-    if (cart) return this.go({ token, cart, ...(others.length ? { others } : {}) });
+    if (cart) return this.arrive({ token, cart, ...(others.length ? { others } : {}) });
     const into = await this.current(token, () => this.http.json<View>("GET", "/v1/carts/current", token));
     const has = [into.note, into.currency, into.locale, into.delivery_region].flatMap((value, at) => value == null ? [] : [at + 1]);
-    return this.go({ token, cart: into.cart_id!, ...(others.length ? { others } : {}) }, carry ? { carry: has } : {});
+    return this.arrive({ token, cart: into.cart_id!, ...(others.length ? { others } : {}) }, carry ? { carry: has } : {});
+  }
+
+  /** Goes over to it, and waits until the service has said what is in it. */
+  private async arrive(account: Account, how: { carry?: number[] } = {}): Promise<View> {
+    await this.go(account, how);
+    await this.waitFor(() => !this.seen.partial);
+    return this.seen;
   }
 
   /** The session's carts, the newest first, then those of this device that stayed apart from them. */
@@ -234,6 +246,7 @@ export class Cart {
 
   /** For the lab: cuts this device off, or joins it again. */
   setOnline(online: boolean): void {
+    this.must();
     this.reachable = online;
     online ? this.wake() : this.down();
   }
@@ -242,7 +255,7 @@ export class Cart {
   setClockSkew(ms: number): void { this.options = { ...this.options, clockSkewMs: ms }; }
 
   /** Dots and digests of the replica here. */
-  inspect(): Inspection { return JSON.parse(this.replica.inspect()); }
+  inspect(): Inspection { this.must(); return JSON.parse(this.replica.inspect()); }
 
   /** Ends it; what is stored stays. Waits until another may go on with that. */
   async close(): Promise<void> {
@@ -321,20 +334,24 @@ export class Cart {
     const told: Status = {
       online: this.linked, live: this.linked && !!this.socket, syncing: this.opening || this.replica.syncing(),
       pending: this.replica.pending(), lastError: this.error, storage: this.store.fault ?? "ok", region: this.http.region,
-      apart: this.account?.others?.map(({ cart }) => cart) ?? [],
+      apart: this.account?.others?.map(({ cart }) => cart) ?? [], merged: this.merged,
     };
     if (JSON.stringify(told) !== JSON.stringify(this.told)) {
       this.told = told;
       for (const watcher of [...this.watchers]) watcher(told);
     }
-    if (told.pending === 0) this.give();
+    this.give();
     const wanting = this.replica.wants_products() || !this.priced && this.seen.lines.length + this.seen.saved.length;
     if (this.linked && told.pending === 0 && wanting) void this.products();
   }
   private shown = "";
 
   private give(error?: unknown): void {
-    for (const { resolve, reject } of this.waiting.splice(0)) error ? reject(error) : resolve();
+    this.waiting = this.waiting.filter(({ done, resolve, reject }) => {
+      if (!error && !done()) return true;
+      error ? reject(error) : resolve();
+      return false;
+    });
   }
 
   // ---- which replica
@@ -376,8 +393,8 @@ export class Cart {
     this.era++;
     session(key, slot);
     [this.account, this.slot, this.release, this.stopped, this.error, this.attempts] = [account, slot, release, false, account?.ended ?? null, 0];
-    this.priced = false;
-    this.sockets = sockets(this.options);
+      this.priced = this.merged = false;
+      this.sockets = sockets(this.options);
     if (stored && !read) this.error = { code: "storage_damaged", status: 0, detail: "what was stored here cannot be read; the cart is fetched anew" };
     this.replica = read || new Replica(this.options.currency ?? "USD", slot, this.now());
     for (const row of rows) if (row.slot !== this.slot && row.cart === cart) this.replica.found(row.bytes, this.now());
@@ -485,6 +502,7 @@ export class Cart {
 
   /** The account: a new guest's if there is none. One tab makes it, the others find it. */
   private async known(): Promise<Account> {
+    this.must();
     if (this.account?.cart) return this.account;
     return this.knowing ??= this.alone(async () => {
       if (this.account?.cart) return this.account;
@@ -521,7 +539,13 @@ export class Cart {
   }
 
   private async list(token: string): Promise<Listed[]> {
-    return (await this.http.json<{ carts: Listed[] }>("GET", "/v1/carts", token)).carts;
+    const all: Listed[] = [];
+    for (let cursor: string | null | undefined = ""; cursor !== null && cursor !== undefined;) {
+      const page: { carts: Listed[]; next_cursor?: string | null } = await this.http.json("GET", `/v1/carts${cursor && `?cursor=${encodeURIComponent(cursor)}`}`, token);
+      all.push(...page.carts);
+      cursor = page.next_cursor;
+    }
+    return all;
   }
 
   /** Asks of the current cart; makes one where the session has none. */
@@ -606,7 +630,7 @@ export class Cart {
     try {
       const { token, cart } = await this.known();
       if (era !== this.era || !this.isReachable()) return;
-      const opened = this.sockets && await this.live(await this.pass(token, cart), cart);
+      const pass = this.sockets && await this.pass(token, cart), opened = !!pass && await this.live(pass, cart);
       if (era !== this.era || !this.isReachable()) return;
       this.linked = true;
       // Whatever a socket was refused for, a request is told.
@@ -621,12 +645,15 @@ export class Cart {
   }
 
   /** What opens a socket, which no header can: a ticket, since what is said instead of one may be logged on the way. */
-  private async pass(token: string, cart: string): Promise<string> {
+  private async pass(token: string, cart: string): Promise<string | undefined> {
     try {
       return `ticket.${(await this.http.json<{ ticket: string }>("POST", `/v1/carts/${cart}/live`, token, {})).ticket}`;
     } catch (error) {
+      const { code } = error as EvercartError;
+      // What is done here goes where this cart went; what others do there it does not have.
+      if (code === "already_merged") return void (this.merged = true);
       // A service of before.
-      if ((error as EvercartError).code !== "method_not_allowed") throw error;
+      if (code !== "method_not_allowed") throw error;
       return `token.${token}`;
     }
   }
@@ -663,7 +690,7 @@ export class Cart {
         this.unlink();
         this.changed();
         if (code === 4001) void this.renew();
-        else { if (code === 4004 || code === 4009) this.sockets = false; this.later(); }
+        else { if (code === 4009) this.sockets = false; this.later(); }
       };
     });
   }

@@ -68,6 +68,9 @@ export interface Status {
   /** Carts of this device, by their ids, that were too large to join the one of the session that was signed in to:
    * they stay beside it, are listed with `carts()` and shown by `switchTo()`. */
   apart: string[];
+  /** Whether this cart was put into another one, by a sign-in on another device: what is added goes there, and what is
+   * there is not shown here. `signIn()` shows it. */
+  merged: boolean;
 }
 
 /** A cart as it is listed. */
