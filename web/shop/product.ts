@@ -66,7 +66,7 @@ export class Buy {
       want(this.product.sku);
       return this.wait();
     }
-    try { await cart.add(this.product.sku); } catch (error) { this.refusal.textContent = reason(error); }
+    try { await cart.add(this.product.sku, 1, { product: this.product }); } catch (error) { this.refusal.textContent = reason(error); }
   }
 }
 

@@ -100,6 +100,7 @@ function advice({ code, status, detail }: Problem): string[] {
       return [t("You have signed out on another device."), t("Nothing more can be added to this cart. Start a new one, or sign in again from another device.")];
     case "token_invalid": case "session_expired": case "session_lapsed": case "session_required":
       return [t("This device is signed out."), t("Sign in again from another device. What you add meanwhile is kept here.")];
+    case "unknown_sku": return [t("Something was added that the shop does not have: {detail}.", { detail }), t("It stays in the cart, and is not for sale.")];
     case "cart_not_found": return [t("This cart is not there any more."), t("Nothing more can be added to it. Start a new one, or open another under Carts.")];
     default:
       if (status >= 500 || status === 429) return [t("The service cannot take changes now: {detail}", { detail }), t("They are kept here, and sent again.")];

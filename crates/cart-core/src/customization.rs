@@ -33,7 +33,10 @@ impl Customization {
             return Ok(None);
         }
         if object.values().any(|value| depth(value) >= DEPTH_MAX) {
-            return Err(Reject::invalid("customization", format!("is nested deeper than {DEPTH_MAX}")));
+            let problem = format!(
+                "is nested deeper than {DEPTH_MAX}, or holds a number beyond 2^53; send that as a text"
+            );
+            return Err(Reject::invalid("customization", problem));
         }
         let json = serde_json_canonicalizer::to_string(object)
             .map_err(|error| Reject::invalid("customization", format!("has no canonical form: {error}")))?;
@@ -69,9 +72,16 @@ impl Customization {
     }
 }
 
-/// How deep a value is nested; a plain one is 0. What came in is parsed, and so not deep enough to overflow.
+/// Beyond it doubles do not tell neighbours apart: two numbers would be one line.
+const EXACT_MAX: f64 = 9_007_199_254_740_991.0;
+
+/// How deep a value is nested; a plain one is 0, and a number that is not exact too deep for any place. What came in is
+/// parsed, and so not deep enough to overflow.
 fn depth(value: &Value) -> usize {
     let within = match value {
+        Value::Number(number) if number.as_f64().is_some_and(|number| number.abs() > EXACT_MAX) => {
+            return DEPTH_MAX;
+        }
         Value::Array(items) => items.iter().map(depth).max(),
         Value::Object(fields) => fields.values().map(depth).max(),
         _ => return 0,

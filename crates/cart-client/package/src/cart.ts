@@ -1,10 +1,10 @@
 import { Replica } from "../gen/cart_client.js";
-import { notes } from "./commands.js";
+import { invalid, notes, wording } from "./commands.js";
 import { Do, each, payloads, said, text, varint } from "./effects.js";
 import { DEADLINE_MS, Http, problem } from "./http.js";
 import { heed, locks, looked, shared } from "./place.js";
 import { alone, hold, Store, type Account, type Release, type Row } from "./store.js";
-import { EvercartError, type Command, type Inspection, type Listed, type Options, type Place, type Problem, type SignedOut, type Status, type Variation, type View } from "./types.js";
+import { EvercartError, type Command, type Inspection, type Listed, type Money, type Options, type Place, type Problem, type Product, type SignedOut, type Status, type Variation, type View } from "./types.js";
 import { load } from "./wasm.js";
 
 /** How often a page looks at its clock; of so many times once, if somebody looks at it, it pings its socket, or, while
@@ -23,6 +23,8 @@ const LAST_MS = 2_000, LOOK_MS = 50;
 const SIGNED_OUT = "signed out";
 /** Nothing can arrive any more: the session was signed out, or the cart erased. */
 const OVER = ["session_ended", "cart_not_found"];
+/** How long an edit waits for the catalog. */
+const ASK_MS = 2_000;
 const SOCKET = "evercart.v1";
 const ANSWER = 1, REFUSAL = 2;
 /** The first byte of what is stored, in the latest format that is read. */
@@ -115,7 +117,9 @@ export class Cart {
 
   // Each edit is shown at once. Its promise is kept when it is stored here, or, where that fails, when the service
   // has it; it is broken if the edit is refused.
-  add(sku: string, quantity = 1, { variant, customization }: Variation = {}): Promise<View> {
+  async add(sku: string, quantity = 1, variation: Variation = {}): Promise<View> {
+    const { variant, customization, product } = variation ?? {};
+    if (product && !this.closed) this.learn(sku, product.title, product.unit_price);
     return this.commands([{ op: "add", sku, quantity, variant: variant ?? null, customization: customization ?? null }]);
   }
   setQuantity(line_id: string, quantity: number, at: Place = "cart"): Promise<View> {
@@ -138,13 +142,53 @@ export class Cart {
   /** Several commands, all or none. */
   async commands(commands: Command[]): Promise<View> {
     this.mayEdit();
-    for (const command of commands) {
-      for (const [name, quantity, at, variant, details] of notes(command)) {
-        const refused = this.replica.note(command.op, name, quantity, at === "saved", variant, details);
+    if (!Array.isArray(commands)) throw invalid("commands", "use a list of commands");
+    const all = commands.map(command => [command.op, notes(command)] as const), { leaves } = this;
+    const asked = this.ask(commands.flatMap(command => command.op === "add" ? [command.sku] : []));
+    if (asked) {
+      await asked;
+      this.mayEdit();
+      if (leaves !== this.leaves) throw new EvercartError({ code: "session_ended", status: 401, detail: "signed out meanwhile" });
+    }
+    for (const [op, made] of all) {
+      for (const [name, quantity, at, variant, details] of made) {
+        const refused = this.replica.note(op, name, quantity, at === "saved", variant, details);
         if (refused) throw new EvercartError(said(refused));
       }
     }
     return this.made(this.replica.commit(this.now()));
+  }
+
+  /** Asks the catalog for products that this page does not know; what is edited meanwhile comes after that. Without an
+   * answer they are taken in, and it is said once they are known. */
+  private ask(skus: string[]): Promise<unknown> | undefined {
+    const unknown = [...new Set(skus)].filter(sku => !this.catalog.has(sku));
+    if (!this.linked) unknown.forEach(sku => this.unasked.add(sku));
+    const before = this.inquiry?.catch(() => {});
+    if (!this.linked || !unknown.length) return before;
+    const one = async (sku: string) => {
+      try {
+        const { title, unit_price } = await this.http.json<Product>("GET", `/v1/products/${encodeURIComponent(sku)}`, null);
+        if (!this.closed) this.learn(sku, title, unit_price);
+      } catch (error) {
+        if ((error as EvercartError).status === 404) throw new EvercartError(unknown_sku(sku));
+        this.unasked.add(sku);
+      }
+    };
+    const turn = Promise.all([before, Promise.race([Promise.all(unknown.map(one)), pause(ASK_MS)])]);
+    const over = () => { if (this.inquiry === turn) this.inquiry = undefined; };
+    turn.then(over, over);
+    return this.inquiry = turn;
+  }
+  private inquiry: Promise<unknown> | undefined;
+  /** Products that the catalog has, and those that it was not asked for. */
+  private catalog = new Set<string>();
+  private unasked = new Set<string>();
+
+  /** Takes in what a product is called and costs. */
+  private learn(sku: string, title: string | null, price: Money | null): void {
+    if (title) this.catalog.add(sku);
+    this.replica.product(sku, title ?? "", price?.amount_minor ?? 0, price?.currency ?? "", this.now());
   }
 
   /** Adds again what the last removal took. */
@@ -169,8 +213,9 @@ export class Cart {
 
   /** Goes over to a user's session, and is done when its lines are here; what is in the guest's cart joins the user's. Where both together would be too
    * large, it stays as a second cart of this device, which `status.apart` says. */
-  async signIn({ token, merge = true }: { token: string; merge?: boolean }): Promise<View> {
+  async signIn(how: { token: string; merge?: boolean }): Promise<View> {
     this.must();
+    const token = wording("token", how?.token), { merge = true } = how;
     // Also one that is just being made: it is not to come over the user's later.
     await this.known();
     let cart: string | undefined, carry = false, apart: Account | undefined;
@@ -215,12 +260,16 @@ export class Cart {
 
   /** Shows another cart of the session, or one that stayed apart. */
   async switchTo(cart: string): Promise<View> {
+    this.must();
+    wording("cart", cart);
     const account = lasting(await this.known()), other = account.others?.find(other => other.cart === cart);
     return this.go(other ? { ...other, others: others_of(account, account).filter(({ token }) => token !== other.token) } : { ...account, cart });
   }
 
   /** Makes a new cart and shows it: in the session, or, where that was signed out elsewhere, in a new guest's. */
   async create(currency?: string): Promise<View> {
+    this.must();
+    if (currency !== undefined) wording("currency", currency);
     if (this.account?.ended?.code === "session_ended") await this.signOut();
     const account = lasting(await this.known());
     const made = await this.http.json<{ cart_id: string }>("POST", "/v1/carts", account.token, currency ? { currency } : {});
@@ -841,7 +890,11 @@ export class Cart {
       for (const { sku, title, unit_price: price, problem } of [...view.lines, ...view.saved]) {
         // Of what the service could not look up nothing is known, which is not to say that it is not for sale.
         if (problem === "price_unavailable") all = false;
-        else this.replica.product(sku, title ?? "", price?.amount_minor ?? 0, price?.currency ?? "", this.now());
+        else {
+          this.learn(sku, title, price);
+          // What was added offline is not in the catalog.
+          if (this.unasked.delete(sku) && !title) this.error ??= unknown_sku(sku);
+        }
       }
       this.priced = true;
       this.changed();
@@ -935,6 +988,8 @@ function channel(name: string): BroadcastChannel | undefined {
 async function within(ms: number, work: Promise<unknown>): Promise<void> { await Promise.race([work.catch(() => {}), pause(ms)]); }
 
 const pause = (ms: number): Promise<void> => new Promise(go => setTimeout(go, ms));
+
+const unknown_sku = (sku: string): Problem => ({ status: 422, code: "unknown_sku", detail: `the catalog has no product ${sku}` });
 
 /** What this tab remembers, where it may. */
 function session(key: string, value?: string): string | null {

@@ -1,5 +1,5 @@
 // The effects of a step of the replica, as bytes: `crates/cart-client/src/face.rs` writes them.
-import type { Problem } from "./types.js";
+import type { Code, Problem } from "./types.js";
 
 export const enum Do { Show, Store, Send, Tell, Lease, Later, Rejected, Refused, Outside }
 
@@ -7,7 +7,7 @@ export function text(bytes: Uint8Array): string { return new TextDecoder().decod
 
 export function said(text: string): Problem {
   const [status, code, ...detail] = text.split("\n");
-  return { status: Number(status), code: code!, detail: detail.join("\n") };
+  return { status: Number(status), code: code as Code, detail: detail.join("\n") };
 }
 
 /** The effects of a step: which, and what it says. */

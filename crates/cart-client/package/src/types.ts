@@ -40,11 +40,23 @@ export interface View {
   undo: number;
 }
 
+/** Why something was refused or failed: of the service's words those that a cart can meet, then the client's own. A later
+ * service may have more. */
+export type Code =
+  | "actor_ahead" | "actor_expired" | "actor_shared" | "actor_unknown" | "already_merged" | "body_too_large" | "builds_differ"
+  | "cart_busy" | "cart_not_found" | "cart_settling" | "catalog_unavailable" | "clock_ahead" | "coupon_not_found" | "counter_window"
+  | "dot_conflict" | "foreign_dot" | "invalid_field" | "line_not_found" | "malformed_delta" | "merge_cycle" | "merge_too_large"
+  | "method_not_allowed" | "not_found" | "not_yours" | "origin_refused" | "outcome_unknown" | "product_not_found" | "quantity_limit"
+  | "region_unreachable" | "replica_damaged" | "replica_unavailable" | "session_ended" | "session_expired" | "session_lapsed"
+  | "session_required" | "storage_full" | "store_unavailable" | "token_invalid" | "too_many_carts" | "too_many_contributions"
+  | "too_many_devices" | "too_many_lines" | "too_many_sockets" | "unknown_sku" | "unsupported_media_type"
+  | "client_too_old" | "closed" | "offline" | "refused" | "storage_damaged" | "storage_denied";
+
 /** Why something was refused or failed. */
 export interface Problem {
   /** A stable word: those of the service, and `storage_damaged`, `offline`, `client_too_old` (reload the page),
    * `closed`. */
-  code: string;
+  code: Code;
   status: number;
   detail: string;
 }
@@ -110,8 +122,12 @@ export interface Options {
   live?: boolean;
 }
 
-/** What an added line may say beside product and quantity. */
-export interface Variation { variant?: string; customization?: Record<string, unknown> }
+/** What a page knows of a product. */
+export interface Product { title: string; unit_price: Money | null }
+
+/** What an added line may say beside product and quantity. `product` is what the page shows of it: then the catalog is
+ * not asked first whether there is one, and name and price are there at once, offline too. */
+export interface Variation { variant?: string; customization?: Record<string, unknown>; product?: Product }
 
 /** Where a line is. */
 export type Place = "cart" | "saved";
@@ -146,7 +162,7 @@ export interface Inspection {
 
 /** A refusal or a failure, thrown. */
 export class EvercartError extends Error implements Problem {
-  readonly code: string;
+  readonly code: Code;
   readonly status: number;
   readonly detail: string;
   constructor(problem: Problem) {
