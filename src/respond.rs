@@ -169,7 +169,7 @@ pub fn common_headers(
 }
 
 const EXPOSED: &str = "ETag, Location, Retry-After, Evercart-Region, Evercart-Token, Evercart-Context, \
-    Evercart-Version, Evercart-Sequence, Evercart-Time, Idempotency-Key, Idempotency-Replayed, traceparent";
+    Evercart-Version, Evercart-Sequence, Evercart-Time, Idempotency-Key, Idempotency-Replayed, Preference-Applied, Evercart-Rows,     Evercart-Rows-Since-Wake, Evercart-State, traceparent";
 
 /// The cookie of a token, for so many seconds; 0 takes it away.
 pub fn cookie(token: &str, age_s: u64) -> String {
@@ -181,7 +181,7 @@ pub fn preflight(methods: &str) -> worker::Result<Response> {
     let response = Response::empty()?.with_status(204);
     let mut set = Setter(response.headers());
     set.put("Access-Control-Allow-Methods", methods);
-    set.put("Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Prefer, Evercart-Context, Evercart-Region, traceparent");
+    set.put("Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, Prefer, Evercart-Context, Evercart-Region, Evercart-Clock-Skew-Ms, Evercart-Place, Evercart-Show-State, traceparent");
     set.put("Access-Control-Max-Age", "86400");
     Ok(response)
 }

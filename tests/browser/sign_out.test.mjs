@@ -178,3 +178,29 @@ test("a cart that was erased elsewhere is said, takes nothing in, and is followe
   await eventually(async () => !(await stored(away)).includes(NOTE));
   await one.close(); await two.close();
 });
+
+test("the shop offers it, and says what to do where the session was signed out elsewhere", async () => {
+  const context = await device(), page = await context.newPage();
+  // From outside, since the pages' policy forbids what playwright's own way needs.
+  const shows = code => eventually(() => run(page, code).catch(() => false));
+  await page.goto(`${URL_}/sign-in`);
+  await shows("window.evercart !== undefined");
+  await run(page, `evercart.add("${BAGEL}", 2)`);
+  await shows("evercart.status.pending === 0 && evercart.view.lines.length === 1");
+  const token = await run(page, "evercart.token()");
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await shows("location.pathname === '/' && evercart.view.lines.length === 0");
+  assert.equal(await ended(token), "session_ended");
+  await page.getByText("Signed out. Nothing of you is kept on this device.").waitFor({ state: "attached" });
+  await run(page, `evercart.add("${BAGEL}", 1)`);
+  await shows("evercart.status.pending === 0 && evercart.view.lines.length === 1");
+  await sign_out(await run(page, "evercart.token()"));
+  await shows("document.querySelector('.pill').textContent === 'Needs a look'");
+  await page.locator(".pill").click();
+  await page.getByText("You have signed out on another device.").first().waitFor();
+  await page.getByRole("button", { name: "Start a new cart" }).click();
+  await shows("evercart.view.lines.length === 0 && evercart.status.lastError === null");
+  await run(page, `evercart.add("${BAGEL}", 1)`);
+  await shows("evercart.status.pending === 0 && document.querySelector('.pill').textContent === 'Saved'");
+  await context.close();
+});

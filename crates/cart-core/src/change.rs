@@ -112,6 +112,10 @@ impl Change {
             }
         }
         match self {
+            // No address can name them, so that nobody could take them off by theirs.
+            Self::Coupon(code) if matches!(code.as_str(), "." | "..") => {
+                return Err(Reject::invalid("code", "no coupon is named . or .."));
+            }
             Self::Coupon(code) => {
                 let max = Code::COUNT_MAX;
                 if state.coupons().count() >= max && !state.coupons().any(|there| there == code) {
