@@ -143,7 +143,7 @@ export class Cart {
   async commands(commands: Command[]): Promise<View> {
     this.mayEdit();
     if (!Array.isArray(commands)) throw invalid("commands", "use a list of commands");
-    const all = commands.map(command => [command.op, notes(command)] as const), { leaves } = this;
+    const all = commands.map(command => { const made = notes(command); return [command.op, made] as const; }), { leaves } = this;
     const asked = this.ask(commands.flatMap(command => command.op === "add" ? [command.sku] : []));
     if (asked) {
       await asked;
