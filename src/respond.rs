@@ -169,7 +169,8 @@ pub fn common_headers(
 }
 
 const EXPOSED: &str = "ETag, Location, Retry-After, Evercart-Region, Evercart-Token, Evercart-Context, \
-    Evercart-Version, Evercart-Sequence, Evercart-Time, Idempotency-Key, Idempotency-Replayed, Preference-Applied, Evercart-Rows,     Evercart-Rows-Since-Wake, Evercart-State, traceparent";
+    Evercart-Version, Evercart-Sequence, Evercart-Time, Idempotency-Key, Idempotency-Replayed, Preference-Applied, \
+    Evercart-Rows, Evercart-Rows-Since-Wake, Evercart-State, traceparent";
 
 /// The cookie of a token, for so many seconds; 0 takes it away.
 pub fn cookie(token: &str, age_s: u64) -> String {

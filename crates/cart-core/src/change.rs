@@ -112,14 +112,13 @@ impl Change {
             }
         }
         match self {
-            // No address can name them, so that nobody could take them off by theirs.
-            Self::Coupon(code) if matches!(code.as_str(), "." | "..") => {
-                return Err(Reject::invalid("code", "no coupon is named . or .."));
-            }
             Self::Coupon(code) => {
                 let max = Code::COUNT_MAX;
-                if state.coupons().count() >= max && !state.coupons().any(|there| there == code) {
-                    return Err(Reject::invalid("code", format!("a cart takes at most {max} coupons")));
+                let is_full = state.coupons().count() >= max && !state.coupons().any(|there| there == code);
+                // Nobody could take off by its address what is named so: none can say it.
+                if is_full || matches!(code.as_str(), "." | "..") {
+                    let problem = format!("a cart takes at most {max} coupons, and none named . or ..");
+                    return Err(Reject::invalid("code", problem));
                 }
             }
             Self::Uncoupon(code) if !seen.coupons().any(|there| there == code) => {

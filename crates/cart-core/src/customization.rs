@@ -24,19 +24,23 @@ pub struct Customization {
 }
 
 impl Customization {
-    /// The canonical form of an object; an empty one is no customisation.
+    /// The canonical form of an object that somebody has written; an empty one is no customisation.
     ///
     /// # Errors
-    /// [`Reject::Invalid`] if it is too long or holds a number that JSON's doubles cannot.
+    /// [`Reject::Invalid`] if it is too long, nested too deep, or holds a number that doubles do not tell from others.
     pub fn of(object: &Map<String, Value>) -> Result<Option<Self>, Reject> {
+        if object.values().any(is_inexact) {
+            return Err(Reject::invalid("customization", "holds a number beyond 2^53; send it as a text"));
+        }
+        Self::canonical(object)
+    }
+
+    fn canonical(object: &Map<String, Value>) -> Result<Option<Self>, Reject> {
         if object.is_empty() {
             return Ok(None);
         }
         if object.values().any(|value| depth(value) >= DEPTH_MAX) {
-            let problem = format!(
-                "is nested deeper than {DEPTH_MAX}, or holds a number beyond 2^53; send that as a text"
-            );
-            return Err(Reject::invalid("customization", problem));
+            return Err(Reject::invalid("customization", format!("is nested deeper than {DEPTH_MAX}")));
         }
         let json = serde_json_canonicalizer::to_string(object)
             .map_err(|error| Reject::invalid("customization", format!("has no canonical form: {error}")))?;
@@ -50,7 +54,7 @@ impl Customization {
     pub fn parse(json: &str) -> Result<Self, Reject> {
         let object: Map<String, Value> = serde_json::from_slice(json.as_bytes())
             .map_err(|_| Reject::invalid("customization", "must be a JSON object"))?;
-        match Self::of(&object)? {
+        match Self::canonical(&object)? {
             Some(canonical) if *canonical.json == *json => Ok(canonical),
             _ => Err(Reject::invalid("customization", "must be in the canonical form of RFC 8785")),
         }
@@ -75,13 +79,18 @@ impl Customization {
 /// Beyond it doubles do not tell neighbours apart: two numbers would be one line.
 const EXACT_MAX: f64 = 9_007_199_254_740_991.0;
 
-/// How deep a value is nested; a plain one is 0, and a number that is not exact too deep for any place. What came in is
-/// parsed, and so not deep enough to overflow.
+fn is_inexact(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => number.as_f64().is_some_and(|number| number.abs() > EXACT_MAX),
+        Value::Array(items) => items.iter().any(is_inexact),
+        Value::Object(fields) => fields.values().any(is_inexact),
+        _ => false,
+    }
+}
+
+/// How deep a value is nested; a plain one is 0. What came in is parsed, and so not deep enough to overflow.
 fn depth(value: &Value) -> usize {
     let within = match value {
-        Value::Number(number) if number.as_f64().is_some_and(|number| number.abs() > EXACT_MAX) => {
-            return DEPTH_MAX;
-        }
         Value::Array(items) => items.iter().map(depth).max(),
         Value::Object(fields) => fields.values().map(depth).max(),
         _ => return 0,

@@ -9,15 +9,20 @@ export class Http {
   region: string | null = null;
   /** A renewed token came with an answer to this one. */
   onToken: (token: string, old: string) => void = () => {};
-  constructor(readonly url: string, private wanted: string | undefined, private reachable: () => boolean) {}
+  #wanted: string | undefined;
+  #reachable: () => boolean;
+  constructor(readonly url: string, wanted: string | undefined, reachable: () => boolean) {
+    this.#wanted = wanted;
+    this.#reachable = reachable;
+  }
 
   async ask(method: string, path: string, token: string | null, body?: unknown): Promise<Response> {
-    if (!this.reachable()) throw offline("this device is offline");
+    if (!this.#reachable()) throw offline("this device is offline");
     const bytes = body instanceof Uint8Array;
     const headers: Record<string, string> = {};
     if (token) headers["Authorization"] = `Bearer ${token}`;
     if (body !== undefined) headers["Content-Type"] = bytes ? DELTA_TYPE : "application/json";
-    if (this.wanted) headers["Evercart-Region"] = this.wanted;
+    if (this.#wanted) headers["Evercart-Region"] = this.#wanted;
     let response: Response;
     try {
       response = await fetch(this.url + path, {
@@ -27,7 +32,7 @@ export class Http {
         ...(body === undefined ? {} : { body: (bytes ? body : JSON.stringify(body)) as BodyInit }),
       });
     } catch (error) { throw offline(String(error)); }
-    if (!this.reachable()) throw offline("this device is offline");
+    if (!this.#reachable()) throw offline("this device is offline");
     this.region = response.headers.get("Evercart-Region") ?? this.region;
     const renewed = response.headers.get("Evercart-Token");
     if (renewed && token) this.onToken(renewed, token);

@@ -23,41 +23,42 @@ export class Store {
   onChange: () => void = () => {};
   /** What is stored can be read after all. */
   onLate: () => void = () => {};
-  private db: IDBDatabase | null = null;
-  private opening: Promise<boolean> | undefined;
+  #db: IDBDatabase | null = null;
+  #opening: Promise<boolean> | undefined;
   /** It was open, and was closed by force: the next write opens it again. */
-  private lost = false;
-  private closed = false;
+  #lost = false;
+  #closed = false;
   /** What is to be removed as soon as it is open. */
-  private owed: (() => Promise<unknown>)[] = [];
+  #owed: (() => Promise<unknown>)[] = [];
   /** As it was stored last. */
-  private last: Account | null = null;
+  #last: Account | null = null;
   /** An account that could not be stored, and is with the next row. */
-  private unkept: Account | null = null;
+  #unkept: Account | null = null;
   /** Tokens that the service is to be told of, where they cannot be stored. */
-  private untold = new Set<string>();
-  private constructor(private name: string) {}
+  #untold = new Set<string>();
+  #name: string;
+  private constructor(name: string) { this.#name = name; }
 
   /** Opens it. Where that takes too long the page goes on in memory, and is told when what is stored is there. */
   static async open(name: string): Promise<Store> {
-    const store = new Store(name), opening = store.open();
+    const store = new Store(name), opening = store.#open();
     const there = await soon(opening, OPEN_MS);
     if (!there) store.fault = there === false ? "denied" : "busy";
     if (there === undefined) void opening.then(async late => {
       store.fault = late ? null : "denied";
       // Who was made up meanwhile is not put in the place of who is stored.
-      if (late) store.unkept = null;
-      for (const work of store.owed.splice(0)) await work();
+      if (late) store.#unkept = null;
+      for (const work of store.#owed.splice(0)) await work();
       late ? store.onLate() : store.onChange();
     });
     return store;
   }
 
   /** Opens it, and waits until it answers. Whether it can be used. */
-  private open(): Promise<boolean> {
-    return this.opening ??= new Promise<boolean>(resolve => {
+  #open(): Promise<boolean> {
+    return this.#opening ??= new Promise<boolean>(resolve => {
       try {
-        const asked = indexedDB.open(this.name, 1);
+        const asked = indexedDB.open(this.#name, 1);
         asked.onupgradeneeded = () => {
           asked.result.createObjectStore(ROWS, { keyPath: ["cart", "slot"] });
           asked.result.createObjectStore(KEPT);
@@ -67,46 +68,46 @@ export class Store {
           // Site data was cleared, or a later version opens it.
           db.onclose = db.onversionchange = () => {
             db.close();
-            if (this.db !== db) return;
-            [this.db, this.lost, this.fault] = [null, true, "denied"];
+            if (this.#db !== db) return;
+            [this.#db, this.#lost, this.fault] = [null, true, "denied"];
             this.onChange();
           };
           first.objectStore(KEPT).get(CURRENT);
-          first.oncomplete = () => { if (this.closed) db.close(); else this.db = db; resolve(!this.closed); };
+          first.oncomplete = () => { if (this.#closed) db.close(); else this.#db = db; resolve(!this.#closed); };
           first.onabort = () => resolve(false);
         };
         asked.onerror = () => resolve(false);
       } catch { resolve(false); }
-    }).finally(() => { this.opening = undefined; });
+    }).finally(() => { this.#opening = undefined; });
   }
 
   /** Opens it again. Whose cart it is goes with the next row, where that was cleared. */
-  private async again(): Promise<void> {
-    if (!await soon(this.open(), WRITE_MS) || !this.lost) return;
-    this.lost = false;
-    if (!await this.account()) this.unkept ??= this.last;
+  async #again(): Promise<void> {
+    if (!await soon(this.#open(), WRITE_MS) || !this.#lost) return;
+    this.#lost = false;
+    if (!await this.account()) this.#unkept ??= this.#last;
   }
 
-  rows(): Promise<Row[]> { return this.read<Row[]>(ROWS, s => s.getAll()).then(rows => rows ?? []); }
-  row(cart: string, slot: string): Promise<Row | undefined> { return this.read<Row>(ROWS, s => s.get([cart, slot])); }
+  rows(): Promise<Row[]> { return this.#read<Row[]>(ROWS, s => s.getAll()).then(rows => rows ?? []); }
+  row(cart: string, slot: string): Promise<Row | undefined> { return this.#read<Row>(ROWS, s => s.get([cart, slot])); }
   async account(): Promise<Account | undefined> {
-    const stored = await this.read<Account>(KEPT, s => s.get(CURRENT));
-    if (stored) this.last = stored;
+    const stored = await this.#read<Account>(KEPT, s => s.get(CURRENT));
+    if (stored) this.#last = stored;
     return stored;
   }
   async setAccount(account: Account): Promise<boolean> {
-    this.last = account;
-    const stored = await this.write(tx => tx.objectStore(KEPT).put(account, CURRENT));
-    this.unkept = stored ? null : account;
+    this.#last = account;
+    const stored = await this.#write(tx => tx.objectStore(KEPT).put(account, CURRENT));
+    this.#unkept = stored ? null : account;
     return stored;
   }
 
   /** Changes the account if it still has this token, and, where one is named, this cart. */
   amend(old: string, change: Partial<Account>, cart?: string): Promise<boolean> {
     const same = (account: Account | null | undefined) => account?.token === old && (cart ?? account.cart) === account.cart;
-    if (same(this.unkept)) this.unkept = { ...this.unkept!, ...change };
-    if (same(this.last)) this.last = { ...this.last!, ...change };
-    return this.write(tx => {
+    if (same(this.#unkept)) this.#unkept = { ...this.#unkept!, ...change };
+    if (same(this.#last)) this.#last = { ...this.#last!, ...change };
+    return this.#write(tx => {
       const kept = tx.objectStore(KEPT), asked: IDBRequest<Account | undefined> = kept.get(CURRENT);
       asked.onsuccess = () => { if (same(asked.result)) kept.put({ ...asked.result, ...change }, CURRENT); };
     }, false);
@@ -116,9 +117,9 @@ export class Store {
    * has been told. How many changes of the rows were not sent; null where it is not known yet whether they are gone. */
   async forget(tokens: string[], whose: (row: Row) => boolean, which: (account: Account) => boolean): Promise<number | null> {
     let unsent = 0;
-    if (this.unkept && which(this.unkept)) this.unkept = null;
-    if (this.last && which(this.last)) this.last = null;
-    const gone = await this.write(tx => {
+    if (this.#unkept && which(this.#unkept)) this.#unkept = null;
+    if (this.#last && which(this.#last)) this.#last = null;
+    const gone = await this.#write(tx => {
       const rows = tx.objectStore(ROWS), kept = tx.objectStore(KEPT);
       const all: IDBRequest<Row[]> = rows.getAll(), account: IDBRequest<Account | undefined> = kept.get(CURRENT), ended: IDBRequest<string[] | undefined> = kept.get(ENDED);
       all.onsuccess = () => {
@@ -127,19 +128,19 @@ export class Store {
       account.onsuccess = () => { if (account.result && which(account.result)) kept.delete(CURRENT); };
       ended.onsuccess = () => { if (tokens.length) kept.put([...new Set([...ended.result ?? [], ...tokens])], ENDED); };
     }, false);
-    if (!gone) for (const token of tokens) this.untold.add(token);
-    if (!gone && this.opening) this.owed.push(() => this.forget(tokens, whose, which));
+    if (!gone) for (const token of tokens) this.#untold.add(token);
+    if (!gone && this.#opening) this.#owed.push(() => this.forget(tokens, whose, which));
     // Where nothing may be stored nothing is.
-    return gone ? unsent : this.fault === "denied" && !this.lost ? 0 : null;
+    return gone ? unsent : this.fault === "denied" && !this.#lost ? 0 : null;
   }
 
   /** The tokens of sessions of which the service is to be told that they have ended. */
-  async ended(): Promise<string[]> { return [...new Set([...this.untold, ...await this.read<string[]>(KEPT, s => s.get(ENDED)) ?? []])]; }
+  async ended(): Promise<string[]> { return [...new Set([...this.#untold, ...await this.#read<string[]>(KEPT, s => s.get(ENDED)) ?? []])]; }
 
   /** The service knows that of this token. */
   told(token: string): Promise<boolean> {
-    this.untold.delete(token);
-    return this.write(tx => {
+    this.#untold.delete(token);
+    return this.#write(tx => {
       const kept = tx.objectStore(KEPT), asked: IDBRequest<string[] | undefined> = kept.get(ENDED);
       asked.onsuccess = () => {
         const left = (asked.result ?? []).filter(other => other !== token);
@@ -148,13 +149,13 @@ export class Store {
     }, false);
   }
 
-  remove(cart: string, slot: string): Promise<boolean> { return this.write(tx => tx.objectStore(ROWS).delete([cart, slot])); }
+  remove(cart: string, slot: string): Promise<boolean> { return this.#write(tx => tx.objectStore(ROWS).delete([cart, slot])); }
 
   /** Stores a row, in place of that of the same instance when it knew no cart. Whether it is on disk. */
   async put(row: Row): Promise<boolean> {
-    if (!this.db && this.lost) await this.again();
-    const { unkept } = this;
-    const stored = await this.write(tx => {
+    if (!this.#db && this.#lost) await this.#again();
+    const unkept = this.#unkept;
+    const stored = await this.#write(tx => {
       const rows = tx.objectStore(ROWS);
       rows.put(row);
       if (row.cart) rows.delete(["", row.slot]);
@@ -162,19 +163,19 @@ export class Store {
     });
     // Only this says that there is room again: to delete takes none.
     if (stored) this.fault = null;
-    if (stored && this.unkept === unkept) this.unkept = null;
+    if (stored && this.#unkept === unkept) this.#unkept = null;
     return stored;
   }
 
   close(): void {
-    this.closed = true;
-    if (this.db) { this.db.onclose = null; this.db.close(); this.db = null; }
+    this.#closed = true;
+    if (this.#db) { this.#db.onclose = null; this.#db.close(); this.#db = null; }
   }
 
-  private read<T>(name: string, ask: (store: IDBObjectStore) => IDBRequest): Promise<T | undefined> {
+  #read<T>(name: string, ask: (store: IDBObjectStore) => IDBRequest): Promise<T | undefined> {
     return new Promise(resolve => {
       try {
-        const request = ask(this.db!.transaction(name).objectStore(name));
+        const request = ask(this.#db!.transaction(name).objectStore(name));
         request.onsuccess = () => resolve(request.result as T);
         request.onerror = () => resolve(undefined);
         setTimeout(resolve, WRITE_MS);
@@ -183,14 +184,14 @@ export class Store {
   }
 
   /** `whole`: all of it is asked for at once. */
-  private write(work: (tx: IDBTransaction) => void, whole = true): Promise<boolean> {
+  #write(work: (tx: IDBTransaction) => void, whole = true): Promise<boolean> {
     return new Promise(resolve => {
       const failed = (error: unknown) => {
-        this.fault = (error as DOMException | null)?.name === "QuotaExceededError" ? "full" : this.opening ? "busy" : "denied";
+        this.fault = (error as DOMException | null)?.name === "QuotaExceededError" ? "full" : this.#opening ? "busy" : "denied";
         resolve(false);
       };
       try {
-        const tx = this.db!.transaction([ROWS, KEPT], "readwrite", { durability: "strict" });
+        const tx = this.#db!.transaction([ROWS, KEPT], "readwrite", { durability: "strict" });
         // It may be done later all the same.
         const slow = setTimeout(() => { this.fault ??= "busy"; resolve(false); this.onChange(); }, WRITE_MS);
         tx.oncomplete = () => {

@@ -50,7 +50,8 @@ export type Code =
   | "region_unreachable" | "replica_damaged" | "replica_unavailable" | "session_ended" | "session_expired" | "session_lapsed"
   | "session_required" | "storage_full" | "store_unavailable" | "token_invalid" | "too_many_carts" | "too_many_contributions"
   | "too_many_devices" | "too_many_lines" | "too_many_sockets" | "unknown_sku" | "unsupported_media_type"
-  | "client_too_old" | "closed" | "offline" | "refused" | "storage_damaged" | "storage_denied";
+  | "client_too_old" | "closed" | "failed" | "offline" | "refused" | "storage_damaged" | "storage_denied" | "url_missing"
+  | "wasm_damaged" | "wasm_missing" | "wasm_refused";
 
 /** Why something was refused or failed. */
 export interface Problem {

@@ -1,5 +1,5 @@
 // The Wasm: beside this module, or where the page says, or, on a server, within it.
-import init from "../gen/cart_client.js";
+import { initSync } from "../gen/cart_client.js";
 import { EvercartError, type Options, type Problem } from "./types.js";
 
 let loading: Promise<unknown> | undefined, within: BufferSource | undefined;
@@ -15,7 +15,7 @@ export function load(wasm: Options["wasm"]): Promise<unknown> {
 async function begin(wasm: Options["wasm"]): Promise<void> {
   try {
     const given = typeof wasm === "string" || wasm instanceof URL ? await fetched(wasm) : wasm ?? await beside();
-    await init({ module_or_path: given as BufferSource | Response });
+    initSync({ module: await compiled(given) });
   } catch (error) {
     if (error instanceof EvercartError) throw error;
     const said = String(error);
@@ -23,6 +23,13 @@ async function begin(wasm: Options["wasm"]): Promise<void> {
       ? fault("wasm_refused", `the page's Content-Security-Policy lets no Wasm run: add 'wasm-unsafe-eval' to its script-src (${said})`)
       : fault("wasm_damaged", said);
   }
+}
+
+/** Compiles it, while it comes where that is possible: where it is said to be Wasm, and not everywhere. */
+async function compiled(given: BufferSource | Response): Promise<WebAssembly.Module> {
+  if (!(given instanceof Response)) return WebAssembly.compile(given);
+  const streams = given.headers.get("Content-Type") === "application/wasm" && "compileStreaming" in WebAssembly;
+  return streams ? WebAssembly.compileStreaming(given) : WebAssembly.compile(await given.arrayBuffer());
 }
 
 async function beside(): Promise<Response> {
