@@ -188,10 +188,12 @@ test("the shop offers it, and says what to do where the session was signed out e
   await run(page, `evercart.add("${BAGEL}", 2)`);
   await shows("evercart.status.pending === 0 && evercart.view.lines.length === 1");
   const token = await run(page, "evercart.token()");
+  // What is told aloud gives way to what is told next.
+  const told = page.getByText("Signed out. Nothing of you is kept on this device.").waitFor({ state: "attached" });
   await page.getByRole("button", { name: "Sign out" }).click();
+  await told;
   await shows("location.pathname === '/' && evercart.view.lines.length === 0");
   assert.equal(await ended(token), "session_ended");
-  await page.getByText("Signed out. Nothing of you is kept on this device.").waitFor({ state: "attached" });
   await run(page, `evercart.add("${BAGEL}", 1)`);
   await shows("evercart.status.pending === 0 && evercart.view.lines.length === 1");
   await sign_out(await run(page, "evercart.token()"));
