@@ -61,13 +61,27 @@ export class Rows<T> {
 /** Where what lies over the page has to be: a modal dialog makes all else inert. */
 export const front = (): HTMLElement => document.querySelector<HTMLElement>("dialog[open]") ?? document.body;
 
-/** Tells those who listen to the page, when they have heard what was before. */
+/** How long what is told stands before what is told next may take its place, in milliseconds. */
+const TOLD_MS = 1_000;
+const untold: string[] = [];
+let telling = false;
+
+/** Tells those who listen to the page, when they have heard what was before; of what waits the last two. */
 export function announce(text: string): void {
+  untold.splice(0, untold.length - 1);
+  untold.push(text);
+  if (!telling) tell();
+}
+
+function tell(): void {
+  const text = untold.shift();
+  telling = text !== undefined;
+  if (text === undefined) return;
   let live = front().querySelector(":scope > .live");
   if (!live) front().append(live = element("div", { class: "live hidden", role: "status" }));
   const region = live;
   region.textContent = "";
-  setTimeout(() => { region.textContent = text; }, 50);
+  setTimeout(() => { region.textContent = text; setTimeout(tell, TOLD_MS); }, 50);
 }
 
 export type { Money };
