@@ -617,9 +617,10 @@ export class Cart {
       const { token, cart } = await this.#known();
       const { actor } = await this.#http.json<{ actor: string }>("POST", `/v1/carts/${cart}/actors`, token, {});
       if (era !== this.#era || this.#closed) return;
-      this.#run(this.#replica.leased(cart, actor, this.#now()));
-      await this.#saved;
-      if (era === this.#era && !this.#closed) this.#listen(cart);
+      // In one step: what tabs without a cart still tell would never be taken back here.
+      const effects = this.#replica.leased(cart, actor, this.#now());
+      this.#listen(cart);
+      this.#run(effects);
     } catch (error) { if (era === this.#era) this.#failed(error); }
   }
 
