@@ -66,10 +66,13 @@ const TOLD_MS = 1_000;
 const untold: string[] = [];
 let telling = false;
 
-/** Tells those who listen to the page, when they have heard what was before; of what waits the last two. */
+/** What has waited for longest gives way where more waits. */
+const UNTOLD_MAX = 4;
+
+/** Tells those who listen to the page, when they have heard what was before. */
 export function announce(text: string): void {
-  untold.splice(0, untold.length - 1);
   untold.push(text);
+  if (untold.length > UNTOLD_MAX) untold.shift();
   if (!telling) tell();
 }
 
