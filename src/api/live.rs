@@ -6,7 +6,6 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use cart_core::reject::Reject;
 use cart_core::replica::{Input, Reply, ReplyKind};
 use cart_core::session::{TICKET_MS, TokenFault};
 use cart_core::time::Millis;
@@ -61,9 +60,9 @@ impl Exchange<'_> {
     pub(super) async fn ticket(&mut self, cart: &str) -> Result<Response, Problem> {
         let Empty {} = body::json(self.request).await?;
         let (_, reply, _) = self.read(cart).await?;
-        // No socket of it is opened either.
+        // It has no sockets. That is no failure: every device that showed the cart comes here once.
         if let ReplyKind::State { merged_into: Some(_), .. } = reply.kind {
-            return Err(Reject::AlreadyMerged.into());
+            return respond::json_of(&json!({"ticket": null, "merged": true}), 200).map_err(ours);
         }
         let now = self.visitor.now;
         let ticket = self.config.signer.ticket(self.visitor.session()?, cart, now);

@@ -37,6 +37,8 @@ async fn a_guests_cart_joins_the_users() {
     }
     // The guest's device goes on with the user's cart.
     guest.post("/actors", json!({})).await.refused(409, "already_merged");
+    let none = guest.post("/live", json!({})).await.expect(200).json();
+    assert_eq!(none, json!({"ticket": null, "merged": true}));
 }
 
 #[tokio::test(flavor = "multi_thread")]

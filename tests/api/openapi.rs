@@ -57,6 +57,7 @@ async fn answers_are_as_described() {
     let guest = Client::at(0).await;
     let body = json!({"cart_id": guest.session.cart_id, "token": guest.session.token});
     check(&format!("{cart}/merge"), "post", &client.post("/merge", body).await.expect(200));
+    check(&format!("{cart}/live"), "post", &guest.post("/live", json!({})).await.expect(200));
     check("/v1/carts", "post", &client.post("/v1/carts", json!({"currency": "EUR"})).await.expect(201));
     check("/v1/carts", "get", &client.get("/v1/carts").await.expect(200));
     for path in ["/healthz", "/readyz", "/v1/products"] {

@@ -701,13 +701,13 @@ export class Cart {
   /** What opens a socket, which no header can: a ticket, since what is said instead of one may be logged on the way. */
   async #pass(token: string, cart: string): Promise<string | undefined> {
     try {
-      return `ticket.${(await this.#http.json<{ ticket: string }>("POST", `/v1/carts/${cart}/live`, token, {})).ticket}`;
-    } catch (error) {
-      const { code } = error as EvercartError;
+      const { ticket } = await this.#http.json<{ ticket: string | null }>("POST", `/v1/carts/${cart}/live`, token, {});
+      if (ticket) return `ticket.${ticket}`;
       // What is done here goes where this cart went; what others do there it does not have.
-      if (code === "already_merged") return void (this.#merged = true);
+      this.#merged = true;
+    } catch (error) {
       // A service of before.
-      if (code !== "method_not_allowed") throw error;
+      if ((error as EvercartError).code !== "method_not_allowed") throw error;
       return `token.${token}`;
     }
   }
