@@ -1,5 +1,6 @@
 //! The settings of this deployment, from `wrangler.toml` and secrets.
 
+use std::str::FromStr;
 use std::sync::Arc;
 
 use cart_core::id::Region;
@@ -62,7 +63,7 @@ pub struct Config {
 impl Config {
     pub fn from_env(env: &Env) -> Result<Self, Problem> {
         let text = |name: &str| env.var(name).map(|value| value.to_string()).ok();
-        let number = |name: &str| text(name).and_then(|value| value.parse().ok());
+        let number = |name: &'static str| parsed::<u32>(name, text(name));
         let development = text("ENVIRONMENT").as_deref() == Some("development");
         let regions = text("REGIONS").unwrap_or_default();
         let regions: Regions = serde_json::from_slice(regions.as_bytes())
@@ -82,31 +83,30 @@ impl Config {
             here,
             regions: Arc::new(regions),
             peers: peers(&text("PEERS").unwrap_or_default())?,
-            skew_ms: text("CLOCK_SKEW_MS")
-                .and_then(|text| text.parse().ok())
+            skew_ms: parsed("CLOCK_SKEW_MS", text("CLOCK_SKEW_MS"))?
                 .filter(|_| development)
                 .unwrap_or_default(),
-            store_patience_s: number("STORE_PATIENCE_S").map_or(STORE_PATIENCE_S, u64::from),
-            cart_days: match number("CART_DAYS").unwrap_or(CART_DAYS) {
+            store_patience_s: number("STORE_PATIENCE_S")?.map_or(STORE_PATIENCE_S, u64::from),
+            cart_days: match number("CART_DAYS")?.unwrap_or(CART_DAYS) {
                 days if days < CART_DAYS => {
                     return Err(Problem::misconfigured("CART_DAYS is at least 30: so long a session lives"));
                 }
                 days => days,
             },
-            dead_letter_days: number("DEAD_LETTER_DAYS").unwrap_or(DEAD_LETTER_DAYS),
+            dead_letter_days: number("DEAD_LETTER_DAYS")?.unwrap_or(DEAD_LETTER_DAYS),
             admin_token: env.secret("ADMIN_TOKEN").map(|secret| secret.to_string()).unwrap_or_default(),
-            slide_ms: number("SESSION_SLIDE_MS").filter(|_| development).map_or(SLIDE_MS, u64::from),
+            slide_ms: number("SESSION_SLIDE_MS")?.filter(|_| development).map_or(SLIDE_MS, u64::from),
             signer: Signer::new(secret.as_bytes())
                 .ok_or_else(|| Problem::misconfigured("set the secret TOKEN_SECRET to 32 bytes or more"))?,
             origins: text("ALLOWED_ORIGINS")
                 .map(|list| list.split(',').map(|origin| origin.trim().to_owned()).collect())
                 .unwrap_or_default(),
             limits: Limits {
-                line_quantity_max: number("LINE_QUANTITY_MAX").unwrap_or(defaults.line_quantity_max),
+                line_quantity_max: number("LINE_QUANTITY_MAX")?.unwrap_or(defaults.line_quantity_max),
                 ..defaults
             },
             format: format(text("PACKED_FORMAT").as_deref())?,
-            key_ms: match number("IDEMPOTENCY_KEY_MS").map(u64::from) {
+            key_ms: match number("IDEMPOTENCY_KEY_MS")?.map(u64::from) {
                 Some(ms) if ms > Ledger::KEY_MS => {
                     return Err(Problem::misconfigured("IDEMPOTENCY_KEY_MS is at most 24 hours"));
                 }
@@ -127,6 +127,13 @@ impl Config {
     pub fn peer(&self, region: Region) -> Option<&str> {
         self.peers.iter().find(|(there, _)| *there == region).map(|(_, url)| url.as_str())
     }
+}
+
+/// A number of the settings, if it is there; one that is none is not taken for the usual.
+fn parsed<T: FromStr>(name: &'static str, text: Option<String>) -> Result<Option<T>, Problem> {
+    let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
+    let number = text.parse().map(Some);
+    number.map_err(|_| Problem::misconfigured(&format!("{name} is a whole number, not {text:?}")))
 }
 
 /// Until the operator says that every region reads a later one, what the build before reads.

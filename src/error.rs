@@ -5,8 +5,8 @@ use cart_core::reject::Reject;
 use serde::{Deserialize, Serialize};
 use worker::{Response, Result};
 
-/// After what time a storage may have room again, in seconds.
-const FULL_RETRY_S: u32 = 30;
+/// After what time the operator may have mended something, in seconds.
+const OPERATOR_S: u32 = 30;
 
 /// A refusal on its way out.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -64,7 +64,8 @@ impl Problem {
     }
 
     pub fn misconfigured(detail: &str) -> Self {
-        Self::retry(503, "misconfigured", format!("this deployment is not configured: {detail}"))
+        let detail = format!("this deployment is not configured: {detail}");
+        Self { retry_after_s: Some(OPERATOR_S), ..Self::new(503, "misconfigured", detail) }
     }
 
     /// The object or its storage gave no answer: whether it did it is not known. Only where its storage itself said that
@@ -105,7 +106,7 @@ impl Problem {
     pub fn full() -> Self {
         let detail = "nothing more can be stored here until the operator makes room, and reading goes on; \
                       send the same request with the same Idempotency-Key again later";
-        Self { retry_after_s: Some(FULL_RETRY_S), ..Self::new(507, Self::FULL, detail) }
+        Self { retry_after_s: Some(OPERATOR_S), ..Self::new(507, Self::FULL, detail) }
     }
 
     /// A region that has failed lately, and was not called.

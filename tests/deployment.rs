@@ -1,6 +1,7 @@
 //! What a plain `wrangler deploy` ships is production: nothing of a developer's is there.
 
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use harness::{Answer, Options, Runtime};
 use reqwest::Method;
@@ -46,4 +47,30 @@ async fn production_takes_nothing_that_is_for_developers() {
     }
     let own = shop.call(&session, Method::GET, "/v1/carts/current").header("Origin", runtime.url());
     Answer::of(own).await.expect(200);
+}
+
+/// What is set and cannot be meant is not taken for the usual.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_setting_that_is_none_is_said() {
+    let mut runtime = Runtime::start(Options::default()).await;
+    let shop = runtime.shop();
+    for (name, value, said) in [
+        ("CART_DAYS", "29", "CART_DAYS is at least 30"),
+        ("LINE_QUANTITY_MAX", "many", "LINE_QUANTITY_MAX is a whole number"),
+        ("REGIONS", "[", "REGIONS: "),
+    ] {
+        runtime.set(name, value);
+        runtime.launch();
+        let began = Instant::now();
+        let answer = loop {
+            match Answer::try_of(shop.request(Method::GET, "/v1/carts/current")).await {
+                Ok(answer) => break answer,
+                Err(error) => assert!(began.elapsed() < harness::EVENTUALLY, "{name}: {error}"),
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        };
+        let answer = answer.refused(503, "misconfigured");
+        assert!(answer.text().contains(said), "{name}: {}", answer.text());
+        runtime.set(name, "");
+    }
 }

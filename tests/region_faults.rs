@@ -48,6 +48,7 @@ async fn editing_goes_on_whatever_a_region_does_and_nothing_is_lost() {
     a_full_disk_is_said_and_read_from(&regions).await;
     what_the_alarm_had_no_room_to_note_is_told_all_the_same(&regions).await;
     who_signs_out_is_out_where_that_could_not_be_said(&regions).await;
+    a_session_is_not_said_to_have_ended_where_a_region_cannot_be_asked(&regions).await;
     a_cart_that_is_not_known_here_is_not_said_to_be_gone(&regions).await;
     a_lost_alarm_is_set_again_by_the_next_request(&mut regions).await;
 }
@@ -320,6 +321,32 @@ async fn who_signs_out_is_out_where_that_could_not_be_said(regions: &Regions) {
         }
         let answer = Answer::of(shop.call(&stolen, Method::POST, "/v1/sessions/renew")).await;
         answer.refused(401, "session_ended");
+    }
+}
+
+/// A month without use, as far as the others know: that one may know of a device in use.
+async fn a_session_is_not_said_to_have_ended_where_a_region_cannot_be_asked(regions: &Regions) {
+    recovered(regions, "weur", "enam").await;
+    let weur = regions.shop("weur");
+    let session = opened(regions, "weur").await;
+    add(&weur, &session, "mine").await.expect(200);
+    let renew = async || {
+        let call = weur.call(&session, Method::POST, "/v1/sessions/renew");
+        Answer::of(call.header("Evercart-Clock-Skew-Ms", (31 * Millis::DAY).to_string())).await
+    };
+    regions.isolate("enam");
+    let unknown = renew().await.refused(503, "region_unreachable");
+    assert_eq!(unknown.header("retry-after"), "1");
+    regions.heal();
+    let began = Instant::now();
+    loop {
+        let answer = renew().await;
+        if answer.status != 503 {
+            answer.refused(401, "session_lapsed");
+            break;
+        }
+        assert!(began.elapsed() < EQUAL_MAX, "enam is never asked: {}", answer.text());
+        tokio::time::sleep(Duration::from_millis(250)).await;
     }
 }
 

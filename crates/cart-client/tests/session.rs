@@ -457,6 +457,8 @@ fn what_an_ended_session_showed_is_carried_over() {
     old.edit(Change::Coupon("SAVE10".try_into().expect("a code")));
     old.edit(Change::Write(Field::NOTE, Some("ring twice".into())));
     old.edit(Change::Write(Field::LOCALE, Some("de".into())));
+    old.edit(Change::Write(Field::CURRENCY, Some("EUR".into())));
+    old.edit(Change::Write(Field::DELIVERY_REGION, Some("AT-9".into())));
     let mut beside = Page::numbered(2, true);
     beside.step(Input::Heard(Gossip::Hello.to_bytes()));
     beside.edit(add("b", 2));
@@ -474,7 +476,12 @@ fn what_an_ended_session_showed_is_carried_over() {
         (1, Some("{\"engraving\":\"Ada\"}"))
     );
     let field = |field| cart.meta(field).and_then(|register| register.value.as_deref());
-    assert_eq!((field(Field::NOTE), field(Field::LOCALE)), (Some("ring twice"), None), "but what it has");
+    assert_eq!((field(Field::NOTE), field(Field::CURRENCY)), (Some("ring twice"), Some("EUR")));
+    assert_eq!(
+        (field(Field::DELIVERY_REGION), field(Field::LOCALE)),
+        (Some("AT-9"), None),
+        "but what it has"
+    );
     assert_eq!((page.session.device().pending(), page.refused.len()), (0, 0));
 }
 

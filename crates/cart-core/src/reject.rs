@@ -273,3 +273,56 @@ impl Reject {
         Self::Invalid { field, problem: problem.into() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Words that programs go by never change; waiting is advised where it helps, and nowhere else.
+    #[test]
+    fn every_refusal_keeps_its_word_and_says_when_waiting_helps() {
+        for (reject, code, status, retry_after_s) in [
+            (Reject::CartNotFound, "cart_not_found", 404, None),
+            (Reject::LineNotFound { location: "cart" }, "line_not_found", 404, None),
+            (Reject::CouponNotFound, "coupon_not_found", 404, None),
+            (Reject::invalid("sku", "use another"), "invalid_field", 422, None),
+            (Reject::QuantityLimit { would_be: 2, max: 1 }, "quantity_limit", 422, None),
+            (Reject::TooManyLines { max: 1 }, "too_many_lines", 422, None),
+            (Reject::TooManyContributions { max: 1 }, "too_many_contributions", 422, None),
+            (Reject::CartBusy, "cart_busy", 429, None),
+            (Reject::TooManyCarts { max: 1 }, "too_many_carts", 422, None),
+            (Reject::TooManyDevices { max: 1, ends_s: None }, "too_many_devices", 429, None),
+            (Reject::TooManyDevices { max: 1, ends_s: Some(90) }, "too_many_devices", 429, Some(90)),
+            (Reject::KeyReused, "key_reused", 422, None),
+            (Reject::KeyExpired, "key_expired", 410, None),
+            (Reject::VersionMismatch, "version_mismatch", 412, None),
+            (Reject::ContextInvalid, "context_invalid", 422, None),
+            (Reject::Malformed("cut off"), "malformed_delta", 422, None),
+            (Reject::NotYours("a fence"), "not_yours", 422, None),
+            (Reject::ForeignDot, "foreign_dot", 422, None),
+            (Reject::ActorUnknown, "actor_unknown", 403, None),
+            (Reject::ActorExpired, "actor_expired", 410, None),
+            (Reject::CounterWindow { window: 1 }, "counter_window", 422, None),
+            (Reject::ActorShared, "actor_shared", 409, None),
+            (Reject::DotConflict, "dot_conflict", 409, None),
+            (Reject::ClockAhead { ahead_ms_max: 1 }, "clock_ahead", 422, None),
+            (Reject::ActorAhead, "actor_ahead", 422, None),
+            (Reject::SignedOut, "session_ended", 401, None),
+            (Reject::MergeBusy, "cart_settling", 429, Some(1)),
+            (Reject::HomeSettles, "cart_settling", 429, Some(1)),
+            (Reject::AlreadyMerged, "already_merged", 409, None),
+            (Reject::MergeCycle, "merge_cycle", 409, None),
+            (Reject::HomeMoved { term: 1, region: "weur" }, "home_moved", 409, None),
+            (Reject::OutcomeUnknown, "outcome_unknown", 503, Some(1)),
+            (Reject::FrameTooLarge { max: 1 }, "frame_too_large", 413, None),
+            (Reject::FrameTooNew { reads: 1 }, "frame_too_new", 503, Some(1)),
+            (Reject::FrameTooOld { reads: 1 }, "frame_too_old", 503, Some(1)),
+            (Reject::MergeTooLarge { max: 1 }, "merge_too_large", 409, None),
+        ] {
+            assert_eq!(
+                (reject.code(), reject.status(), reject.retry_after_s()),
+                (code, status, retry_after_s)
+            );
+        }
+    }
+}
