@@ -126,11 +126,12 @@ impl Visitor {
     pub fn open(&mut self, config: &Config) -> Result<&Session, Problem> {
         let failed = |error: worker::Error| Problem::object(&error);
         let region = if self.named || config.here.is_some() {
-            self.near
+            config.regions.nearest_open(&self.order)
         } else {
             let luck = sys::random_u64().map_err(failed)?;
-            config.regions.assign(&self.order, transport::is_healthy, luck).unwrap_or(self.near)
+            config.regions.assign(&self.order, transport::is_healthy, luck)
         };
+        let region = region.unwrap_or(self.near);
         self.session = Some(Session {
             id: SessionId::mint(sys::random().map_err(failed)?),
             root: CartId::mint(region, sys::random().map_err(failed)?),

@@ -194,8 +194,13 @@ impl Regions {
                 Some(less) => rest = less,
             }
         }
-        let nearest = || near.iter().find(|region| open(**region)).or(near.first());
-        near.iter().find(|region| healthy(**region)).or_else(nearest).copied()
+        near.iter().find(|region| healthy(**region)).copied().or_else(|| self.nearest_open(near))
+    }
+
+    /// The first of some that does not close; the first, if all do.
+    pub fn nearest_open(&self, near: &[Region]) -> Option<Region> {
+        let open = |region: &&Region| self.place(**region).is_none_or(|place| !place.closing);
+        near.iter().find(open).or(near.first()).copied()
     }
 
     /// The regions by their distance from one of them, which comes first; from one that is no longer in use, as
