@@ -22,6 +22,20 @@ test("a minor unit is what ISO 4217 says, in every currency", async () => {
   }
   for (const one of shown.thousandths) assert.match(one, /^\D*1,000\.500$/);
   for (const one of shown.whole) assert.match(one, /^\D*1,500$/);
+  // Where one reads from right to left "US$" is on the left, and its sign behind its letters.
+  const [sign, letters, figure] = await page.evaluate(async () => {
+    const { money } = await import("/money.js"), at = document.createElement("p"), range = document.createRange();
+    at.dir = "rtl";
+    at.textContent = money({ amount_minor: 150, currency: "USD" }, "ar");
+    document.body.replaceChildren(at);
+    return ["$", "US", "1"].map(part => {
+      const from = at.textContent.indexOf(part);
+      range.setStart(at.firstChild, from);
+      range.setEnd(at.firstChild, from + part.length);
+      return range.getBoundingClientRect().left;
+    });
+  });
+  assert.ok(letters < sign && sign < figure, [sign, letters, figure].join());
   await context.close();
 });
 

@@ -19,5 +19,7 @@ export function money({ amount_minor, currency }: Money, locale?: string): strin
   const count = digits(currency), unit = 10 ** count;
   // Whole amounts as is the custom; of others no part is left out.
   const all = amount_minor % unit ? { minimumFractionDigits: count, maximumFractionDigits: count } : {};
-  return new Intl.NumberFormat(locale, { style: "currency", currency, ...all }).format(amount_minor / unit);
+  const text = new Intl.NumberFormat(locale, { style: "currency", currency, ...all }).format(amount_minor / unit);
+  // From right to left the sign of "US$" would go to the other side of its letters.
+  return text.replace(/^(\u200f.*[A-Z]\p{Sc})$/u, "$1\u200e");
 }
