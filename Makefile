@@ -7,8 +7,8 @@ PORT ?= 8787
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
-run: ## build, import the catalog, serve it all on this machine (PORT=8787)
-	@tools/run $(PORT)
+run: ## build, import the catalog, serve it all on this machine (PORT=8787, LOG=debug: say all)
+	@LOG="$(LOG)" tools/run $(PORT)
 
 test: ## every check and test, in a quarter of an hour (CI=true: larger, as CI runs them)
 	@tools/test

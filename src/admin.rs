@@ -21,6 +21,7 @@ use crate::config::Config;
 use crate::error::Problem;
 use crate::guard::Visitor;
 use crate::letter::{Ask, Errand, Listed, Position, Report, Walked, minute};
+use crate::log;
 use crate::region_store::letters::{Age, DeadLetter, DeadLetters as _};
 use crate::region_store::{self, RegionStore as _, dead, home_of, open, slots};
 use crate::respond::{self, rfc3339};
@@ -172,7 +173,10 @@ impl Admin<'_> {
     async fn report(&self, store: Region) -> Option<Report> {
         let answer = region_store::ask(self.env, self.config, Errand::Report { store }, ASK_MS).await;
         let report = answer.and_then(|bytes| Ok(unpack::<Report>(&bytes)?));
-        report.inspect_err(|problem| worker::console_error!("store {store}: {}", problem.detail)).ok()
+        let failed = |problem: &Problem| {
+            log::failed(&format!("ask how {store} is"), &problem.detail, "it is shown as down")
+        };
+        report.inspect_err(failed).ok()
     }
 
     /// Each region: whether it answers, how the calls of the edge to it fare, how late its store is and what

@@ -18,7 +18,7 @@ use worker::wasm_bindgen::JsValue;
 use worker::{D1Result, Env};
 
 use crate::error::Problem;
-use crate::{faults, transport};
+use crate::{faults, log, transport};
 
 /// How long an entry serves, in milliseconds.
 const FRESH_MS: u64 = 60 * Millis::SECOND;
@@ -219,12 +219,15 @@ enum Fault {
     Failed(worker::Error),
 }
 
+const ASKED: &str = "ask the catalog";
+const UNPRICED: &str = "what was known of it, or nothing, is shown as its price";
+
 impl Fault {
     fn log(&self) {
         match self {
             Self::Unasked => {}
-            Self::Hung => worker::console_error!("catalog: no answer in time"),
-            Self::Failed(error) => worker::console_error!("catalog: {error}"),
+            Self::Hung => log::failed(ASKED, &"no answer in time", UNPRICED),
+            Self::Failed(error) => log::failed(ASKED, &error, UNPRICED),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The settings of this deployment, from `wrangler.toml` and secrets.
 
-use std::str::FromStr;
+use std::fmt::Display;
 use std::sync::Arc;
 
 use cart_core::id::Region;
@@ -63,7 +63,10 @@ pub struct Config {
 impl Config {
     pub fn from_env(env: &Env) -> Result<Self, Problem> {
         let text = |name: &str| env.var(name).map(|value| value.to_string()).ok();
-        let number = |name: &'static str| parsed::<u32>(name, text(name));
+        let number = |name: &str| match parsed(name, text(name))? {
+            Some(number) => u32::try_from(number).map(Some).map_err(|_| not_a_number(name, &number)),
+            None => Ok(None),
+        };
         let development = text("ENVIRONMENT").as_deref() == Some("development");
         let regions = text("REGIONS").unwrap_or_default();
         let regions: Regions = serde_json::from_slice(regions.as_bytes())
@@ -130,10 +133,13 @@ impl Config {
 }
 
 /// A number of the settings, if it is there; one that is none is not taken for the usual.
-fn parsed<T: FromStr>(name: &'static str, text: Option<String>) -> Result<Option<T>, Problem> {
+fn parsed(name: &str, text: Option<String>) -> Result<Option<i64>, Problem> {
     let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
-    let number = text.parse().map(Some);
-    number.map_err(|_| Problem::misconfigured(&format!("{name} is a whole number, not {text:?}")))
+    text.parse().map(Some).map_err(|_| not_a_number(name, &text))
+}
+
+fn not_a_number(name: &str, value: &dyn Display) -> Problem {
+    Problem::misconfigured(&format!("{name} is a whole number, and not {value}"))
 }
 
 /// Until the operator says that every region reads a later one, what the build before reads.

@@ -5,6 +5,8 @@ use cart_core::reject::Reject;
 use serde::{Deserialize, Serialize};
 use worker::{Response, Result};
 
+use crate::log;
+
 /// After what time the operator may have mended something, in seconds.
 const OPERATOR_S: u32 = 30;
 
@@ -71,7 +73,7 @@ impl Problem {
     /// The object or its storage gave no answer: whether it did it is not known. Only where its storage itself said that
     /// it has no room, in the turn, was nothing done.
     pub fn object(error: &worker::Error) -> Self {
-        worker::console_error!("object: {error}");
+        log::failed("call an object", &error, "it may have done it; the same again, or elsewhere, is safe");
         let text = error.to_string();
         if text.contains("SQLITE_FULL") || text.contains("database or disk is full") {
             return Self::full();
@@ -118,9 +120,22 @@ impl Problem {
         )
     }
 
+    /// A region beyond a cut that was asked for.
+    pub fn cut(from: Region, to: Region) -> Self {
+        let detail = format!(
+            "{from} and {to} are parted by a cut that was asked for; take it back by PUT {} or in the lab",
+            crate::faults::PATH
+        );
+        Self::retry(503, "region_unreachable", detail)
+    }
+
     /// A region that did not answer in time; whether it did it is not known.
     pub fn hung(region: Region) -> Self {
-        worker::console_error!("region {region}: no answer in time");
+        log::failed(
+            &format!("call {region}"),
+            &"no answer in time",
+            "it may have done it; after some of these nobody waits for it",
+        );
         Self::retry(
             503,
             "replica_unavailable",
@@ -137,7 +152,7 @@ impl Problem {
     }
 
     pub fn store(error: &worker::Error) -> Self {
-        worker::console_error!("store: {error}");
+        log::failed("ask a store", &error, "again later, or the other store");
         if is_of_other_build(&error.to_string()) {
             return Self::other_build();
         }

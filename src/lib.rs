@@ -29,6 +29,7 @@ pub mod error;
 mod faults;
 mod guard;
 pub mod letter;
+pub mod log;
 #[cfg(not(feature = "stores"))]
 mod objects;
 pub mod region_store;
@@ -43,9 +44,12 @@ mod transport;
 mod events {
     use worker::{Context, Env, Request, Response, Result, event};
 
+    use crate::log::{self, Work};
+
     #[event(fetch)]
     async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
-        crate::api::serve(request, &env, &context).await
+        let work = Work::of(request.headers());
+        log::within(work, crate::api::serve(request, &env, &context)).await
     }
 }
 
@@ -57,11 +61,11 @@ mod events {
         Context, Env, MessageBatch, Request, Response, Result, ScheduleContext, ScheduledEvent, event,
     };
 
-    use crate::{admin, region_store};
+    use crate::{admin, log, region_store};
 
     #[event(fetch)]
     async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response> {
-        admin::serve(request, &env).await
+        log::within(log::Work::of(request.headers()), admin::serve(request, &env)).await
     }
 
     #[event(queue)]

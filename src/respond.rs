@@ -17,6 +17,7 @@ use crate::catalog;
 use crate::config::{CURRENCY, Config};
 use crate::error::Problem;
 use crate::guard::{COOKIE, Visitor};
+use crate::log;
 
 /// The longest context sent as a header, in bytes: clients take 8 to 16 KiB of headers in all.
 const CONTEXT_HEADER_MAX: usize = 6 * 1_024;
@@ -230,7 +231,7 @@ pub struct Setter<'a>(pub &'a Headers);
 impl Setter<'_> {
     pub fn put(&mut self, name: &str, value: &str) {
         if let Err(error) = self.0.set(name, value) {
-            worker::console_error!("header {name}: {error}");
+            log::failed(&format!("set the header {name}"), &error, "the answer goes out without it");
         }
     }
 }

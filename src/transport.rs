@@ -24,6 +24,7 @@ use crate::config::Config;
 use crate::error::Problem;
 use crate::faults;
 use crate::letter::Errand;
+use crate::log;
 use crate::sys;
 
 #[wasm_bindgen]
@@ -121,7 +122,10 @@ async fn through<T>(
     call: impl Future<Output = Result<T, Problem>>,
 ) -> Result<T, Problem> {
     // Not the breaker's concern: when the cut is healed, nothing stays closed.
-    if faults::parted(config, from, to.region()) || !breaker(to, |breaker| breaker.admits(now())) {
+    if faults::parted(config, from, to.region()) {
+        return Err(Problem::cut(from, to.region()));
+    }
+    if !breaker(to, |breaker| breaker.admits(now())) {
         return Err(Problem::unreachable(to.region()));
     }
     CALLS.set(CALLS.get() + 1);
@@ -230,6 +234,7 @@ fn upgrade(url: &str, opening: &str) -> Result<Request> {
     let request: Request = web_sys::Request::new_with_str(url)?.into();
     request.headers().set("Upgrade", "websocket")?;
     request.headers().set(OPENING, opening)?;
+    log::pass_on(request.headers())?;
     Ok(request)
 }
 
@@ -375,7 +380,9 @@ fn post_of(url: &str, body: &[u8]) -> Result<Request> {
     let init = web_sys::RequestInit::new();
     init.set_method("POST");
     init.set_body(&js_sys::Uint8Array::from(body));
-    Ok(web_sys::Request::new_with_str_and_init(url, &init)?.into())
+    let request: Request = web_sys::Request::new_with_str_and_init(url, &init)?.into();
+    log::pass_on(request.headers())?;
+    Ok(request)
 }
 
 async fn bytes_of(mut response: Response) -> Result<Vec<u8>> {

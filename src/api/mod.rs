@@ -26,6 +26,7 @@ use crate::config::Config;
 use crate::error::Problem;
 use crate::faults;
 use crate::guard::{self, Visitor};
+use crate::log;
 use crate::respond::{self, Setter};
 use crate::route::{Endpoint, Route};
 use crate::transport;
@@ -69,6 +70,7 @@ async fn handle(
     let url = request.inner().url();
     let (path, query) = path_and_query(&url);
     let visitor = visitor.insert(Visitor::of(request, config)?);
+    log::here(visitor.near, None);
     // As it came: the crate takes methods that it does not know for GET.
     let method = request.inner().method();
     if method == "OPTIONS"

@@ -15,6 +15,7 @@ use crate::call::Call;
 use crate::config::Config;
 use crate::error::Problem;
 use crate::guard::{self, Visitor};
+use crate::log;
 use crate::respond::{self, Setter};
 use crate::transport;
 
@@ -113,12 +114,12 @@ pub(super) fn note_use(context: &Context, env: &Env, config: &Config, visitor: &
     };
     let (env, config, near) = (env.clone(), config.clone(), visitor.near);
     let regions = config.regions.nearest_to(visitor.region(&config));
-    context.wait_until(async move {
+    context.wait_until(log::within(log::Work::present(), async move {
         for region in regions {
             match transport::send(&env, &config, near, &Call { region, ..call.clone() }).await {
                 Err(problem) if problem.elsewhere() => {}
                 _ => return,
             }
         }
-    });
+    }));
 }

@@ -22,6 +22,7 @@ use crate::commit::commit;
 use crate::config::Config;
 use crate::error::Problem;
 use crate::letter::{Errand, Letter};
+use crate::log::{self, Work};
 use crate::rows::{self, alarm::Failure};
 use crate::sys;
 use crate::transport::{self, CALL_MS, LIVE, PULL_MS, READ_ONLY};
@@ -69,7 +70,32 @@ impl DurableObject for CartObject {
         }
     }
 
-    async fn fetch(&self, mut request: Request) -> Result<Response> {
+    async fn fetch(&self, request: Request) -> Result<Response> {
+        log::within(Work::of(request.headers()), self.answer(request)).await
+    }
+
+    async fn websocket_message(&self, socket: WebSocket, message: WebSocketIncomingMessage) -> Result<()> {
+        log::within(Work::default(), self.hear(&socket, message)).await;
+        Ok(())
+    }
+
+    async fn websocket_close(&self, socket: WebSocket, _: usize, _: String, _: bool) -> Result<()> {
+        self.lose(&socket);
+        Ok(())
+    }
+
+    async fn websocket_error(&self, socket: WebSocket, _: worker::Error) -> Result<()> {
+        self.lose(&socket);
+        Ok(())
+    }
+
+    async fn alarm(&self) -> Result<Response> {
+        log::within(Work::default(), self.ring()).await
+    }
+}
+
+impl CartObject {
+    async fn answer(&self, mut request: Request) -> Result<Response> {
         if request.inner().url() == LIVE {
             return self.open(&request).await;
         }
@@ -98,33 +124,16 @@ impl DurableObject for CartObject {
         Response::from_bytes(pack_as(format, &head))
     }
 
-    async fn websocket_message(&self, socket: WebSocket, message: WebSocketIncomingMessage) -> Result<()> {
-        self.hear(&socket, message).await;
-        Ok(())
-    }
-
-    async fn websocket_close(&self, socket: WebSocket, _: usize, _: String, _: bool) -> Result<()> {
-        self.lose(&socket);
-        Ok(())
-    }
-
-    async fn websocket_error(&self, socket: WebSocket, _: worker::Error) -> Result<()> {
-        self.lose(&socket);
-        Ok(())
-    }
-
     /// Never fails: what could not be done is armed again by the next request or the retry of the alarm.
-    async fn alarm(&self) -> Result<Response> {
+    async fn ring(&self) -> Result<Response> {
         if let Err(error) = self.tick().await {
-            worker::console_error!("alarm: {error}");
             let wait = self.note_failure();
+            log::failed("tell others what is new", &error, &format!("again in {} s", wait.as_secs()));
             self.state.storage().set_alarm(wait).await?;
         }
         Response::empty()
     }
-}
 
-impl CartObject {
     /// One call, one turn. `current` says whether the replica knows what it must to answer.
     pub(super) fn turn(&self, call: &Call, mut rows: Rows, current: bool) -> Head {
         let effects = match self.is_unread(call) {
@@ -177,6 +186,7 @@ impl CartObject {
 
     /// A step and its commit. `current` as in [`Self::turn`].
     fn step(&self, call: &Call, rows: &mut Rows, current: bool) -> Result<Vec<Effect>, Problem> {
+        log::here(call.region, Some(&call.cart_id));
         let now = sys::now(call.skew_ms);
         let failed = |error: worker::Error| Problem::object(&error);
         let mut slot = self.replica.borrow_mut();
@@ -216,6 +226,7 @@ impl CartObject {
 
     /// Answers from what is stored and writes nothing, not even an alarm.
     fn read_only(&self, call: &Call) -> Head {
+        log::here(call.region, Some(&call.cart_id));
         let mut rows = Rows::default();
         let reply = self.load(call, sys::now(call.skew_ms), &mut rows).and_then(|mut replica| {
             let sequence = replica.book().sequence;
@@ -260,7 +271,7 @@ impl CartObject {
         let again = now.plus(wait_ms(before));
         match rows::alarm::write(&sql, Failure { before, again }) {
             Ok(rows) => self.rows_since_wake.set(self.rows_since_wake.get().plus(rows)),
-            Err(error) => worker::console_error!("alarm: {error}"),
+            Err(error) => log::failed("note that an alarm has failed", &error, "it may come again sooner"),
         }
         Duration::from_millis(wait_ms(before))
     }
@@ -273,7 +284,11 @@ impl CartObject {
         self.stored.set(row.is_some());
         let replica = match row {
             Some(row) => Replica::from_row(&row).map_err(|reject| {
-                worker::console_error!("the replica's row cannot be read: {reject}");
+                log::failed(
+                    "read the row of a replica",
+                    &reject,
+                    "503 until its build is back, or the operator has moved the home",
+                );
                 match reject {
                     Reject::FrameTooNew { .. } => Problem::other_build(),
                     _ => Problem::retry(
@@ -296,6 +311,7 @@ impl CartObject {
     /// holders have, any what another region has shown to this session. Returns whether it does. Nobody is
     /// waited for longer than a moment.
     pub(super) async fn prepare(&self, call: &Call, rows: &mut Rows) -> bool {
+        log::here(call.region, Some(&call.cart_id));
         let tells = matches!(call.input, Input::Frame { .. } | Input::Receipts { .. });
         let Ok(config) = Config::from_env(&self.env) else { return true };
         let Some((home, unknown)) = self.known(call, rows) else { return true };
@@ -367,7 +383,11 @@ impl CartObject {
                 }
                 Err(problem) => {
                     self.note_unread(&problem);
-                    worker::console_error!("asking a store: {}", problem.detail);
+                    log::failed(
+                        "ask a store what it has",
+                        &problem.detail,
+                        "what is shown may lack something",
+                    );
                     answered = false;
                 }
             }
@@ -382,14 +402,14 @@ impl CartObject {
         let effects = self.step(&call, &mut rows, true);
         self.rows_since_wake.set(self.rows_since_wake.get().plus(rows));
         if let Err(problem) = &effects {
-            worker::console_error!("{}", problem.detail);
+            log::failed("write what others have told", &problem.detail, "they tell it again");
             self.unwritten.set(true);
         }
         let mut effects = effects.ok()?;
         match effects.pop() {
             Some(Effect::Reply(Ok(reply))) => Some((reply.kind, effects)),
             Some(Effect::Reply(Err(reject))) => {
-                worker::console_error!("refused: {reject}");
+                log::failed("take in what others have told", &reject, "they tell it again");
                 self.unread.set(self.unread.get() || matches!(reject, Reject::FrameTooNew { .. }));
                 None
             }
@@ -506,7 +526,7 @@ impl CartObject {
             match answer {
                 Ok(answer) => answers.extend(answer),
                 Err(problem) => {
-                    worker::console_error!("telling {to}: {}", problem.detail);
+                    log::failed(&format!("tell {to} what is new"), &problem.detail, "again by the alarm");
                     self.tell(&here, Input::Missed { to });
                 }
             }
@@ -533,7 +553,12 @@ impl CartObject {
             match transport::send(&self.env, config, from, &Call { region, ..call.clone() }).await {
                 Ok(_) => return true,
                 Err(problem) => {
-                    worker::console_error!("telling {}: {}", call.cart_id, problem.detail);
+                    log::failed_for(
+                        &call.cart_id,
+                        "tell another cart",
+                        &problem.detail,
+                        "the next region, then again by the alarm",
+                    );
                     if !problem.elsewhere() {
                         return false;
                     }

@@ -18,6 +18,7 @@ use super::slots::slot_of;
 use super::{RegionStore, Row, Write, home_of, push};
 use crate::error::Problem;
 use crate::letter::{Ask, Freshness, Listed, Position, minute};
+use crate::log;
 
 /// How many rows are read at once, and how many statements go in one batch.
 const BATCH_MAX: usize = 40;
@@ -454,7 +455,10 @@ fn answer(row: &JsValue) -> Answer {
         match Stored::from_parts(u64::from_be_bytes(incarnation), rev, updated, &state, &ties) {
             Ok(stored) => found = Some(Ok(Row { stored, sequence, updated, resident, elsewhere: false })),
             Err(reject) => {
-                worker::console_error!("store: the row of a cart is damaged ({reject}): {cart_id}");
+                if let Ok(cart) = CartId::try_from(cart_id.clone()) {
+                    let next = "it is not written over; the cart is asked for elsewhere";
+                    log::failed_for(&cart, "read the row of a cart", &reject, next);
+                }
                 let detail = "the row of the store cannot be read";
                 found = Some(Err(match reject {
                     Reject::FrameTooNew { .. } => Problem::other_build(),

@@ -15,6 +15,7 @@ use super::{RegionStore as _, Row, open};
 use crate::config::Config;
 use crate::error::Problem;
 use crate::letter::Letter;
+use crate::log;
 use crate::sys;
 
 /// Keeps the messages of the queue of dead letters.
@@ -95,7 +96,7 @@ pub async fn scrub(
     store.scrub(carts).await?;
     for region in here(config).filter(|region| *region != store.keeper()) {
         if let Err(problem) = scrub_in(env, config, region, carts).await {
-            worker::console_error!("dead letters of an erased cart: {}", problem.detail);
+            log::failed("scrub the dead letters of an erased cart", &problem.detail, "the next walk does");
         }
     }
     Ok(())
@@ -126,7 +127,11 @@ pub async fn tidy(
     for region in here(config) {
         match erased(&open(env, config, region)?, &carts).await {
             Ok(erased) => gone.extend(erased),
-            Err(problem) => worker::console_error!("dead letters: {}", problem.detail),
+            Err(problem) => log::failed(
+                "ask whose dead letters are of erased carts",
+                &problem.detail,
+                "the next walk does",
+            ),
         }
     }
     let done = if gone.is_empty() { 0 } else { store.scrub(&gone).await? };

@@ -18,6 +18,7 @@ use crate::call::Call;
 use crate::config::Config;
 use crate::error::Problem;
 use crate::letter::Errand;
+use crate::log;
 use crate::sys;
 use crate::transport::{CALL_MS, send};
 
@@ -81,7 +82,7 @@ async fn ended(env: &Env, config: &Config, store: &D1Store, roots: &[CartId], no
         match answer {
             Ok(rows) => known.extend(rows),
             Err(problem) => {
-                worker::console_error!("the end of carts waits: {}", problem.detail);
+                log::failed("ask a store when sessions were last used", &problem.detail, "no row goes today");
                 return Vec::new();
             }
         }

@@ -15,6 +15,7 @@ use crate::call::Call;
 use crate::config::Config;
 use crate::error::Problem;
 use crate::letter::Freshness;
+use crate::log;
 use crate::sys;
 use crate::transport::send;
 
@@ -202,6 +203,6 @@ pub async fn tell(env: &Env, config: &Config, told: impl IntoIterator<Item = Tol
         send(env, config, by, &call).await
     };
     for problem in join_all(inputs.into_iter().map(call)).await.into_iter().filter_map(Result::err) {
-        worker::console_error!("a receipt of a store: {}", problem.detail);
+        log::failed("acknowledge to a replica", &problem.detail, "it tells the store again");
     }
 }

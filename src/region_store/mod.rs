@@ -29,6 +29,7 @@ use self::letters::DeadLetters as _;
 use crate::config::Config;
 use crate::error::Problem;
 use crate::letter::{Ask, Errand, Freshness, Listed, Report};
+use crate::log;
 use crate::sys;
 use crate::transport::{self, within};
 
@@ -164,7 +165,12 @@ async fn read(store: &impl RegionStore, cart_id: &CartId, format: Format) -> Res
             Ok(_) => return Ok(bytes),
             // What cannot write does not delete either, and the cart is to be read all the same.
             Err(problem) => {
-                worker::console_error!("store: {}", problem.detail);
+                log::failed_for(
+                    cart_id,
+                    "mark a row that a replica has come back from",
+                    &problem.detail,
+                    "it is read all the same",
+                );
                 return Ok(bytes);
             }
         }

@@ -21,6 +21,7 @@ use super::{dead, open, push};
 use crate::config::Config;
 use crate::error::Problem;
 use crate::letter::{Letter, Waiting};
+use crate::log;
 use crate::sys;
 
 /// The binding of a region's queue is this and its name.
@@ -103,7 +104,7 @@ pub async fn consume(batch: &MessageBatch<JsValue>, env: &Env) {
     let config = match Config::from_env(env) {
         Ok(config) => config,
         Err(problem) => {
-            worker::console_error!("queue: {}", problem.detail);
+            log::failed("take in a batch", &problem.detail, "all of it again in five minutes");
             // Until the configuration is mended: tried at once, a message would be given up within minutes.
             let later = QueueRetryOptionsBuilder::new().with_delay_seconds(RETRY_S_MAX as u32).build();
             return batch.retry_all_with_options(&later);
@@ -127,7 +128,7 @@ pub async fn consume(batch: &MessageBatch<JsValue>, env: &Env) {
             Ok((arrival, letter)) => push(&mut mail, letter.store, (letter.cart_id, message, arrival)),
             // Of a build that is only coming: that takes it.
             Err(problem) if problem.status == 503 && waited(&message) <= config.store_patience_s => {
-                worker::console_error!("queue: {}", problem.detail);
+                log::failed("take in a letter", &problem.detail, "again later, for STORE_PATIENCE_S");
                 message.retry_with_options(&later(&message));
             }
             Err(problem) => {
@@ -166,7 +167,7 @@ async fn follow_orders(env: &Env, config: &Config, orders: Vec<(RawMessage, Opti
         match outcome {
             Ok(()) => message.ack(),
             Err(problem) => {
-                worker::console_error!("walk: {}", problem.detail);
+                log::failed("walk through a database", &problem.detail, "the same step again later");
                 message.retry_with_options(&later(&message));
             }
         }
@@ -204,7 +205,7 @@ pub fn settle(message: &RawMessage, outcome: Result<(), Problem>) {
     match outcome {
         Ok(()) => message.ack(),
         Err(problem) => {
-            worker::console_error!("dead letter: {}", problem.detail);
+            log::failed("put a dead letter aside", &problem.detail, "again later");
             message.retry_with_options(&later(message));
         }
     }

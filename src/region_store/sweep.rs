@@ -14,6 +14,7 @@ use super::{RegionStore as _, Row, Write, backfill};
 use crate::call::Call;
 use crate::config::Config;
 use crate::error::Problem;
+use crate::log;
 use crate::sys;
 use crate::transport::send;
 
@@ -57,7 +58,9 @@ async fn goes(env: &Env, config: &Config, store: Region, cart_id: &CartId, row: 
     let call = async |region, input| {
         let call = Call::of_service(cart_id.clone(), region, input, config.skew_ms);
         let reply = send(env, config, store, &call).await.map(|(reply, _)| reply.kind);
-        reply.inspect_err(|problem| worker::console_error!("sweep: {}", problem.detail)).ok()
+        let next = "the next sweep comes again";
+        let failed = |problem: &Problem| log::failed_for(cart_id, "sweep a cart", &problem.detail, next);
+        reply.inspect_err(failed).ok()
     };
     let bytes = if visit.tell.is_empty() { Vec::new() } else { row.stored.frame(store).to_bytes() };
     for region in visit.tell {

@@ -15,6 +15,7 @@ use super::{backfill, dead, ends, open, queue, sweep};
 use crate::config::Config;
 use crate::error::Problem;
 use crate::letter::Walked;
+use crate::log;
 use crate::sys;
 use crate::transport;
 
@@ -105,11 +106,11 @@ impl Walk {
 pub async fn scheduled(env: &Env) {
     let config = match Config::from_env(env) {
         Ok(config) => config,
-        Err(problem) => return worker::console_error!("cron: {}", problem.detail),
+        Err(problem) => return log::failed("begin the walks", &problem.detail, "the next cron does"),
     };
     join_all(dead::here(&config).map(async |store| {
         if let Err(problem) = order(env, &Order::Begin { store, from: 0 }).await {
-            worker::console_error!("cron of {store}: {}", problem.detail);
+            log::failed(&format!("begin the walks of {store}"), &problem.detail, "the next cron does");
         }
     }))
     .await;
