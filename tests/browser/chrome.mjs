@@ -11,8 +11,8 @@ export const URL_ = process.env.URL ?? "http://localhost:8787";
 /** How long is waited for what must come. A machine that is busy with others may take a hundred times as long as one
  * that is not, and the page is no worse for that. */
 export const EVENTUALLY_MS = 240_000;
-/** Headless Chromium. */
-export const chrome = () => chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
+/** Headless Chromium; to it this machine is `shop.test` as well, of which it thinks no better than of any other. */
+export const chrome = () => chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox", "--host-resolver-rules=MAP shop.test 127.0.0.1"] });
 
 /** A server of the files in a folder; its `url`. A folder without a page has an empty one. All has these headers. */
 export async function serve(folder, headers = {}) {

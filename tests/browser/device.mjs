@@ -5,15 +5,15 @@ import { EVENTUALLY_MS, URL_, chrome, older, restore, serve, with_token } from "
 
 export { URL_, older };
 export const BAGEL = "1095275", OTHER = "1082185";
-const DIST = new URL("../../crates/cart-client/package/dist", import.meta.url).pathname;
+export const DIST = new URL("../../crates/cart-client/package/dist", import.meta.url).pathname;
 let server, browser;
 
 before(async () => { server = await serve(DIST); browser = await chrome(); });
 after(async () => { await browser?.close(); server?.close(); });
 
 /** A device: a browser with no page yet. */
-export const device = async () => {
-  const context = await browser.newContext();
+export const device = async options => {
+  const context = await browser.newContext(options);
   context.setDefaultTimeout(EVENTUALLY_MS);
   return context;
 };

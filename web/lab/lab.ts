@@ -26,7 +26,7 @@ const KINDS: Record<Kind, [title: string, says: string]> = {
   carts: ["A guest signs in", "A guest’s cart joins a user’s, also twice, also late."],
 };
 
-const lab = `lab-${crypto.randomUUID().slice(0, 8)}`;
+const lab = `lab-${crypto.getRandomValues(new Uint32Array(1))[0]!.toString(16)}`;
 const scenarios = parse(text);
 const at = <T extends HTMLElement = HTMLElement>(id: string): T => document.getElementById(id) as T;
 

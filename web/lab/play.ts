@@ -71,7 +71,7 @@ export class Play {
   private views = new Map<string, string>();
   private lines = new Map<string, string>();
   private sessions = new Map<Who, Session>();
-  private run = crypto.randomUUID().slice(0, 8);
+  private run = crypto.getRandomValues(new Uint32Array(1))[0]!.toString(16);
   verdict: Verdict | null = null;
 
   constructor(private scenario: Scenario, private stage: Stage, private log: Log) {}

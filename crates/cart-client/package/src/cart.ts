@@ -2,8 +2,8 @@ import { Replica } from "../gen/cart_client.js";
 import { invalid, notes, wording } from "./commands.js";
 import { Do, each, payloads, said, text, varint } from "./effects.js";
 import { DEADLINE_MS, Http, problem } from "./http.js";
-import { heed, locks, looked, shared } from "./place.js";
-import { alone, hold, Store, type Account, type Release, type Row } from "./store.js";
+import { heed, looked } from "./place.js";
+import { alone, channel, hold, pause, soon, Store, type Account, type Release, type Row } from "./store.js";
 import { EvercartError, type Command, type Inspection, type Listed, type Money, type Options, type Place, type Problem, type Product, type SignedOut, type Status, type Variation, type View } from "./types.js";
 import { load } from "./wasm.js";
 
@@ -290,7 +290,7 @@ export class Cart {
     const slot = this.#slot, tokens = tokens_of(this.#account), others = await this.#store.forget(tokens, row => row.slot !== slot, () => true);
     this.#device?.postMessage(SIGNED_OUT);
     const dropped = (others ?? 0) + await this.#leave();
-    await within(LAST_MS, this.#tellEnds(tokens));
+    await soon(this.#tellEnds(tokens), LAST_MS);
     if (others === null) throw new EvercartError({ code: "storage_denied", status: 0, detail: "signed out, but not all that is stored could be removed: clear the data of this site" });
     return { dropped, ended: !(await this.#store.ended()).length };
   }
@@ -422,8 +422,7 @@ export class Cart {
     const own = readable.filter(row => row.cart === cart || row.cart === "").sort((a, b) => +(b.slot === mine) - +(a.slot === mine));
     let stored: Uint8Array | undefined, slot = "", release: Release = async () => {};
     for (const row of own) {
-      // Without locks only this very tab, before it was loaded again, is known to be gone.
-      const free = locks() ? await hold(row.slot) : row.slot === mine ? release : null;
+      const free = await hold(row.slot);
       if (!free) continue;
       // Since it was listed its tab may have gone on.
       [slot, release, stored] = [row.slot, free, (await this.#store.row(row.cart, row.slot))?.bytes ?? row.bytes];
@@ -431,7 +430,7 @@ export class Cart {
     }
     if (!slot) {
       slot = [...crypto.getRandomValues(new Uint8Array(8))].map(byte => byte.toString(16).padStart(2, "0")).join("");
-      release = await hold(slot) ?? release;
+      release = await hold(slot, true) ?? release;
     }
     const read = stored && Replica.read(stored);
     // From here on in one step: what is done until now is done, and stored, in the cart that was shown.
@@ -485,9 +484,9 @@ export class Cart {
   /** Waits until nothing that this device has stored is unsent, where it can be sent, and not for long. */
   async #sendLast(until: number): Promise<void> {
     const may = () => Date.now() < until && this.#isReachable() && globalThis.navigator?.onLine !== false && !this.#stopped;
-    if (may()) await within(until - Date.now(), this.settled());
+    if (may()) await soon(this.settled(), until - Date.now());
     while (may() && this.#account?.cart && (await this.#store.rows()).some(({ pending }) => pending)) {
-      await within(until - Date.now(), this.#drain());
+      await soon(this.#drain(), until - Date.now());
       await pause(LOOK_MS);
     }
   }
@@ -982,17 +981,6 @@ function lasting({ ended: _, ...account }: Account): Account { return account; }
 function tokens_of(account: Account | undefined): string[] {
   return account ? [account, ...account.others ?? []].map(({ token }) => token) : [];
 }
-
-/** A channel to the other tabs. A page that may store nothing may have none. */
-function channel(name: string): BroadcastChannel | undefined {
-  if (!shared()) return undefined;
-  try { return new BroadcastChannel(name); } catch { return undefined; }
-}
-
-/** Waits for it, whatever becomes of it, and not for longer than that. */
-async function within(ms: number, work: Promise<unknown>): Promise<void> { await Promise.race([work.catch(() => {}), pause(ms)]); }
-
-const pause = (ms: number): Promise<void> => new Promise(go => setTimeout(go, ms));
 
 const unknown_sku = (sku: string): Problem => ({ status: 422, code: "unknown_sku", detail: `the catalog has no product ${sku}` });
 

@@ -1,7 +1,7 @@
 // What survives the page: one row for each replica instance, and the account. A row has all that its instance
 // needs, so one put is one transaction. After a sign-out nothing of it is left but the tokens of sessions that the service
 // is still to be told of.
-import { locks } from "./place.js";
+import { locks, shared } from "./place.js";
 import type { Problem } from "./types.js";
 
 /** A stored replica instance. */
@@ -208,19 +208,18 @@ export class Store {
   }
 }
 
-/** What comes of it, if it comes soon. */
-function soon<T>(work: Promise<T>, ms: number): Promise<T | undefined> {
-  return Promise.race([work, new Promise<undefined>(go => setTimeout(go, ms))]);
-}
+/** What comes of it, if it comes soon and is not refused. */
+export const soon = <T>(work: Promise<T>, ms: number): Promise<T | undefined> => Promise.race([work.catch(() => undefined), pause(ms)]);
 
 /** Gives a lock back; it is free when that is done. */
 export type Release = () => Promise<void>;
 
-/** Holds the lock of an instance; null if another tab has it, or may have: without locks that cannot be known. */
-export async function hold(slot: string): Promise<Release | null> {
-  if (!locks()) return null;
+/** Holds the lock of an instance; null if another tab has it. One that is `fresh` no other tab knows of. */
+export async function hold(slot: string, fresh = false): Promise<Release | null> {
+  const name = `evercart-actor-${slot}`;
+  if (!locks()) return claim(name, fresh);
   return new Promise(resolve => {
-    const held = locks()!.request(`evercart-actor-${slot}`, { ifAvailable: true }, lock => {
+    const held = locks()!.request(name, { ifAvailable: true }, lock => {
       if (!lock) return resolve(null);
       return new Promise<void>(free => resolve(() => { free(); return held as Promise<void>; }));
     });
@@ -230,10 +229,39 @@ export async function hold(slot: string): Promise<Release | null> {
 
 /** Runs alone among the tabs. */
 export async function alone<T>(name: string, work: () => Promise<T>): Promise<T> {
-  let began = false;
+  let began = false, free: Release | null = null;
+  const run = () => { began = true; return work(); };
   try {
-    if (locks()) return await (locks()!.request(name, () => { began = true; return work(); }) as Promise<T>);
-  } catch (error) { if (began) throw error; }
+    if (locks()) return await (locks()!.request(name, run) as Promise<T>);
+    while (!(free = await claim(name))) await pause(CLAIM_MS);
+    return await run();
+  } catch (error) { if (began) throw error; } finally { await free?.(); }
   // A page that may store nothing may hold no lock either.
   return work();
+}
+
+/** How long another tab has to say that it holds something, in milliseconds. */
+const CLAIM_MS = 200;
+
+/** A lock where there are none, as on pages of plain http: who holds it says so to whoever asks, and of two who ask at
+ * once the lesser number has it. A tab that is too busy to say so may lose it; its changes are not lost by that, since
+ * of two replicas with one actor one takes another. */
+function claim(name: string, fresh = false): Promise<Release | null> {
+  const others = channel(name), number = Math.random();
+  let held = fresh;
+  return new Promise(resolve => {
+    if (others) others.onmessage = ({ data }) => {
+      if (!held && data < number) { others.close(); resolve(null); } else if (data >= 0) others.postMessage(-1);
+    };
+    others?.postMessage(number);
+    setTimeout(() => { held = true; resolve(async () => others?.close()); }, fresh ? 0 : CLAIM_MS);
+  });
+}
+
+export const pause = (ms: number): Promise<undefined> => new Promise(go => setTimeout(go, ms));
+
+/** A channel to the other tabs. A page that may store nothing may have none. */
+export function channel(name: string): BroadcastChannel | undefined {
+  if (!shared()) return undefined;
+  try { return new BroadcastChannel(name); } catch { return undefined; }
 }
