@@ -713,6 +713,19 @@ const overflow = page => run(page, `(() => {
   return wide > 0 ? [wide, ...[...document.querySelectorAll("body *")].filter(one => { const { left, right } = one.getBoundingClientRect(); return right > innerWidth + 1 || left < -1; }).slice(0, 5).map(one => one.outerHTML.slice(0, 120))] : [];
 })()`);
 
+test("no heading is without words while what is below it comes", async () => {
+  const context = await device();
+  let go;
+  const held = new Promise(gone => { go = gone; });
+  await context.route(/\/v1\/products\?/, async route => { await held; await route.continue(); });
+  const page = await visit(context, `/product/${BAGEL}`);
+  await page.locator(".others .waits").first().waitFor();
+  assert.deepEqual(await page.locator("h1, h2, h3").filter({ visible: true }).evaluateAll(all => all.filter(one => !one.textContent.trim()).map(one => one.outerHTML)), []);
+  go();
+  await page.locator(".others .waits").first().waitFor({ state: "detached" });
+  await close(context);
+});
+
 for (const colorScheme of ["light", "dark"]) for (const [name, viewport] of Object.entries({ phone: PHONE, desktop: DESK })) {
   test(`axe-core finds nothing on any page, ${name}, ${colorScheme}`, async () => {
     const context = await device({ viewport, colorScheme });

@@ -113,7 +113,7 @@ export function productPage(sku: string): Page {
   // As the page that came from the server calls it, until the catalog has answered here.
   const heading = element("h1", {}, known(sku)?.title ?? document.querySelector(`[data-sku="${CSS.escape(sku)}"] h1`)?.textContent ?? t("Product")), body = element("div", { class: "product" });
   const more = new Cards();
-  const others = element("section", { class: "others", hidden: true }, element("h2", {}, blank()), more.node);
+  const others = element("section", { class: "others", hidden: true }, element("h2"), more.node);
   const page: Page = { title: heading.textContent!, node: element("article", { class: "whole-product" }, body, others), update: () => { buy?.update(); more.update(); } };
   let buy: Buy | undefined, left = false;
   page.leave = () => { left = true; };
@@ -139,12 +139,12 @@ export function productPage(sku: string): Page {
             element("dt", {}, t("Brand")), element("dd", {}, brand(found.brand)),
             element("dt", {}, t("Number")), element("dd", { class: "figures" }, found.sku)),
           element("p", { class: "soft small" }, t("The catalog has no photographs: the picture is drawn."))));
+      write(others.querySelector("h2")!, t("More from {department}", { department: department(found.category) }));
       set(others, "hidden", false);
       more.wait(MORE);
       const like = (await ask({ category: found.category, cursor: after(found.sku), size: MORE })).products;
       if (left) return;
       set(others, "hidden", !like.length);
-      write(others.querySelector("h2")!, t("More from {department}", { department: department(found.category) }));
       more.show(like);
     } catch { set(others, "hidden", true); if (!buy && !left) say(t("The product cannot be shown"), t("The catalog does not answer. Your cart works all the same."), element("button", { type: "button", click: () => void load() }, t("Try again"))); }
   };
