@@ -120,15 +120,6 @@ impl Problem {
         )
     }
 
-    /// A region beyond a cut that was asked for.
-    pub fn cut(from: Region, to: Region) -> Self {
-        let detail = format!(
-            "{from} and {to} are parted by a cut that was asked for; take it back by PUT {} or in the lab",
-            crate::faults::PATH
-        );
-        Self::retry(503, "region_unreachable", detail)
-    }
-
     /// A region that did not answer in time; whether it did it is not known.
     pub fn hung(region: Region) -> Self {
         log::failed(

@@ -99,11 +99,16 @@ pub async fn in_catalog() -> worker::Result<()> {
     }
 }
 
-/// Whether a cut lies between two regions.
-pub fn parted(config: &Config, from: Region, to: Region) -> bool {
-    config.development
-        && from != to
-        && kept(KEPT).split_whitespace().any(|name| name == from.name() || name == to.name())
+/// Refuses what would pass a cut between two regions.
+pub fn pass(config: &Config, from: Region, to: Region) -> Result<(), Problem> {
+    let is_cut = |name: &str| name == from.name() || name == to.name();
+    if !config.development || from == to || !kept(KEPT).split_whitespace().any(is_cut) {
+        return Ok(());
+    }
+    let detail = format!(
+        "{from} and {to} are parted by a cut that was asked for; take it back by PUT {PATH} or in the lab"
+    );
+    Err(Problem::retry(503, "region_unreachable", detail))
 }
 
 fn keep(name: &str, value: &str) -> Result<(), Problem> {

@@ -122,9 +122,7 @@ async fn through<T>(
     call: impl Future<Output = Result<T, Problem>>,
 ) -> Result<T, Problem> {
     // Not the breaker's concern: when the cut is healed, nothing stays closed.
-    if faults::parted(config, from, to.region()) {
-        return Err(Problem::cut(from, to.region()));
-    }
+    faults::pass(config, from, to.region())?;
     if !breaker(to, |breaker| breaker.admits(now())) {
         return Err(Problem::unreachable(to.region()));
     }

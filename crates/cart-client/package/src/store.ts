@@ -254,7 +254,7 @@ function claim(name: string, fresh = false): Promise<Release | null> {
       if (!held && data < number) { others.close(); resolve(null); } else if (data >= 0) others.postMessage(-1);
     };
     others?.postMessage(number);
-    setTimeout(() => { held = true; resolve(async () => others?.close()); }, fresh ? 0 : CLAIM_MS);
+    setTimeout(() => { held = true; resolve(async () => others?.close()); }, fresh || !others ? 0 : CLAIM_MS);
   });
 }
 
