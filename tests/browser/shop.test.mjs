@@ -409,6 +409,8 @@ test("what has failed is said in plain words, what is shown stays, and it goes o
   const saved = async quantity => {
     await settled(page);
     await until(page, "document.querySelector('.pill').textContent === 'Saved'");
+    // What has no price yet is in no total: it is asked for when the edit is with the service.
+    await until(page, `evercart.view.totals.quantity === ${quantity}`);
     const token = await run(page, "evercart.token()");
     const view = await (await fetch(`${URL_}/v1/carts/current`, { headers: { Authorization: `Bearer ${token}` } })).json();
     assert.deepEqual([view.totals.quantity, await quantity_of(page)], [quantity, quantity]);
