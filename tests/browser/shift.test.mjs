@@ -18,6 +18,7 @@ const PAGES = {
   search: ["/?q=bagel", ".card .price"],
   product: [`/product/${BAGEL}`, ".others .card .price"],
   cart: ["/cart", ".line .total"],
+  nothing: ["/cart", ".cart .empty:not([hidden])"],
   carts: ["/carts", ".carts li"],
   devices: ["/sign-in", "#sign-in-link"],
   lab: ["/lab", "#player[data-state=idle]"],

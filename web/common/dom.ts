@@ -89,17 +89,23 @@ function tell(): void {
 
 export type { Money };
 export const money = (amount: Money): string => written(amount, locale);
-export const number = (value: number): string => value.toLocaleString(locale);
+export const number = (value: number): string => GROUPED().format(value);
 /** Parts, one after the other. */
 export const list = (parts: string[]): string => new Intl.ListFormat(locale, { type: "unit" }).format(parts);
 
-const PLAIN = new Intl.NumberFormat(locale, { useGrouping: false });
-const DIGITS = [...PLAIN.format(9_876_543_210)].reverse();
+/** What is made when it is first asked for: formats take long, and a page is to be there before. */
+export function late<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => made ??= make();
+}
+
+const GROUPED = late(() => new Intl.NumberFormat(locale)), PLAIN = late(() => new Intl.NumberFormat(locale, { useGrouping: false }));
+const DIGITS = late(() => [...PLAIN().format(9_876_543_210)].reverse());
 
 /** A whole number as the reader types it, in their own digits. */
-export const digits = (value: number): string => PLAIN.format(value);
+export const digits = (value: number): string => PLAIN().format(value);
 /** What was typed, in their own digits or in these; NaN if it is no number. */
-export const asNumber = (text: string): number => Number([...text.trim()].map(one => DIGITS.includes(one) ? DIGITS.indexOf(one) : one).join("") || NaN);
+export const asNumber = (text: string): number => Number([...text.trim()].map(one => DIGITS().includes(one) ? DIGITS().indexOf(one) : one).join("") || NaN);
 
 let ids = 0;
 /** A new id, to tie labels to what they name. */

@@ -65,7 +65,9 @@ export function browsePage(url: URL): Page {
       lists.set(key(mine.q, mine.category), mine);
       draw();
       announce(further ? t("{count} more products", { count: found.products.length }) : said(mine));
-      if (found.categories) departments(found.categories);
+      // After the cards, in a turn of their own.
+      const { categories } = found;
+      if (categories) setTimeout(() => departments(categories));
     } catch {
       if (signal.aborted) return;
       cards.show(mine.products);
@@ -95,10 +97,11 @@ export function browsePage(url: URL): Page {
   }
 
   function mark(): void {
-    for (const { link, name } of links) {
-      set(link, "aria-current", name === list.category ? "page" : null);
-      if (name === list.category && nav.scrollWidth > nav.clientWidth) link.scrollIntoView({ block: "nearest", inline: "center" });
-    }
+    for (const { link, name } of links) set(link, "aria-current", name === list.category ? "page" : null);
+    // Where all else is laid out: asked for here, it would be so once more.
+    requestAnimationFrame(() => {
+      if (nav.scrollWidth > nav.clientWidth) nav.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+    });
   }
 
   addEventListener("online", () => { if (!again.hidden) void load(false); }, { signal: left.signal });

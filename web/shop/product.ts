@@ -14,6 +14,8 @@ import { brand, department, t } from "./words.js";
 const MORE = 5;
 /** How many cards stand in for those that are not known yet: more than a screen shows. */
 const PLACES = 24;
+/** How many cards are made at once. */
+const AT_ONCE = 6;
 
 /** A button to add a product, or the stepper of its line. */
 export class Buy {
@@ -77,17 +79,25 @@ export const blank = (kind = ""): HTMLElement => element("i", { class: `blank ${
 export class Cards {
   readonly node = element("ul", { class: "cards" });
   private buys = new Map<string, Buy>();
+  private rest: ReturnType<typeof setTimeout> | undefined;
   private rows = new Rows<Product>(this.node, product => product.sku, product => this.card(product));
 
   /** The room of cards that are to come. */
   wait(count = PLACES): void {
     this.show([]);
+    set(this.node, "data-waits", true);
     this.node.append(...Array.from({ length: count }, () => element("li", { class: "card waits", "aria-hidden": "true" }, element("span", { class: "picture" }),
       element("div", { class: "words" }, blank(), blank(), blank()), element("div", { class: "foot" }, blank(), blank("round")))));
   }
+  /** Where there is room for them, some at a time: no press waits for those that are not seen yet. */
   show(products: readonly Product[]): void {
-    for (const place of this.node.querySelectorAll(".waits")) place.remove();
-    this.rows.show(products);
+    clearTimeout(this.rest);
+    const places = [...this.node.querySelectorAll(".waits")], made = products.filter(({ sku }) => this.buys.has(sku)).length;
+    const now = places.length ? products.slice(0, made + AT_ONCE) : products, all = now.length === products.length;
+    for (const place of all ? places : places.slice(0, now.length - made)) place.remove();
+    this.rows.show(now);
+    if (all) set(this.node, "data-waits", null);
+    else this.rest = setTimeout(() => this.show(products));
     const shown = new Set(products.map(product => product.sku));
     for (const sku of this.buys.keys()) if (!shown.has(sku)) this.buys.delete(sku);
   }

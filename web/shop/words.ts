@@ -2,14 +2,14 @@
 // each sentence in it; only the file of the language that is wanted is loaded. tests/tools/words.test.mjs sees to it
 // that none is missing.
 import { language, locale } from "../common/language.js";
-import { number } from "../common/dom.js";
+import { late, number } from "../common/dom.js";
 
 /** A sentence; where it counts something, in each form that the language has for that. */
 type Said = string | Partial<Record<Intl.LDMLPluralRule, string>>;
 interface Words { departments: Record<string, string>; sentences: Record<string, Said> }
 
 const FILES: Record<string, () => Promise<{ default: Words }>> = { de: () => import("./words/de.json"), ar: () => import("./words/ar.json") };
-const RULES = new Intl.PluralRules(locale);
+const RULES = late(() => new Intl.PluralRules(locale));
 const RIGHT_TO_LEFT = ["ar"];
 /** Without its file a language is English. */
 const words = await FILES[language]?.().then(({ default: come }) => come, () => undefined);
@@ -19,7 +19,7 @@ if (words) Object.assign(document.documentElement, { lang: language, dir: rtl ? 
 /** A sentence in the page's language, with what is named in its braces; `count` says which form it takes, and `one` is
  * the English one for a single thing. */
 export function t(sentence: string, values: Record<string, string | number> = {}, one?: string): string {
-  const form = typeof values.count === "number" ? RULES.select(values.count) : "other";
+  const form = typeof values.count === "number" ? RULES().select(values.count) : "other";
   const said = words?.sentences[sentence] ?? { one: one ?? sentence, other: sentence };
   return (typeof said === "string" ? said : said[form] ?? said.other!).replace(/{(\w+)}/g, (_, name: string) => {
     const value = values[name]!;
