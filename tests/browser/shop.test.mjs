@@ -59,7 +59,8 @@ const tap = (locator, times) => locator.evaluate((button, times) => { for (let t
 
 test("departments are browsed, pages follow, Back shows what was left", async () => {
   const context = await device(), page = await visit(context);
-  await page.waitForSelector(".card");
+  // Not their places: each card is made.
+  await until(page, "document.querySelectorAll('.card h3 a').length === 24");
   assert.equal(await page.locator(".card").count(), 24);
   await page.getByRole("button", { name: "Show more" }).click();
   await until(page, "document.querySelectorAll('.card').length === 48");
