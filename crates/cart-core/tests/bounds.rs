@@ -131,7 +131,63 @@ fn the_most_that_a_cart_and_its_ties_may_hold_fits_a_frame() {
     let retired = Seal::retired_in(&state);
     assert!(retired.len() > 25_000, "{} dots", retired.len());
     ties.seal = Some(Seal { day: BEGIN.day(), at: BEGIN, into: cart_id(2), retired });
-    let frame = Frame {
+    let frame = Frame { ties: Some(ties.clone()), state: state.to_bytes(), ..empty_frame() };
+    let bytes = frame.to_bytes();
+    println!("{} bytes, {} of them ties", bytes.len(), pack(&ties).len());
+    assert!(bytes.len() <= FRAME_BYTES_MAX, "{} bytes", bytes.len());
+    assert_eq!(Frame::from_bytes(&bytes), Ok(frame));
+}
+
+/// What a region has made by itself, up to so many bytes: adds, of as few bytes each as an add may have.
+fn made_apart(region: Region, bytes_max: usize) -> Cart {
+    let mut state = Cart::default();
+    for number in 0_u64.. {
+        let mut more = Cart::default();
+        for nth in 0..1_000 {
+            let at = number * 1_000 + nth;
+            let maker = actor((region as u64 + 1) << 24 | at / 120);
+            let line = add(&format!("{}", (region as u64 + 1) << 16 | at / 512), 1);
+            more.join(&Cart::default().change(&line, stamp_of(Dot::new(maker, at % 120 + 1))));
+        }
+        more.join(&state);
+        if more.to_bytes().len() > bytes_max {
+            break;
+        }
+        state = more;
+    }
+    state
+}
+
+/// As ADR 0010 says: regions that were cut off from one another have each made what is admitted there. Every region
+/// there is has edited up to the bound of those and the home taken merges in; or three have been homes that did.
+#[test]
+fn what_regions_made_apart_at_their_bounds_fits_a_frame_together() {
+    let limits = Limits::default();
+    let (edited, merged) = (limits.state_bytes_max * 2, limits.merged_bytes_max * 5 / 4);
+    let homes = |count: usize| move |at: usize| if at < count { merged } else { edited };
+    let parted = |count: usize, bytes_max: &dyn Fn(usize) -> usize| {
+        let mut joined = Cart::default();
+        let mut apart = 0;
+        for (at, region) in Region::ALL.into_iter().take(count).enumerate() {
+            let state = made_apart(region, bytes_max(at));
+            assert!(state.to_bytes().len() > bytes_max(at) - 12_000, "{region} is at its bound");
+            apart += state.to_bytes().len();
+            joined.join(&state);
+        }
+        (apart, joined.to_bytes())
+    };
+    for (apart, state) in [parted(Region::ALL.len(), &homes(1)), parted(3, &homes(3))] {
+        let frame = Frame { state, ties: Some(Ties::new(BEGIN)), ..empty_frame() };
+        let bytes = frame.to_bytes();
+        println!("{apart} bytes apart, {} as a frame", bytes.len());
+        assert!(bytes.len() <= FRAME_BYTES_MAX, "{} bytes", bytes.len());
+        assert_eq!(Frame::from_bytes(&bytes), Ok(frame));
+    }
+}
+
+/// A frame of the largest numbers, without what it tells.
+fn empty_frame() -> Frame {
+    Frame {
         from: Holder::Replica(Region::ApacNe),
         incarnation: u64::MAX,
         to: u64::MAX,
@@ -140,14 +196,10 @@ fn the_most_that_a_cart_and_its_ties_may_hold_fits_a_frame() {
         digest: [255; 16],
         joined: true,
         pull: true,
-        ties: Some(ties.clone()),
+        ties: None,
         edited: BEGIN,
-        state: state.to_bytes(),
-    };
-    let bytes = frame.to_bytes();
-    println!("{} bytes, {} of them ties", bytes.len(), pack(&ties).len());
-    assert!(bytes.len() <= FRAME_BYTES_MAX, "{} bytes", bytes.len());
-    assert_eq!(Frame::from_bytes(&bytes), Ok(frame));
+        state: Vec::new(),
+    }
 }
 
 /// Days ahead of the service's: a region's clock may be a little ahead of another's, and so across midnight, not more.
