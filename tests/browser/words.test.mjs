@@ -51,6 +51,15 @@ test("who reads German has German words, numbers and amounts", async () => {
   await context.close();
 });
 
+test("a language that goes by its system's name is read all the same, and what is none is passed over", async () => {
+  const context = await device("en-US");
+  await context.addInitScript(() => Object.defineProperty(navigator, "languages", { get: () => ["C", "!", "de-DE@euro", "en-US@posix"] }));
+  const page = await visit(context);
+  assert.deepEqual(await root(page), ["de", "ltr"]);
+  await until(page, "document.querySelector('.found .head p').textContent === 'Die ersten 24 Produkte'");
+  await context.close();
+});
+
 test("who reads Arabic reads from right to left, with Arabic plurals and digits", async () => {
   const context = await device("ar-EG", { viewport: DESK }), page = await visit(context);
   assert.deepEqual(await root(page), ["ar", "rtl"]);
