@@ -3,8 +3,11 @@
 //! the bytes of their bodies, as the proxies between the regions count them. The numbers are exact, so that a
 //! change which costs more does not pass unseen.
 
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
+use cart_core::replica::COALESCE_MS;
+use futures_util::future::join_all;
 use harness::{Answer, Counts, Regions, RegionsOptions, Session, without_stores};
 use reqwest::Method;
 
@@ -19,6 +22,8 @@ const SLEEP: Duration = Duration::from_secs(13);
 const BYTES_MAX: u64 = 700;
 /// The edits of a burst.
 const BURST: u64 = 8;
+/// How often a burst is tried.
+const BURSTS_MAX: usize = 50;
 
 /// Rows read, rows written.
 type Rows = (u64, u64);
@@ -55,13 +60,7 @@ async fn an_edit_costs_what_it_costs_in_one_two_and_three_regions() {
     assert_eq!((at_home.rows, at_home.frames), (vec![TELLS, EDIT], 1), "an edit at home");
     let away = cart.costs(2, async |cart| drop(cart.add(1).await)).await;
     assert_eq!((away.rows, away.frames), (vec![EDIT, TELLS], 1), "an edit away");
-    let burst = cart
-        .costs(2, async |cart| {
-            for _ in 0..BURST {
-                cart.add(0).await;
-            }
-        })
-        .await;
+    let burst = cart.burst().await;
     assert_eq!(burst.frames, 1, "what is made at once is told at once");
     assert_eq!(burst.rows, [(BURST + 2, BURST + 2), EDIT], "a burst");
 
@@ -109,6 +108,26 @@ impl Cart<'_> {
         let answer = self.regions.shop(NAMES[region]).add(&session, SKU, 1).await.expect(200);
         assert_eq!(answer.header("evercart-region"), NAMES[region]);
         answer
+    }
+
+    /// What edits cost that come within the time that a replica waits with what it has to tell, in two regions. A
+    /// machine that is busy may take longer over them: then they were not made at once, and are made again.
+    async fn burst(&mut self) -> Costs {
+        for _ in 0..BURSTS_MAX {
+            let took = Cell::new(Duration::MAX);
+            let costs = self
+                .costs(2, async |cart| {
+                    let began = Instant::now();
+                    join_all((0..BURST).map(|_| cart.add(0))).await;
+                    took.set(began.elapsed());
+                })
+                .await;
+            if took.get() < Duration::from_millis(COALESCE_MS) {
+                return costs;
+            }
+            println!("{BURST} edits took {:?}: once more", took.get());
+        }
+        panic!("{BURST} edits never came within {COALESCE_MS} ms")
     }
 
     /// The shopper comes to another region from home.
