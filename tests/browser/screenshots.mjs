@@ -1,19 +1,22 @@
 // Photographs the pages served at URL into docs/screenshots. `make screenshots` starts the Worker and runs this.
 import { mkdir, stat } from "node:fs/promises";
 import { URL_, chrome } from "./chrome.mjs";
+import { until } from "./pages.mjs";
 
 const TO = new URL("../../docs/screenshots/", import.meta.url);
 const BYTES_MAX = 150_000;
 const SIZES = { phone: { width: 390, height: 844 }, desktop: { width: 1280, height: 800 } };
 const SCHEMES = ["light", "dark"];
+/** One that no longer stands in for what is to come. */
+const CARD = ".card:not(.waits)";
 
 /** Every picture: its name, the page, what is done there first; and, where it is not all, its sizes and schemes. */
 const SHOTS = [
-  { name: "shop", path: "/", reach: page => page.waitForSelector(".card") },
-  { name: "search", path: "/?q=orange%20juice", reach: page => page.waitForSelector(".card"), schemes: ["light"] },
-  { name: "product", path: "/product/1095275", reach: page => page.waitForSelector(".others .card"), schemes: ["light"] },
-  { name: "drawer", path: "/", reach: async page => { await page.waitForSelector(".card"); await page.click(".open-cart"); await page.mouse.move(0, 0); } },
-  { name: "cart", path: "/cart", reach: page => page.waitForSelector(".later"), schemes: ["light"] },
+  { name: "shop", path: "/", reach: page => page.waitForSelector(CARD) },
+  { name: "search", path: "/?q=orange%20juice", reach: page => page.waitForSelector(CARD), schemes: ["light"] },
+  { name: "product", path: "/product/1095275", reach: page => page.waitForSelector(`.others ${CARD}`), schemes: ["light"] },
+  { name: "drawer", path: "/", reach: async page => { await page.waitForSelector(CARD); await page.click(".open-cart"); await page.mouse.move(0, 0); } },
+  { name: "cart", path: "/cart", reach: page => page.waitForSelector(".later .line"), schemes: ["light"] },
   { name: "undo", path: "/cart", reach: page => page.locator(".line .actions button", { hasText: "Remove" }).first().click(), sizes: ["phone"], schemes: ["light"] },
   { name: "offline", path: "/cart", reach: offline, schemes: ["dark"] },
   { name: "carts", path: "/carts", reach: page => page.waitForSelector(".carts li"), schemes: ["light"] },
@@ -24,7 +27,7 @@ const SHOTS = [
 
 /** What is shown of a page to those who link to it: beside the page. */
 const SHARED = [
-  { name: "web/shop/app/share.png", path: "/", reach: page => page.waitForSelector(".card") },
+  { name: "web/shop/app/share.png", path: "/", reach: page => page.waitForSelector(CARD) },
   { name: "web/lab/share.png", path: "/lab?play=S3&end", reach: async page => { await page.waitForSelector("#verdict[data-verdict]"); await page.evaluate(() => document.getElementById("from").scrollIntoView()); } },
 ];
 const SHARED_SIZE = { width: 1200, height: 630 };
@@ -64,7 +67,7 @@ await browser.close();
 /** A cart with something of everything. */
 async function fill(page) {
   await page.goto(`${URL_}/cart`);
-  await page.waitForSelector(".cart");
+  await until(page, "window.evercart !== undefined");
   await page.evaluate(async () => {
     const { evercart } = window;
     await evercart.commands([["1095275", 6], ["1082185", 2], ["1000050", 1], ["1000205", 1], ["26081", 1]].map(([sku, quantity]) => ({ op: "add", sku, quantity })));
