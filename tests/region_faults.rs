@@ -14,7 +14,9 @@ use cart_core::id::{Actor, CartId, Region};
 use cart_core::line::{LineKey, Location};
 use cart_core::sync::{Device, Learned, SyncResponse};
 use cart_core::time::Millis;
-use harness::{Answer, Faults, Regions, RegionsOptions, STORED_MAX, Session, Shop, by_engraving, stored};
+use harness::{
+    Answer, Faults, Regions, RegionsOptions, STORED_MAX, Session, Shop, by_engraving, stored, without_stores,
+};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
@@ -46,7 +48,6 @@ async fn editing_goes_on_whatever_a_region_does_and_nothing_is_lost() {
     a_flapping_region_costs_no_edit(&regions).await;
     a_killed_region_brings_its_edits_back(&mut regions).await;
     a_full_disk_is_said_and_read_from(&regions).await;
-    what_the_alarm_had_no_room_to_note_is_told_all_the_same(&regions).await;
     who_signs_out_is_out_where_that_could_not_be_said(&regions).await;
     a_session_is_not_said_to_have_ended_where_a_region_cannot_be_asked(&regions).await;
     a_cart_that_is_not_known_here_is_not_said_to_be_gone(&regions).await;
@@ -262,9 +263,13 @@ async fn a_full_disk_is_said_and_read_from(regions: &Regions) {
     }
 }
 
-/// No request comes any more.
-async fn what_the_alarm_had_no_room_to_note_is_told_all_the_same(regions: &Regions) {
-    recovered(regions, "weur", "enam").await;
+/// No request comes any more, nor the receipt of a store, which would arm the alarm again.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_alarm_had_no_room_to_note_is_told_all_the_same() {
+    let vars = vec![without_stores()];
+    let regions =
+        &Regions::start(&NAMES, RegionsOptions { bounded_disks: true, vars, ..RegionsOptions::default() })
+            .await;
     let (enam, weur) = (regions.shop("enam").in_region("enam"), regions.shop("weur"));
     let mut sessions = Vec::new();
     for _ in 0..SHOPPERS {
@@ -274,9 +279,20 @@ async fn what_the_alarm_had_no_room_to_note_is_told_all_the_same(regions: &Regio
         equal(regions, &session).await;
         sessions.push(session);
     }
-    regions.isolate("enam");
+    // The disk fills up while all is told to a region that does not answer.
+    let link = regions.link("enam", "weur");
+    let told = |session: &Session| link.counts_of(&session.cart_id).frames;
+    let before: Vec<_> = sessions.iter().map(told).collect();
+    link.set(Faults { black_hole: true, ..Faults::default() });
     for session in &sessions {
         add(&enam, session, "not told").await.expect(200);
+    }
+    for (session, before) in sessions.iter().zip(before) {
+        let began = Instant::now();
+        while told(session) == before {
+            assert!(began.elapsed() < EQUAL_MAX, "nothing is told");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
     regions.runtime("enam").fill_disk();
     tokio::time::sleep(MISSED).await;
