@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand};
 
 use crate::slots::Slots as SlotRange;
@@ -156,10 +157,10 @@ Examples:
   evercart slots move --region weur --to STORE_WEUR_0 12 99 200-215")]
     Move {
         /// Whose store it is
-        #[arg(long)]
+        #[arg(long, value_parser = NonEmptyStringValueParser::new())]
         region: String,
         /// The database that is to have them, one of the region's in REGIONS
-        #[arg(long, value_name = "DATABASE")]
+        #[arg(long, value_name = "DATABASE", value_parser = NonEmptyStringValueParser::new())]
         to: String,
         /// A number below 1,024, or a range such as 0-127
         #[arg(required = true, value_name = "SLOT")]
@@ -223,6 +224,7 @@ mod tests {
             ("evercart slots move --region weur 1", ErrorKind::MissingRequiredArgument),
             ("evercart slots move --to STORE_WEUR_1 1", ErrorKind::MissingRequiredArgument),
             ("evercart slots move --region weur --to STORE_WEUR_1", ErrorKind::MissingRequiredArgument),
+            ("evercart slots move --region= --to STORE_WEUR_1 1", ErrorKind::InvalidValue),
             ("evercart slots move --region weur --to STORE_WEUR_1 1024", ErrorKind::ValueValidation),
             ("evercart import --sql --json", ErrorKind::ArgumentConflict),
             ("evercart dlq eat", ErrorKind::InvalidSubcommand),

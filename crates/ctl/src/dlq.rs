@@ -75,12 +75,14 @@ pub fn act(service: &Service, act: Act, ids: &[String], output: &Output) -> Resu
             Ok(_) => act.done(),
             Err(failure) if failure.code.as_deref() == Some(NOT_FOUND) => {
                 missing = missing.or(Some(failure));
-                "not there"
+                "not_there"
             }
             Err(failure) => return Err(failure),
         };
         progress.done(1);
-        progress.above(|| output.thing(&json!({"id": id, "outcome": word}), || format!("{id}: {word}")))?;
+        progress.above(|| {
+            output.thing(&json!({"id": id, "outcome": word}), || format!("{id}: {}", word.replace('_', " ")))
+        })?;
     }
     missing.filter(|_| !all).map_or(Ok(()), Err)
 }

@@ -52,7 +52,7 @@ pub fn run(tree: &Tree, persist_to: Option<&Path>, output: &Output) -> Result<()
         fs::write(&stamp, &want).map_err(|error| Failure::io(stamp.display(), &error))?;
     }
     let took = began.elapsed().as_secs_f64();
-    let outcome = if current { "up to date" } else { "imported" };
+    let outcome = if current { "up_to_date" } else { "imported" };
     let done = json!({"state": state.display().to_string(), "outcome": outcome, "seconds": took});
     output.thing(&done, || match current {
         true => format!("catalog: up to date in {}", shown(&state).display()),
