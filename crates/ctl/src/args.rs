@@ -26,7 +26,7 @@ It ends with
   5  the operator's token is missing, or is not the service's";
 
 /// The operator's command line: the catalog, dead letters, slots, regions.
-#[derive(Parser)]
+#[derive(Debug, Parser)]
 #[command(name = "evercart", version, after_help = CODES, subcommand_required = true, arg_required_else_help = true)]
 pub struct Arguments {
     /// The shop's address [default: URL of the environment, else http://localhost:8787]
@@ -44,7 +44,7 @@ pub struct Arguments {
 }
 
 /// A noun.
-#[derive(Subcommand)]
+#[derive(Debug, Subcommand)]
 pub enum Command {
     /// Make the local databases: the demo catalog, and the stores, which begin empty
     ///
@@ -83,7 +83,7 @@ Examples:
 }
 
 /// What to import, and where to.
-#[derive(Args)]
+#[derive(Args, Debug)]
 pub struct Import {
     /// wrangler's state folder [default: .wrangler/state of the project]
     #[arg(long, value_name = "DIR")]
@@ -94,7 +94,7 @@ pub struct Import {
 }
 
 /// What to do with dead letters.
-#[derive(Subcommand)]
+#[derive(Debug, Subcommand)]
 pub enum Dlq {
     /// List them, the oldest first
     #[command(after_help = "\
@@ -146,7 +146,7 @@ Examples:
 }
 
 /// What to do with slots.
-#[derive(Subcommand)]
+#[derive(Debug, Subcommand)]
 pub enum Slots {
     /// Move slots to another database of their region, while it serves
     ///
@@ -236,7 +236,7 @@ mod tests {
     #[test]
     fn options_of_all_commands_stand_anywhere() {
         for line in ["evercart --json --url http://x dlq list", "evercart dlq list --url http://x --json"] {
-            let arguments = parsed(line).ok().expect("accepted");
+            let arguments = parsed(line).expect("accepted");
             assert_eq!((arguments.json, arguments.url.as_deref()), (true, Some("http://x")));
         }
         assert!(parsed("evercart dlq replay all").is_ok(), "the word of the API");

@@ -106,7 +106,12 @@ impl Service {
         } else {
             "is it the right address (--url, or URL=), and is the service up? Then try again"
         };
-        Failure::new(Kind::Away, format!("{} does not answer: {error}", self.url)).next(next)
+        let why = match error {
+            ureq::Error::Io(error) => error.to_string(),
+            ureq::Error::Timeout(_) => format!("nothing came in {} s", ANSWER_MAX.as_secs()),
+            other => other.to_string(),
+        };
+        Failure::new(Kind::Away, format!("{} does not answer: {why}", self.url)).next(next)
     }
 }
 
