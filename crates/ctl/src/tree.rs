@@ -35,7 +35,13 @@ impl Tree {
     /// The text of a file of it.
     pub fn text(&self, name: &str) -> Result<String, Failure> {
         let file = self.file(name);
-        std::fs::read_to_string(&file).map_err(|error| Failure::io(file.display(), &error))
+        std::fs::read_to_string(&file).map_err(|error| Self::lacks(&file, &error))
+    }
+
+    /// A file of it that cannot be read.
+    pub fn lacks(file: &Path, error: &std::io::Error) -> Failure {
+        Failure::io(file.display(), error)
+            .next("is this the project's folder, with all its files? Name it: --tree DIR")
     }
 
     /// A secret of `.dev.vars`, if it is there.

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::title;
 use crate::failure::Failure;
+use crate::tree::Tree;
 
 /// Where it is in the project.
 pub const FILE: &str = "data/products.csv.gz";
@@ -35,9 +36,11 @@ pub struct Product {
 
 /// All that is sold, in the order of the file.
 pub fn products(file: &Path) -> Result<Vec<Product>, Failure> {
-    let opened = File::open(file).map_err(|error| Failure::io(file.display(), &error))?;
+    let opened = File::open(file).map_err(|error| Tree::lacks(file, &error))?;
     let rows = read(GzDecoder::new(BufReader::new(opened)));
-    rows.map_err(|error| Failure::here(format!("{}: {error}", file.display())))
+    rows.map_err(|error| {
+        Failure::here(format!("{}: {error}", file.display())).next("data/README.md says what its columns are")
+    })
 }
 
 fn read(text: impl Read) -> Result<Vec<Product>, csv::Error> {

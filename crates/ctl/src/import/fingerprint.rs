@@ -28,7 +28,7 @@ pub fn of(tree: &Tree) -> Result<String, Failure> {
     for file in files {
         let name = file.strip_prefix(tree.path()).unwrap_or(&file);
         part(name.as_os_str().as_encoded_bytes());
-        part(&fs::read(&file).map_err(|error| Failure::io(file.display(), &error))?);
+        part(&fs::read(&file).map_err(|error| Tree::lacks(&file, &error))?);
     }
     for (file, word) in LINES {
         let text = tree.text(file)?;
@@ -39,7 +39,7 @@ pub fn of(tree: &Tree) -> Result<String, Failure> {
 
 /// All files of SQL below a folder, in the order of their names.
 fn migrations(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let failed = |error| Failure::io(folder.display(), &error);
+    let failed = |error| Tree::lacks(folder, &error);
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
