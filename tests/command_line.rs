@@ -210,6 +210,10 @@ async fn an_import_fills_the_catalog_anew_and_keeps_what_else_is_there() {
     let import =
         || run(command().args(["import", "--json", "--persist-to"]).arg(state.path())).lines().remove(0);
     assert_eq!(import()["outcome"], "imported");
+    let files = std::fs::read_dir(state.path().join("v3/d1/miniflare-D1DatabaseObject")).expect("databases");
+    let names: Vec<_> =
+        files.map(|file| file.expect("a file").file_name().into_string().expect("text")).collect();
+    assert!(names.len() > 4 && names.iter().all(|name| name.ends_with(".sqlite")), "a file each: {names:?}");
     assert_eq!(import()["outcome"], "up_to_date");
     let letter = "INSERT INTO dead_letters (id, died, reason, body) VALUES ('kept', 1, 'why', x'00')";
     assert_eq!(sqlite(state.path(), "dead_letters", letter), "4");

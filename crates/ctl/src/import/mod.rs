@@ -41,7 +41,7 @@ pub fn run(tree: &Tree, persist_to: Option<&Path>, output: &Output) -> Result<()
     let state = std::path::absolute(&state).map_err(|error| Failure::io(state.display(), &error))?;
     let want = fingerprint::of(tree)?;
     let stamp = state.join(STAMP);
-    let there = has_databases(&state);
+    let there = !databases_of(&state).is_empty();
     let current = there && fs::read_to_string(&stamp).is_ok_and(|stamp| stamp == want);
     if !current {
         if there {
@@ -123,16 +123,18 @@ fn fill(tree: &Tree, state: &Path) -> Result<(), Failure> {
         return Err(Failure::new(Kind::Here, message)
             .next("remove the state folder, if nothing in it is to be kept, and run this again"));
     }
+    wrangler::settle(tree, &databases_of(state));
     progress.done(1);
     Ok(())
 }
 
-fn has_databases(state: &Path) -> bool {
+/// The files of the databases of a state folder; none, if it has none yet.
+fn databases_of(state: &Path) -> Vec<PathBuf> {
     let files = fs::read_dir(state.join(D1_FILES)).into_iter().flatten().flatten();
-    files.into_iter().any(|file| file.path().extension().is_some_and(|end| end == "sqlite"))
+    files.map(|file| file.path()).filter(|file| file.extension().is_some_and(|end| end == "sqlite")).collect()
 }
 
-/// Copies the files of a folder. What is still in a database's log is in a file beside it, and comes along.
+/// Copies the files of a folder: databases, and logs where there are any.
 fn copy(from: &Path, to: &Path) -> Result<(), Failure> {
     let copied = || {
         fs::create_dir_all(to)?;
