@@ -44,12 +44,15 @@ bench: ## time the core beside the crate crdts, as ratios (run it on a quiet mac
 soak: ## ten million random schedules of simulated regions, and the ledger of them in docs/soak.md (SCHEDULES=10000000)
 	@SCHEDULES="$(SCHEDULES)" tools/soak
 
-.PHONY: dlq move-slot
-dlq: ## list dead letters of the stores; act on them: DO="replay all", DO="drop ID" (URL=http://localhost:8787)
-	@URL="$(URL)" tools/dlq $(DO)
+.PHONY: evercart dlq move-slot
+evercart: ## the operator's command line: DO="regions", DO="dlq list", DO="import"; DO= says what there is (URL=)
+	@URL="$(URL)" tools/evercart $(or $(DO),--help)
+
+dlq: ## list dead letters of the stores; act on them: DO="retry all", DO="drop ID" (URL=)
+	@URL="$(URL)" tools/evercart dlq $(or $(DO),list)
 
 move-slot: ## move slots to another database of a region (REGION=weur TO=STORE_WEUR_1 SLOTS="0-63 99" URL=)
-	@URL="$(or $(URL),http://localhost:8787)" tools/move_slot $(REGION) $(TO) $(SLOTS)
+	@URL="$(URL)" tools/evercart slots move --region "$(REGION)" --to "$(TO)" $(SLOTS)
 
 .PHONY: client
 client: ## build the npm package of the client into build/client/, and say how large it is

@@ -113,12 +113,13 @@ async fn what_cannot_be_read_is_put_aside_and_can_be_replayed_and_dropped() {
     assert_ne!(again["id"], letter["id"], "it has been through the queue again");
     let id = again["id"].as_str().expect("an id").to_owned();
     let dlq = |words: &[&str]| {
-        let mut command = Command::new(harness::root().join("tools/dlq"));
-        let done = command.args(words).env("URL", &operator.shop.url).output().expect("tools/dlq");
+        let mut command = Command::new(harness::root().join("tools/evercart"));
+        let done = command.arg("dlq").args(words).args(["--url", &operator.shop.url]).output();
+        let done = done.expect("tools/evercart");
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
         String::from_utf8_lossy(&done.stdout).into_owned()
     };
-    assert!(dlq(&[]).contains(&format!("{cart} to apac")), "{}", dlq(&[]));
+    assert!(dlq(&["list"]).contains(&format!("{cart} to apac")), "{}", dlq(&["list"]));
     dlq(&["drop", &id]);
     assert!(operator.dead_letters(&cart).await.is_empty());
 }

@@ -1,4 +1,4 @@
--- What is sold. Filled from data/products.csv.gz by tools/import_catalog.py.
+-- What is sold. Filled from data/products.csv.gz by `evercart import`.
 -- Read by sku, one row a lookup.
 CREATE TABLE products (
     sku TEXT PRIMARY KEY NOT NULL,

@@ -265,16 +265,11 @@ impl Drop for Runtime {
 
 /// Brings databases to the schema of a tree, with its catalog.
 fn import(tree: &Path, state: &Path) {
-    let import = Command::new(tree.join("tools/import_catalog.py"))
-        .arg("--persist-to")
-        .arg(state)
-        .current_dir(tree)
-        .stdout(Stdio::null())
-        .status();
-    assert!(
-        import.is_ok_and(|status| status.success()),
-        "the catalog could not be imported: run tools/setup"
-    );
+    // This tree's command, also for a tree from before there was one.
+    let mut import = Command::new(root().join("tools/evercart"));
+    import.args(["import", "--tree"]).arg(tree).arg("--persist-to").arg(state);
+    let done = import.output().expect("tools/evercart");
+    assert!(done.status.success(), "no catalog: {}", String::from_utf8_lossy(&done.stderr));
 }
 
 /// Builds a tree and copies what is served into a folder of its own, so that a test goes on with what it
