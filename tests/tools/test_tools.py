@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""The tools that test the rest: the browser's parts are asked for one by one, each part of a bank has its turn, and what
+"""The tools that test the rest: the browser's parts are asked for one by one, what
+answers at a port is not taken for another, each part of a bank has its turn, and what
 `verify` has passed is not done again, unless the tree is another."""
 
 import contextlib
+import http.server
 import importlib.machinery
 import importlib.util
 import io
@@ -10,6 +12,7 @@ import os
 import stat
 import subprocess
 import tempfile
+import threading
 import unittest
 from pathlib import Path
 
@@ -21,6 +24,20 @@ def load(name):
     module = importlib.util.module_from_spec(importlib.util.spec_from_loader(name, loader))
     loader.exec_module(module)
     return module
+
+
+class Served(unittest.TestCase):
+    def test_what_answers_at_its_port_is_not_taken_for_the_worker(self):
+        with http.server.HTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler) as other:
+            threading.Thread(target=other.serve_forever, daemon=True).start()
+            script = f"set -e; source tools/served; serve {other.server_port}; echo served"
+            with tempfile.TemporaryDirectory() as folder:
+                # Where it goes on it has nothing to build with.
+                run = subprocess.run(["bash", "-c", script], cwd=ROOT, env=os.environ | {"XDG_CACHE_HOME": folder},
+                                     capture_output=True, text=True, stdin=subprocess.DEVNULL)
+            other.shutdown()
+        self.assertEqual((run.returncode, run.stdout), (1, ""))
+        self.assertIn("answers on port", run.stderr)
 
 
 class Browser(unittest.TestCase):
