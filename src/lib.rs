@@ -18,38 +18,27 @@
 // regions' stores and the operator's requests. src/main.js puts both into one Worker.
 #![cfg_attr(feature = "stores", allow(dead_code))]
 
-pub mod admin;
-mod api;
-mod body;
-pub mod call;
+pub mod cart;
 mod catalog;
-mod commit;
-mod config;
-pub mod error;
-mod faults;
-mod guard;
-pub mod letter;
-pub mod log;
-#[cfg(not(feature = "stores"))]
-mod objects;
-pub mod region_store;
-mod respond;
-pub mod route;
-mod rows;
-mod sys;
-mod transport;
+mod door;
+mod net;
+pub mod ops;
+pub mod platform;
+mod serve;
+mod session;
+pub mod store;
 
 /// What comes to the edge's module.
 #[cfg(not(feature = "stores"))]
 mod events {
     use worker::{Context, Env, Request, Response, Result, event};
 
-    use crate::log::{self, Work};
+    use crate::platform::log::{self, Work};
 
     #[event(fetch)]
     async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
         let work = Work::of(request.headers());
-        log::within(work, crate::api::serve(request, &env, &context)).await
+        log::within(work, crate::serve::serve(request, &env, &context)).await
     }
 }
 
@@ -61,7 +50,7 @@ mod events {
         Context, Env, MessageBatch, Request, Response, Result, ScheduleContext, ScheduledEvent, event,
     };
 
-    use crate::{admin, log, region_store};
+    use crate::{ops::api as admin, platform::log, store};
 
     #[event(fetch)]
     async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response> {
@@ -70,12 +59,12 @@ mod events {
 
     #[event(queue)]
     async fn queue(batch: MessageBatch<JsValue>, env: Env, _context: Context) -> Result<()> {
-        region_store::queue::consume(&batch, &env).await;
+        store::queue::consume(&batch, &env).await;
         Ok(())
     }
 
     #[event(scheduled)]
     async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) {
-        region_store::walk::scheduled(&env).await;
+        store::walk::scheduled(&env).await;
     }
 }

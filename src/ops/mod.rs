@@ -1,0 +1,3 @@
+//! What the operator asks, sees and sets.
+
+pub mod api;

@@ -1,0 +1,3 @@
+//! Sessions: opened, renewed and ended.
+
+pub mod api;
