@@ -12,6 +12,8 @@
         clippy::string_slice
     )
 )]
+// What is to follow from a new variant is said where it is made.
+#![warn(clippy::wildcard_enum_match_arm)]
 // The runtime's bindings expand to unsafe code; none is written here.
 #![allow(unsafe_code, missing_docs)]
 // Two Wasm modules are built of this crate: that of the edge, and, with the feature `stores`, that of the
@@ -21,6 +23,8 @@
 pub mod cart;
 mod catalog;
 mod door;
+#[cfg(test)]
+mod house;
 mod net;
 pub mod ops;
 pub mod platform;
@@ -50,11 +54,11 @@ mod events {
         Context, Env, MessageBatch, Request, Response, Result, ScheduleContext, ScheduledEvent, event,
     };
 
-    use crate::{ops::api as admin, platform::log, store};
+    use crate::{ops, platform::log, store};
 
     #[event(fetch)]
     async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response> {
-        log::within(log::Work::of(request.headers()), admin::serve(request, &env)).await
+        log::within(log::Work::of(request.headers()), ops::stores::serve(request, &env)).await
     }
 
     #[event(queue)]

@@ -9,15 +9,15 @@ use cart_core::replica::{Caller, Effect, Input, Replica};
 use futures_util::future::join_all;
 use worker::{Response, Result};
 
-use super::object::CartObject;
-use crate::cart::call::Call;
+use crate::cart::call::{Call, send};
+use crate::cart::object::CartObject;
 use crate::cart::rows::{self, alarm::Failure};
-use crate::net::peers::{self as transport, CALL_MS};
-use crate::platform::clock;
+use crate::platform::clock::{self, present};
 use crate::platform::config::Config;
+use crate::platform::deadline::CALL_MS;
 use crate::platform::log;
 use crate::platform::problem::Problem;
-use crate::store::call::{Errand, Letter};
+use crate::store::call::{Errand, Letter, run};
 
 /// When an alarm that failed goes off again, in milliseconds; twice as long after each further time in a row.
 const ALARM_RETRY_MS: u64 = 5_000;
@@ -53,7 +53,7 @@ impl CartObject {
     }
 
     async fn tick(&self) -> Result<()> {
-        let config = Config::from_env(&self.env).map_err(to_error)?;
+        let config = Config::of(&self.env).map_err(to_error)?;
         let (row, mut rows) = rows::replica::read(&self.state.storage().sql())?;
         let Some(row) = row else { return Ok(()) };
         let book = Replica::from_row(&row).map_err(|reject| damaged(&reject))?;
@@ -74,7 +74,12 @@ impl CartObject {
             match effect {
                 Effect::Send { to, frame } => frames.push((to, frame)),
                 Effect::Tell { cart, input, then } => told.push((cart, *input, *then)),
-                _ => {}
+                Effect::Put(_)
+                | Effect::PutPage { .. }
+                | Effect::DropPages { .. }
+                | Effect::Wake(_)
+                | Effect::Forget
+                | Effect::Reply(_) => {}
             }
         }
         let here = call(Input::Tick);
@@ -83,8 +88,8 @@ impl CartObject {
             Holder::Replica(_) => (to, self.hand(&here, &config, to, frame, CALL_MS).await.map(Some)),
             // A store answers later.
             Holder::Store(store) => {
-                let letter = Letter { store, cart_id: here.cart_id.clone(), sent: transport::now(), frame };
-                let taken = transport::run(&config, here.region, &Errand::Take(letter), CALL_MS).await;
+                let letter = Letter { store, cart_id: here.cart_id.clone(), sent: present(), frame };
+                let taken = run(&config, here.region, &Errand::Take(letter), CALL_MS).await;
                 (to, taken.map(|_| None))
             }
         }));
@@ -117,7 +122,7 @@ impl CartObject {
     /// one has; if not, the step has armed the next try.
     async fn reaches(&self, config: &Config, from: Region, call: Call) -> bool {
         for region in config.regions.nearest_to(call.cart_id.first_home()) {
-            match transport::send(&self.env, config, from, &Call { region, ..call.clone() }).await {
+            match send(&self.env, config, from, &Call { region, ..call.clone() }).await {
                 Ok(_) => return true,
                 Err(problem) => {
                     log::failed_for(
@@ -141,5 +146,5 @@ fn damaged(reject: &Reject) -> worker::Error {
 }
 
 fn to_error(problem: Problem) -> worker::Error {
-    worker::Error::RustError(format!("{}: {}", problem.code, problem.detail))
+    worker::Error::RustError(problem.to_string())
 }

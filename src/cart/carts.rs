@@ -4,26 +4,28 @@ use base64ct::{Base64Unpadded, Encoding as _};
 use cart_core::command::{Command, Fields};
 use cart_core::id::CartId;
 use cart_core::replica::{Edit, Input, Reply, ReplyKind, actors_of_key};
+use cart_core::view::Offers;
 use serde::Serialize;
 use serde_json::{Value, json};
 use worker::Response;
 
-use super::asked::NewCart;
-use crate::cart::call::Head;
-use crate::door::headers::{self as respond, Setter};
-use crate::door::visitor as guard;
+use crate::cart::asked::NewCart;
+use crate::cart::call::{Head, odd_reply};
+use crate::cart::shown::{is_replayed, show};
+use crate::door::exchange::Exchange;
+use crate::door::visitor::idempotency_key;
+use crate::platform::answer::{self, Setter, rfc3339};
 use crate::platform::body;
-use crate::platform::problem::Problem;
-use crate::serve::{Exchange, odd_reply, ours};
+use crate::platform::problem::{Kind, Problem};
 
 /// How many carts a page of the list has.
 const CARTS_PAGE: usize = 50;
 
 impl Exchange<'_> {
     /// A further cart of the session; without a session, a new one with its first cart.
-    pub(crate) async fn create_cart(&mut self) -> Result<Response, Problem> {
+    pub(super) async fn create_cart(&mut self) -> Result<Response, Problem> {
         let NewCart { currency } = body::json(self.request).await?;
-        let (key, minted) = guard::idempotency_key(self.request.headers())?;
+        let (key, minted) = idempotency_key(self.request.headers())?;
         self.minted = minted;
         let fresh = self.visitor.session.is_none();
         let session = self.visitor.session_or_new(self.config)?.clone();
@@ -32,12 +34,11 @@ impl Exchange<'_> {
         let derived = CartId::derive(session.region, &session.id, key.as_str());
         let ask = if fresh { Input::Carts } else { Input::Room { cart: derived.clone() } };
         let (root, _) = self.call_as(&session, &session.root, ask).await?;
-        let cart_id = match root.kind {
-            _ if fresh => session.root.clone(),
-            ReplyKind::Carts(carts) => {
-                carts.into_iter().find(|cart| cart.same_but_for_home(&derived)).unwrap_or(derived)
-            }
-            _ => return Err(odd_reply()),
+        let cart_id = if fresh {
+            session.root.clone()
+        } else {
+            let ReplyKind::Carts(carts) = root.kind else { return Err(odd_reply()) };
+            carts.into_iter().find(|cart| cart.same_but_for_home(&derived)).unwrap_or(derived)
         };
         let fields = |currency| Fields { currency: Some(currency), ..Fields::default() };
         let commands = currency.map(|currency| Command::Update(fields(currency)));
@@ -48,15 +49,15 @@ impl Exchange<'_> {
             let enrolled = self.call_as(&session, &session.root, enroll).await;
             // Another has taken the room meanwhile: what was made just now, and is listed nowhere, is not to stay.
             let made = matches!(reply.kind, ReplyKind::State { replayed: false, .. }) && !reply.partial;
-            if made && enrolled.as_ref().is_err_and(|problem| problem.code == "too_many_carts") {
+            if made && enrolled.as_ref().is_err_and(|problem| problem.kind() == Kind::TooManyCarts) {
                 self.call_as(&session, &cart_id, Input::Erase).await?;
             }
             enrolled?;
         }
-        let response = self.view(&cart_id, &reply, &head, 201).await?;
+        let response = self.view(&cart_id, &reply, &head, 201, Offers::default()).await?;
         let mut set = Setter(response.headers());
         set.put("Location", &format!("/v1/carts/{cart_id}"));
-        if matches!(reply.kind, ReplyKind::State { replayed: true, .. }) {
+        if is_replayed(&reply) {
             set.put("Idempotency-Replayed", "true");
         }
         if minted {
@@ -65,7 +66,7 @@ impl Exchange<'_> {
         Ok(response)
     }
 
-    pub(crate) async fn list_carts(&mut self) -> Result<Response, Problem> {
+    pub(super) async fn list_carts(&mut self) -> Result<Response, Problem> {
         let session = self.visitor.session()?.clone();
         let (reply, _) = self.call_as(&session, &session.root, Input::Carts).await?;
         let ReplyKind::Carts(carts) = reply.kind else { return Err(odd_reply()) };
@@ -84,22 +85,22 @@ impl Exchange<'_> {
             .map(|(at, cart)| json!({"cart_id": cart, "current": at == 0}))
             .collect();
         let next = all.get(from + CARTS_PAGE);
-        respond::json_of(&json!({"carts": page, "next_cursor": next}), 200).map_err(ours)
+        answer::json_of(&json!({"carts": page, "next_cursor": next}), 200)
     }
 
-    pub(crate) async fn show_cart(&mut self, cart: &str) -> Result<Response, Problem> {
+    pub(super) async fn show_cart(&mut self, cart: &str) -> Result<Response, Problem> {
         let (cart_id, reply, head) = self.read(cart).await?;
-        self.view(&cart_id, &reply, &head, 200).await
+        self.view(&cart_id, &reply, &head, 200, Offers::default()).await
     }
 
     /// Reads never make a session or a cart.
-    pub(crate) async fn read(&mut self, cart: &str) -> Result<(CartId, Reply, Head), Problem> {
+    pub(super) async fn read(&mut self, cart: &str) -> Result<(CartId, Reply, Head), Problem> {
         self.owned(cart)?;
         self.call_cart(cart, Input::Read).await
     }
 
     /// All that is held of a cart (privacy).
-    pub(crate) async fn export(&mut self, cart: &str) -> Result<Response, Problem> {
+    pub(super) async fn export(&mut self, cart: &str) -> Result<Response, Problem> {
         #[derive(Serialize)]
         struct Export {
             session_id: String,
@@ -111,25 +112,27 @@ impl Exchange<'_> {
         }
         let (cart_id, reply, head) = self.read(cart).await?;
         let shown =
-            respond::show(self.env, self.config, &cart_id, &reply, head.region, self.visitor.now).await?;
+            show(self.env, self.config, &cart_id, &reply, head.region, self.visitor.now, Offers::default())
+                .await?;
         let session = self.visitor.session()?;
         let export = Export {
             session_id: session.id.as_str().to_owned(),
-            exported_at: respond::rfc3339(self.visitor.now),
-            created_at: respond::rfc3339(reply.created),
+            exported_at: rfc3339(self.visitor.now),
+            created_at: rfc3339(reply.created),
             sequence: reply.sequence,
-            view: serde_json::from_slice(shown.body.as_bytes()).map_err(|error| ours(error.into()))?,
+            view: serde_json::from_slice(shown.body.as_bytes())
+                .map_err(|error| Problem::object(&error.into()))?,
             state: Base64Unpadded::encode_string(&reply.cart),
         };
-        respond::json_of(&export, 200).map_err(ours)
+        answer::json_of(&export, 200)
     }
 
     /// Erases a cart for ever (privacy), once for each key: a repeat for `current` erases no other.
-    pub(crate) async fn erase_cart(&mut self, cart: &str) -> Result<Response, Problem> {
+    pub(super) async fn erase_cart(&mut self, cart: &str) -> Result<Response, Problem> {
         let (address, session, _) = self.owned(cart)?;
-        let (key, minted) = guard::idempotency_key(self.request.headers())?;
+        let (key, minted) = idempotency_key(self.request.headers())?;
         let actors = actors_of_key(session.day(), &session.id, &format!("erase {}", key.as_str()));
-        let gone = || Response::empty().map(|response| response.with_status(204)).map_err(ours);
+        let gone = || answer::empty(204);
         if !minted {
             let erased = Input::Erased { actors: actors.clone() };
             let (reply, _) = self.call_as(&session, &session.root, erased).await?;
@@ -142,7 +145,7 @@ impl Exchange<'_> {
         let cart_id = if cart == "current" { self.newest(&session).await?.0 } else { address };
         let erased = self.call_as(&session, &cart_id, Input::Erase).await;
         let done = match &erased {
-            Err(problem) if problem.code != "cart_not_found" => false,
+            Err(problem) if problem.kind() != Kind::CartNotFound => false,
             // Also if it was gone already: whoever erased it may not have lived to strike it off.
             _ => {
                 let actor = actors.first().copied().ok_or_else(odd_reply)?;

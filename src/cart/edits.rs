@@ -3,19 +3,21 @@
 use cart_core::change::Change;
 use cart_core::command::{COMMANDS_MAX, Command};
 use cart_core::id::CartId;
-use cart_core::replica::{Edit, Input, Reply, ReplyKind, Tried};
+use cart_core::replica::{Edit, Input, Reply, Tried};
+use cart_core::view::Offers;
 use worker::Response;
 
 use crate::cart::call::Head;
-use crate::catalog::d1 as catalog;
-use crate::door::headers::{self as respond, Setter};
-use crate::door::visitor as guard;
+use crate::cart::shown::{is_replayed, versions_of};
+use crate::catalog::call::offers;
+use crate::door::exchange::Exchange;
+use crate::door::visitor::idempotency_key;
+use crate::platform::answer::Setter;
 use crate::platform::problem::Problem;
-use crate::serve::Exchange;
 
 impl Exchange<'_> {
     /// Plain HTTP commands: all or none, once for each key.
-    pub(crate) async fn edit(
+    pub(super) async fn edit(
         &mut self,
         cart: &str,
         commands: Vec<Command>,
@@ -25,7 +27,7 @@ impl Exchange<'_> {
             let problem = format!("has {} commands; at most {COMMANDS_MAX} are allowed", commands.len());
             return Err(Problem::invalid("commands", problem));
         }
-        let (key, minted) = guard::idempotency_key(self.request.headers())?;
+        let (key, minted) = idempotency_key(self.request.headers())?;
         self.minted = minted;
         let mut outcome = self.edit_once(cart, commands, context, key.as_str()).await;
         // A key that the edge made is told where it is of use: with the answer, and where a retry may help.
@@ -39,7 +41,7 @@ impl Exchange<'_> {
         outcome
     }
 
-    pub(crate) async fn edit_once(
+    async fn edit_once(
         &mut self,
         cart: &str,
         commands: Vec<Command>,
@@ -47,10 +49,9 @@ impl Exchange<'_> {
         key: &str,
     ) -> Result<Response, Problem> {
         let (address, session, _) = self.address(cart)?;
-        self.check_commands(&commands).await?;
-        let header = |name: &str| self.request.headers().get(name).ok().flatten();
-        let context = context.or(self.query.context.take()).or(header("Evercart-Context"));
-        let if_match = header("If-Match");
+        let known = self.check_commands(&commands).await?;
+        let context = context.or(self.query.context.take()).or_else(|| self.header("Evercart-Context"));
+        let if_match = self.header("If-Match");
         let mut edit = Edit::of(session.day(), &session.id, key, commands);
         if self.minted {
             edit.tried = Tried::Never;
@@ -62,31 +63,38 @@ impl Exchange<'_> {
             if let Some((cart_id, reply, head)) =
                 self.replayed(&session, &before, &edit, context.as_deref()).await?
             {
-                return self.edited(&cart_id, &reply, &head).await;
+                return self.edited(&cart_id, &reply, &head, known).await;
             }
             edit.seen = context.map(|context| self.config.signer.seen(&cart_id, &context)).transpose()?;
             // Where none matches, the replica still has to say whether this is a retry.
-            edit.if_version = if_match.and_then(|wanted| respond::versions_of(&wanted));
+            edit.if_version = if_match.and_then(|wanted| versions_of(&wanted));
             let (reply, head) = self.call_as(&session, &cart_id, Input::Edit(edit)).await?;
             (cart_id, reply, head)
         } else {
             self.call_cart(cart, Input::Edit(edit)).await?
         };
-        self.edited(&cart_id, &reply, &head).await
+        self.edited(&cart_id, &reply, &head, known).await
     }
 
     /// The view after an edit.
-    async fn edited(&self, cart_id: &CartId, reply: &Reply, head: &Head) -> Result<Response, Problem> {
-        let response = self.view(cart_id, reply, head, 200).await?;
-        if matches!(reply.kind, ReplyKind::State { replayed: true, .. }) {
+    async fn edited(
+        &self,
+        cart_id: &CartId,
+        reply: &Reply,
+        head: &Head,
+        known: Offers,
+    ) -> Result<Response, Problem> {
+        let response = self.view(cart_id, reply, head, 200, known).await?;
+        if is_replayed(reply) {
             Setter(response.headers()).put("Idempotency-Replayed", "true");
         }
         Ok(response)
     }
 
-    /// What can be told of the commands without the cart: their form, and that the catalog has the products
-    /// that they bring more of. Nothing that is not of its form goes further or is kept in memory.
-    pub(crate) async fn check_commands(&self, commands: &[Command]) -> Result<(), Problem> {
+    /// What can be told of the commands without the cart: their form, and that the catalog has the products that they
+    /// bring more of. Nothing that is not of its form goes further or is kept in memory. What the catalog has is for the
+    /// view, which does not ask for it again.
+    async fn check_commands(&self, commands: &[Command]) -> Result<Offers, Problem> {
         let mut added = Vec::new();
         for command in commands {
             for change in command.to_changes(self.config.limits.line_quantity_max)? {
@@ -95,14 +103,15 @@ impl Exchange<'_> {
                 }
             }
         }
-        let offers = catalog::offers(self.env, added.iter().map(String::as_str), self.visitor.now).await;
+        let skus = added.iter().map(String::as_str);
+        let offers = offers(self.env, Offers::default(), skus, self.visitor.now).await;
         // Of which it cannot be known now is taken, as a device's is: it is shown without a price until it is.
         match added.iter().find(|sku| !offers.known.contains_key(*sku) && !offers.is_unknown(sku)) {
             Some(sku) => {
                 let detail = format!("the catalog has no product {sku:?}; use a sku it lists");
                 Err(Problem::new(422, "unknown_sku", detail))
             }
-            None => Ok(()),
+            None => Ok(offers),
         }
     }
 }

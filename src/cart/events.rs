@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use cart_core::replica::{Input, Reply, ReplyKind};
 use cart_core::session::{TICKET_MS, TokenFault};
 use cart_core::time::Millis;
+use cart_core::view::Offers;
 use futures_util::future::{Either, select};
 use futures_util::stream::Stream;
 use futures_util::{FutureExt as _, StreamExt as _};
@@ -17,16 +18,16 @@ use worker::wasm_bindgen_futures::JsFuture;
 use worker::web_sys::AbortSignal;
 use worker::{Env, Request, Response, WebSocket, WebsocketEvent};
 
-use super::asked::{Empty, Query};
-use crate::cart::call::{Call, Opening};
-use crate::door::headers::{self as respond, Setter};
-use crate::door::visitor::{self as guard, PROTOCOLS, Visitor};
-use crate::net::peers::{self as transport, Opened, within};
-use crate::platform::body;
-use crate::platform::clock;
+use crate::cart::call::{Call, Opened, Opening, caller, odd_reply, open};
+use crate::cart::shown::show;
+use crate::door::exchange::{Exchange, Query};
+use crate::door::visitor::{PROTOCOLS, Visitor, fault};
+use crate::platform::answer::{self, Setter, rfc3339};
+use crate::platform::body::{self, Empty};
+use crate::platform::clock::{self, present};
 use crate::platform::config::Config;
+use crate::platform::deadline::within;
 use crate::platform::problem::Problem;
-use crate::serve::{Exchange, odd_reply, ours};
 
 /// The protocol of sockets.
 const PROTOCOL: &str = "evercart.v1";
@@ -41,15 +42,15 @@ const STREAM_MS: u64 = 600_000;
 
 impl Exchange<'_> {
     /// A socket of a device.
-    pub(crate) async fn live(&mut self, cart: &str) -> Result<Response, Problem> {
-        let header = |name: &str| self.request.headers().get(name).ok().flatten().unwrap_or_default();
+    pub(super) async fn live(&mut self, cart: &str) -> Result<Response, Problem> {
+        let header = |name: &str| self.header(name).unwrap_or_default();
         if !header("Upgrade").eq_ignore_ascii_case("websocket") {
             let detail = "this path opens a WebSocket: send Upgrade: websocket, or use POST ../sync";
             return Err(Problem::new(426, "upgrade_required", detail));
         }
         let spoken = header(PROTOCOLS).split(',').any(|name| name.trim() == PROTOCOL);
         let socket = self.connect(cart, false).await?;
-        let response = Response::from_websocket(socket).map_err(ours)?;
+        let response = Response::from_websocket(socket).map_err(|error| Problem::object(&error))?;
         if spoken {
             Setter(response.headers()).put(PROTOCOLS, PROTOCOL);
         }
@@ -57,34 +58,34 @@ impl Exchange<'_> {
     }
 
     /// What opens a socket where no header can be set.
-    pub(crate) async fn ticket(&mut self, cart: &str) -> Result<Response, Problem> {
+    pub(super) async fn ticket(&mut self, cart: &str) -> Result<Response, Problem> {
         let Empty {} = body::json(self.request).await?;
         let (_, reply, _) = self.read(cart).await?;
         // It has no sockets. That is no failure: every device that showed the cart comes here once.
         if let ReplyKind::State { merged_into: Some(_), .. } = reply.kind {
-            return respond::json_of(&json!({"ticket": null, "merged": true}), 200).map_err(ours);
+            return answer::json_of(&json!({"ticket": null, "merged": true}), 200);
         }
         let now = self.visitor.now;
         let ticket = self.config.signer.ticket(self.visitor.session()?, cart, now);
-        let body = json!({"ticket": ticket, "expires_at": respond::rfc3339(now.plus(TICKET_MS))});
-        respond::json_of(&body, 201).map_err(ours)
+        let body = json!({"ticket": ticket, "expires_at": rfc3339(now.plus(TICKET_MS))});
+        answer::json_of(&body, 201)
     }
 
     /// The view now, and after each change.
-    pub(crate) async fn events(&mut self, cart: &str) -> Result<Response, Problem> {
+    pub(super) async fn events(&mut self, cart: &str) -> Result<Response, Problem> {
         // What refuses a read refuses this, as it does.
         let (cart_id, ..) = self.read(cart).await?;
         let socket = self.connect(cart_id.as_str(), true).await?;
-        let last = self.request.headers().get("Last-Event-ID").ok().flatten();
+        let last = self.header("Last-Event-ID");
         let lines = Rc::default();
         let feed = Feed {
             lines: Rc::clone(&lines),
             writer: Box::pin(
                 Watch {
                     gone: self.request.inner().signal(),
-                    request: self.request.clone().map_err(ours)?,
+                    request: self.request.clone().map_err(|error| Problem::object(&error))?,
                     env: self.env.clone(),
-                    config: self.config.clone(),
+                    config: Rc::clone(self.config),
                     visitor: self.visitor.clone(),
                     cart: cart_id.to_string(),
                     socket: Nudges(socket),
@@ -94,7 +95,7 @@ impl Exchange<'_> {
             ),
             ended: false,
         };
-        let response = Response::from_stream(feed).map_err(ours)?;
+        let response = Response::from_stream(feed).map_err(|error| Problem::object(&error))?;
         let mut set = Setter(response.headers());
         set.put("Content-Type", "text/event-stream");
         set.put("Cache-Control", "no-store");
@@ -117,11 +118,11 @@ impl Exchange<'_> {
             until: session.expires(),
             nudged,
         };
-        let there = opening(cart_id, guard::caller(&session, current));
+        let there = opening(cart_id, caller(&session, current));
         let there = match self.open_near(there).await? {
             Opened::Socket(socket) => return Ok(socket),
             Opened::Said(Reply { kind: ReplyKind::Elsewhere { newest, .. }, .. }) => {
-                opening(newest, guard::caller(&session, false))
+                opening(newest, caller(&session, false))
             }
             Opened::Said(_) => return Err(odd_reply()),
         };
@@ -140,7 +141,7 @@ impl Exchange<'_> {
             call.region = region;
             call.fresh = fresh && region == call.cart_id.first_home();
             call.shown_by = self.shown_by().into_iter().filter(|shown| *shown != region).collect();
-            match transport::open(self.env, self.config, self.visitor.near, &opening).await {
+            match open(self.env, self.config, self.visitor.near, &opening).await {
                 Ok(opened) => {
                     self.visitor.served.set(region);
                     // What a socket shows is not waited for: the token names its region beside those of before.
@@ -171,7 +172,7 @@ struct Watch {
     gone: AbortSignal,
     request: Request,
     env: Env,
-    config: Config,
+    config: Rc<Config>,
     visitor: Visitor,
     cart: String,
     socket: Nudges,
@@ -182,7 +183,7 @@ impl Watch {
     /// Says that the events are read: the stream is only ever gone on with where its reader has taken what was before.
     /// The replica's runtime answers by itself and keeps when, and nothing wakes.
     fn prove(&self, proved: &mut Millis) {
-        let now = transport::now();
+        let now = present();
         if proved.plus(SILENCE_MS) <= now {
             *proved = now;
             let _ = self.socket.0.send_with_str("ping");
@@ -192,7 +193,7 @@ impl Watch {
     /// Writes events until the session or the socket ends, or the cart cannot be shown: who still wants them
     /// asks again, and is told why.
     async fn write(mut self, mut last: Option<String>) {
-        let (began, mut proved) = (transport::now(), Millis(0));
+        let (began, mut proved) = (present(), Millis(0));
         let mut gone = JsFuture::from(js_sys::Promise::new(&mut |resolve, _| {
             self.gone.set_onabort(Some(&resolve));
         }));
@@ -204,7 +205,7 @@ impl Watch {
         loop {
             self.prove(&mut proved);
             let Ok((version, body)) =
-                show(&mut self.visitor, &mut self.request, &self.env, &self.config, &self.cart).await
+                version_now(&mut self.visitor, &mut self.request, &self.env, &self.config, &self.cart).await
             else {
                 return;
             };
@@ -241,25 +242,26 @@ impl Watch {
 impl Watch {
     /// Whether the reader has gone, or is to ask again.
     fn is_over(&self, began: Millis) -> bool {
-        self.gone.aborted() || began.plus(STREAM_MS) < transport::now()
+        self.gone.aborted() || began.plus(STREAM_MS) < present()
     }
 }
 
 /// The view as a read gives it, with its version, while the session lasts.
-async fn show(
+async fn version_now(
     visitor: &mut Visitor,
     request: &mut Request,
     env: &Env,
-    config: &Config,
+    config: &Rc<Config>,
     cart: &str,
 ) -> Result<(String, String), Problem> {
     visitor.now = clock::now(visitor.skew_ms);
     if visitor.session()?.expires() < visitor.now {
-        return Err(guard::fault(TokenFault::Expired));
+        return Err(fault(TokenFault::Expired));
     }
     let mut exchange = Exchange { request, env, config, visitor, query: Query::default(), minted: false };
     let (cart_id, reply, head) = exchange.read(cart).await?;
-    let shown = respond::show(env, config, &cart_id, &reply, head.region, exchange.visitor.now).await?;
+    let now = exchange.visitor.now;
+    let shown = show(env, config, &cart_id, &reply, head.region, now, Offers::default()).await?;
     Ok((shown.version, shown.body))
 }
 

@@ -7,14 +7,15 @@ use cart_core::id::Region;
 use cart_core::replica::{Caller, Effect, Input, ReplyKind};
 use futures_util::future::join_all;
 
-use super::object::CartObject;
-use crate::cart::call::{Call, Rows};
-use crate::net::peers::{self as transport, PULL_MS};
-use crate::platform::clock;
+use crate::cart::call::{Call, send_within};
+use crate::cart::object::CartObject;
+use crate::platform::clock::{self, present};
 use crate::platform::config::Config;
+use crate::platform::deadline::PULL_MS;
 use crate::platform::log;
-use crate::platform::problem::Problem;
-use crate::store::call::Errand;
+use crate::platform::problem::{Kind, Problem};
+use crate::platform::sql::Rows;
+use crate::store::call::{Errand, run};
 
 /// How long those who hold the cart, and could not be reached, are not asked again, in milliseconds.
 const ASK_AGAIN_MS: u64 = 2_000;
@@ -26,7 +27,7 @@ impl CartObject {
     pub(super) async fn prepare(&self, call: &Call, rows: &mut Rows) -> bool {
         log::here(call.region, Some(&call.cart_id));
         let tells = matches!(call.input, Input::Frame { .. } | Input::Receipts { .. });
-        let Ok(config) = Config::from_env(&self.env) else { return true };
+        let Ok(config) = Config::of(&self.env) else { return true };
         let Some((home, unknown)) = self.known(call, rows) else { return true };
         // A frame brings what an absent replica would ask for; only the home has to look in its store first, and not
         // for what the sweep of a store tells: each store that is looked in would call it by its own sweep again.
@@ -60,7 +61,7 @@ impl CartObject {
             Some(replica) => (replica.book().joined, replica.stores()),
             None => return,
         };
-        if joined || transport::now() < self.asked.get().plus(ASK_AGAIN_MS) {
+        if joined || present() < self.asked.get().plus(ASK_AGAIN_MS) {
             return;
         }
         self.unread.set(false);
@@ -72,7 +73,7 @@ impl CartObject {
         }
         let known = self.ask_stores(call, config, asked).await;
         if !answered {
-            self.asked.set(transport::now());
+            self.asked.set(present());
         }
         // The home of a cart of which no store knows is the first to hold it.
         if call.region == home && known == Some(false) {
@@ -84,7 +85,7 @@ impl CartObject {
     async fn ask_stores(&self, call: &Call, config: &Config, stores: Vec<Region>) -> Option<bool> {
         let read = |store| {
             let errand = Errand::Read { store, cart_id: call.cart_id.clone() };
-            async move { transport::run(config, call.region, &errand, PULL_MS).await }
+            async move { run(config, call.region, &errand, PULL_MS).await }
         };
         let (mut answered, mut found) = (true, false);
         for answer in join_all(stores.into_iter().map(read)).await {
@@ -109,16 +110,16 @@ impl CartObject {
     }
 
     fn note_unread(&self, problem: &Problem) {
-        self.unread.set(self.unread.get() || problem.code == Problem::OTHER_BUILD);
+        self.unread.set(self.unread.get() || problem.kind() == Kind::OtherBuild);
     }
 
     /// Asks a holder for what is lacking here, and takes it in.
     async fn pull(&self, call: &Call, config: &Config, from: Holder) -> Result<(), Problem> {
         let unreachable = || Problem::unreachable(from.region());
         let (_, effects) = self.tell(call, Input::Pull { from }).ok_or_else(unreachable)?;
-        let frames = effects.into_iter().filter_map(|effect| match effect {
-            Effect::Send { to, frame } => Some((to, frame)),
-            _ => None,
+        let frames = effects.into_iter().filter_map(|effect| {
+            let Effect::Send { to, frame } = effect else { return None };
+            Some((to, frame))
         });
         for (to, frame) in frames {
             let answer = self.hand(call, config, to, frame, PULL_MS).await;
@@ -146,11 +147,11 @@ impl CartObject {
             fresh: false,
             ..call.clone()
         };
-        let (reply, _) = transport::send_within(&self.env, config, call.region, &there, deadline_ms).await?;
-        match reply.kind {
-            ReplyKind::Taken { receipt, frame } => Ok(Answer { from: to, receipt, frame }),
-            _ => Err(Problem::unreachable(to.region())),
-        }
+        let (reply, _) = send_within(&self.env, config, call.region, &there, deadline_ms).await?;
+        let ReplyKind::Taken { receipt, frame } = reply.kind else {
+            return Err(Problem::unreachable(to.region()));
+        };
+        Ok(Answer { from: to, receipt, frame })
     }
 
     /// Takes in what holders have answered, and acknowledges the frames among it.
@@ -172,7 +173,7 @@ impl CartObject {
                 ..call.clone()
             };
             // If it is not heard, the other asks again.
-            drop(transport::send_within(&self.env, config, call.region, &there, PULL_MS).await);
+            drop(send_within(&self.env, config, call.region, &there, PULL_MS).await);
         }
     }
 }

@@ -4,20 +4,22 @@ use cart_core::id::CartId;
 use cart_core::reject::Reject;
 use cart_core::replica::{Caller, Input, ReplyKind};
 use cart_core::session::Session;
+use cart_core::view::Offers;
 use worker::Response;
 
-use super::asked::Guest;
-use crate::door::visitor as guard;
+use crate::cart::asked::Guest;
+use crate::cart::call::{caller, odd_reply};
+use crate::door::exchange::Exchange;
 use crate::platform::body;
-use crate::platform::problem::Problem;
-use crate::serve::{Exchange, odd_reply};
+use crate::platform::problem::{Kind, Problem};
+use crate::session::call::must_live;
 
 /// How far a chain of merged carts is followed.
 const CHAIN_MAX: usize = 16;
 
 impl Exchange<'_> {
     /// A guest's cart joins this one: sealed first, so that it can be merged once only.
-    pub(crate) async fn merge(&mut self, cart: &str) -> Result<Response, Problem> {
+    pub(super) async fn merge(&mut self, cart: &str) -> Result<Response, Problem> {
         let Guest { cart_id: guest, token } = body::json(self.request).await?;
         let (address, session, _) = self.address(cart)?;
         let (mut cart_id, before) =
@@ -30,10 +32,9 @@ impl Exchange<'_> {
             || Problem::invalid("token", "is not the token of the session that owns the guest's cart");
         let guest_session =
             self.config.signer.renewable(&token, self.visitor.now).map_err(|_| not_its_own())?;
-        self.must_live(&guest_session).await.map_err(|problem| match &*problem.code {
-            "session_lapsed" => not_its_own(),
-            _ => problem,
-        })?;
+        must_live(self, &guest_session)
+            .await
+            .map_err(|problem| if problem.kind() == Kind::SessionLapsed { not_its_own() } else { problem })?;
         let (guest, _) = self.call_as(&guest_session, &guest_id, Input::Read).await?;
         // There has to be room for it, unless it is on its way already.
         let mut bytes = guest.cart.len() as u64;
@@ -70,7 +71,7 @@ impl Exchange<'_> {
             .await?;
         // Only so that it is not sent again: what is not heard of here, the guest's home sends, and it is known there.
         drop(self.send(&guest_id, Caller::Service, Input::Forwarded { delta: state }).await);
-        self.view(&cart_id, &reply, &head, 200).await
+        self.view(&cart_id, &reply, &head, 200, Offers::default()).await
     }
 
     /// Tells the first of `links`, and each cart that it was merged into, of the guest; adds those to it.
@@ -81,7 +82,7 @@ impl Exchange<'_> {
         bytes: u64,
         links: &mut Vec<CartId>,
     ) -> Result<(), Problem> {
-        let mut caller = guard::caller(session, false);
+        let mut caller = caller(session, false);
         while let Some(link) = links.last() {
             let expect = Input::Expect { guest: guest.clone(), bytes };
             let (reply, _) = self.send(link, caller, expect).await?;

@@ -1,8 +1,10 @@
-//! Carts: what is asked of them, how they are called, the objects that hold them.
+//! Carts: what is asked of them, how they are called, the objects that hold them, and how they are shown. What a cart
+//! means is the core's.
 
 #[cfg(not(feature = "stores"))]
 mod alarm;
-pub mod asked;
+pub mod api;
+mod asked;
 pub mod call;
 mod carts;
 mod devices;
@@ -10,10 +12,16 @@ mod edits;
 mod events;
 #[cfg(not(feature = "stores"))]
 mod holders;
+pub mod incoming;
+#[cfg(not(feature = "stores"))]
+mod live;
 mod merge;
+mod named;
 #[cfg(not(feature = "stores"))]
 pub mod object;
-pub mod rows;
+#[cfg(not(feature = "stores"))]
+mod rows;
+mod shown;
 #[cfg(not(feature = "stores"))]
 mod sockets;
 #[cfg(not(feature = "stores"))]

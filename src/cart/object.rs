@@ -2,6 +2,7 @@
 //! What is in memory is thrown away whenever a commit fails, so it never runs ahead of the storage.
 
 use std::cell::{Cell, RefCell};
+use std::sync::Arc;
 
 use cart_core::reject::Reject;
 use cart_core::replica::{Caller, Effect, Input, Replica, Reply, ReplyKind};
@@ -9,14 +10,15 @@ use cart_core::time::Millis;
 use futures_util::lock::Mutex;
 use worker::{Env, State, durable_object};
 
-use super::sockets::{Speakers, Standing};
-use crate::cart::call::{Call, Head, Rows};
+use crate::cart::call::{Call, Head};
 use crate::cart::rows;
+use crate::cart::sockets::{Speakers, Standing, announce};
 use crate::platform::clock;
 use crate::platform::commit::commit;
 use crate::platform::config::Config;
 use crate::platform::log;
-use crate::platform::problem::Problem;
+use crate::platform::problem::{Kind, Problem};
+use crate::platform::sql::Rows;
 
 #[durable_object]
 pub struct CartObject {
@@ -62,9 +64,9 @@ impl CartObject {
             false => self.step(call, &mut rows, current),
         };
         let mut reply = effects.and_then(|effects| {
-            let reply = effects.into_iter().find_map(|effect| match effect {
-                Effect::Reply(reply) => Some(reply),
-                _ => None,
+            let reply = effects.into_iter().find_map(|effect| {
+                let Effect::Reply(reply) = effect else { return None };
+                Some(reply)
             });
             match reply {
                 Some(reply) => reply.map_err(Problem::from),
@@ -102,7 +104,8 @@ impl CartObject {
 
     /// Whether a refusal may be for want of what other replicas know.
     fn may_be_known_elsewhere(&self, problem: &Problem) -> bool {
-        problem.code == "actor_unknown" || (problem.code == "cart_not_found" && !self.stored.get())
+        let kind = problem.kind();
+        kind == Kind::ActorUnknown || (kind == Kind::CartNotFound && !self.stored.get())
     }
 
     /// A step and its commit. `current` as in [`Self::turn`].
@@ -131,12 +134,13 @@ impl CartObject {
         let before = Standing::of(&replica);
         let effects = replica.step(&call.caller, input, now);
         // On failure `slot` stays empty: the next call reads what is stored.
-        *rows = rows.plus(commit(&self.state, &effects, !self.stored.get(), call.skew_ms).map_err(failed)?);
+        let writes = rows::writes_of(&effects, !self.stored.get(), call.skew_ms).map_err(failed)?;
+        *rows = rows.plus(commit(&self.state, writes).map_err(failed)?);
         if effects.iter().any(|effect| matches!(effect, Effect::Put(_))) {
             self.stored.set(true);
         }
         let forgotten = effects.contains(&Effect::Forget);
-        self.announce(&before, &replica, forgotten);
+        announce(&self.state, &self.speakers, &before, &replica, forgotten);
         if forgotten {
             self.stored.set(false);
         } else {
@@ -182,7 +186,7 @@ impl CartObject {
 
     pub(super) fn load(&self, call: &Call, now: Millis, rows: &mut Rows) -> Result<Replica, Problem> {
         let failed = |error: worker::Error| Problem::object(&error);
-        let config = Config::from_env(&self.env)?;
+        let config = Config::of(&self.env)?;
         let (row, read) = rows::replica::read(&self.state.storage().sql()).map_err(failed)?;
         *rows = rows.plus(read);
         self.stored.set(row.is_some());
@@ -193,14 +197,11 @@ impl CartObject {
                     &reject,
                     "503 until its build is back, or the operator has moved the home",
                 );
-                match reject {
-                    Reject::FrameTooNew { .. } => Problem::other_build(),
-                    _ => Problem::retry(
-                        503,
-                        "replica_damaged",
-                        "the cart cannot be read; the operator has been told",
-                    ),
+                if matches!(reject, Reject::FrameTooNew { .. }) {
+                    return Problem::other_build();
                 }
+                let detail = "the cart cannot be read; the operator has been told";
+                Problem::retry(503, "replica_damaged", detail)
             })?,
             None => {
                 let incarnation = clock::random_u64().map_err(failed)?;
@@ -208,7 +209,7 @@ impl CartObject {
             }
         };
         let replica = replica.configured(config.limits, config.key_ms).writing(config.format);
-        Ok(replica.among(config.regions))
+        Ok(replica.among(Arc::clone(&config.regions)))
     }
 
     /// A step of the service's own, whose reply nobody waits for.

@@ -1,25 +1,18 @@
-//! The sockets of a cart: what comes over one is a sync, in the same turn as one over HTTP; what a turn has
-//! changed is told to all the others. They hibernate with the object, and cost no row and no alarm. What is longer
-//! than any message may be never comes here: see `src/main.js`.
+//! The sockets of a cart: who has one, what is told over it when a turn has changed something, who makes room and who is
+//! closed. They hibernate with the object, and cost no row and no alarm.
 
 use std::cell::RefCell;
 
 use base64ct::{Base64Unpadded, Encoding as _};
 use cart_core::packed::{Format, pack_as};
-use cart_core::reject::Reject;
-use cart_core::replica::{Input, Replica, Reply, ReplyKind};
-use cart_core::session::TokenFault;
+use cart_core::replica::Replica;
 use cart_core::time::Millis;
 use unsigned_varint::{decode, encode};
 use wasm_bindgen::prelude::*;
 use worker::worker_sys::WebSocketRequestResponsePair;
-use worker::{Request, Response, Result, WebSocket, WebSocketIncomingMessage, WebSocketPair, web_sys};
+use worker::{Response, Result, State, WebSocket, WebSocketPair, web_sys};
 
-use super::object::CartObject;
-use crate::cart::call::{Call, Opening, Rows};
-use crate::door::visitor as guard;
-use crate::net::peers::{OPENING, opening_of};
-use crate::platform::body::{self, DELTA_BYTES_MAX};
+use crate::cart::call::{Opening, opening_of};
 use crate::platform::clock;
 use crate::platform::problem::Problem;
 
@@ -43,18 +36,18 @@ extern "C" {
 }
 
 /// Of devices, which are told what is new.
-const DEVICES: &str = "live";
+pub const DEVICES: &str = "live";
 /// Of the edge, which is told that something is.
 const NUDGED: &str = "events";
 
 /// The kinds of messages.
-const SYNC: u8 = 1;
-const REFUSED: u8 = 2;
+pub const SYNC: u8 = 1;
+pub const REFUSED: u8 = 2;
 const NEWS: u8 = 3;
 
 /// Why a socket is closed.
 #[derive(Clone, Copy)]
-enum Closing {
+pub enum Closing {
     /// The object goes: connect again.
     Restart = 1012,
     /// The token has ended.
@@ -94,12 +87,12 @@ impl Standing {
 pub struct Speakers {
     /// When each may send a further message, were all sent at their pace.
     paced: RefCell<Vec<(WebSocket, Millis)>>,
-    speaking: RefCell<Option<WebSocket>>,
+    pub speaking: RefCell<Option<WebSocket>>,
 }
 
 impl Speakers {
     /// Whether a socket may send one more message.
-    fn admit(&self, socket: &WebSocket, now: Millis) -> bool {
+    pub fn admit(&self, socket: &WebSocket, now: Millis) -> bool {
         let mut paced = self.paced.borrow_mut();
         let at = match paced.iter().position(|(there, _)| there == socket) {
             Some(at) => at,
@@ -117,7 +110,7 @@ impl Speakers {
         admitted
     }
 
-    fn forget(&self, socket: &WebSocket) {
+    pub fn forget(&self, socket: &WebSocket) {
         self.paced.borrow_mut().retain(|(there, _)| there != socket);
     }
 
@@ -126,179 +119,80 @@ impl Speakers {
     }
 }
 
-impl CartObject {
-    /// Opens a socket to whom the cart may be shown; else answers as a read does.
-    pub(super) async fn open(&self, request: &Request) -> Result<Response> {
-        let text = request.headers().get(OPENING)?.unwrap_or_default();
-        let (opening, format) = match opening_of(&text) {
-            Ok(opening) => opening,
-            Err(reject) => return Problem::from(reject).response(),
-        };
-        let call = Call { input: Input::Read, ..opening.call };
-        let mut rows = Rows::default();
-        let current = self.prepare(&call, &mut rows).await;
-        let mut head = self.turn(&call, rows, current);
-        if let Ok(Reply { kind: ReplyKind::State { merged_into, .. }, .. }) = &head.reply {
-            let refusal = if merged_into.is_some() && !opening.nudged {
-                Some(Problem::from(Reject::AlreadyMerged))
-            } else if opening.nudged {
-                self.make_room()
-            } else if self.state.get_websockets_with_tag(DEVICES).len() >= SOCKETS_MAX {
-                let detail = format!("a cart may have {SOCKETS_MAX} sockets; close one, or sync over HTTP");
-                Some(Problem::retry(429, "too_many_sockets", detail))
-            } else {
-                None
-            };
-            match refusal {
-                Some(problem) => head.reply = Err(problem),
-                None => {
-                    // Those who could not be asked are asked before each message, until they have answered.
-                    let shown_by = if current { Vec::new() } else { call.shown_by.clone() };
-                    return self.accept(&Opening { call: Call { shown_by, ..call }, ..opening }, format);
-                }
-            }
-        }
-        Response::from_bytes(pack_as(format, &head))
+/// Room for a stream of events, by ending the one that nobody reads, if there is one; else why there is none.
+pub fn make_room(state: &State) -> Option<Problem> {
+    let edge = state.get_websockets_with_tag(NUDGED);
+    if edge.len() < SOCKETS_MAX {
+        return None;
     }
-
-    /// Room for a stream of events, by ending the one that nobody reads, if there is one; else why there is none.
-    fn make_room(&self) -> Option<Problem> {
-        let edge = self.state.get_websockets_with_tag(NUDGED);
-        if edge.len() < SOCKETS_MAX {
-            return None;
+    let proofs: Vec<Millis> = edge.iter().map(|socket| proved_at(state, socket)).collect();
+    match unread(&proofs, clock::now(0)).and_then(|at| edge.get(at)) {
+        Some(socket) => {
+            close(socket, Closing::Restart);
+            None
         }
-        let proofs: Vec<Millis> = edge.iter().map(|socket| self.proved_at(socket)).collect();
-        match unread(&proofs, clock::now(0)).and_then(|at| edge.get(at)) {
-            Some(socket) => {
-                close(socket, Closing::Restart);
-                None
-            }
-            None => {
-                let detail = format!(
-                    "a cart may have {SOCKETS_MAX} streams of events, and all of them are read; close one, or use GET"
-                );
-                Some(Problem::retry(429, "too_many_streams", detail))
-            }
+        None => {
+            let detail = format!(
+                "a cart may have {SOCKETS_MAX} streams of events, and all of them are read; close one, or use GET"
+            );
+            Some(Problem::retry(429, "too_many_streams", detail))
         }
     }
+}
 
-    /// When the edge has said last that what this socket tells is read, or when it was opened.
-    fn proved_at(&self, socket: &WebSocket) -> Millis {
-        let state = AsRef::<JsValue>::as_ref(self.state.as_raw()).unchecked_ref::<RawState>();
-        let answered = state.answered_at(socket.as_ref()).ok().flatten();
-        let answered = answered.map_or(0, |at| at.get_time() as u64);
-        // Its second tag, see `accept`.
-        let opened = self.state.get_tags(socket).iter().find_map(|tag| tag.parse().ok());
-        Millis(answered.max(opened.unwrap_or(0)))
+/// When the edge has said last that what this socket tells is read, or when it was opened.
+fn proved_at(state: &State, socket: &WebSocket) -> Millis {
+    let raw = AsRef::<JsValue>::as_ref(state.as_raw()).unchecked_ref::<RawState>();
+    let answered = raw.answered_at(socket.as_ref()).ok().flatten();
+    let answered = answered.map_or(0, |at| at.get_time() as u64);
+    // Its second tag, see `accept`.
+    let opened = state.get_tags(socket).iter().find_map(|tag| tag.parse().ok());
+    Millis(answered.max(opened.unwrap_or(0)))
+}
+
+pub fn accept(state: &State, opening: &Opening, format: Format) -> Result<Response> {
+    let WebSocketPair { client, server } = WebSocketPair::new()?;
+    let tag = if opening.nudged { NUDGED } else { DEVICES };
+    state.accept_websocket_with_tags(&server, &[tag, &clock::now(0).0.to_string()]);
+    attach(&server, opening, format)?;
+    // Answered without waking the object.
+    state.set_websocket_auto_response(&WebSocketRequestResponsePair::new("ping", "pong")?);
+    Response::from_websocket(client)
+}
+
+/// Tells the sockets what a turn has changed. The output gate holds it until that is on disk.
+pub fn announce(state: &State, speakers: &Speakers, before: &Standing, replica: &Replica, forgotten: bool) {
+    let after = Standing::of(replica);
+    if after == *before && !forgotten {
+        return;
     }
-
-    fn accept(&self, opening: &Opening, format: Format) -> Result<Response> {
-        let WebSocketPair { client, server } = WebSocketPair::new()?;
-        let tag = if opening.nudged { NUDGED } else { DEVICES };
-        self.state.accept_websocket_with_tags(&server, &[tag, &clock::now(0).0.to_string()]);
-        attach(&server, opening, format)?;
-        // Answered without waking the object.
-        self.state.set_websocket_auto_response(&WebSocketRequestResponsePair::new("ping", "pong")?);
-        Response::from_websocket(client)
+    let devices = state.get_websockets_with_tag(DEVICES);
+    let nudged = state.get_websockets_with_tag(NUDGED);
+    let all = || devices.iter().chain(&nudged);
+    if after.erased || forgotten {
+        let why = if after.erased { Closing::Gone } else { Closing::Restart };
+        return all().for_each(|socket| close(socket, why));
     }
-
-    /// Takes in a message: `1 | seq | request`.
-    pub(super) async fn hear(&self, socket: &WebSocket, message: WebSocketIncomingMessage) {
-        let Some((opening, format)) = attached(socket) else { return close(socket, Closing::Restart) };
-        if !self.speakers.admit(socket, clock::now(0)) {
-            return close(socket, Closing::TooMany);
-        }
-        let WebSocketIncomingMessage::Binary(bytes) = message else {
-            return close(socket, Closing::Unreadable);
-        };
-        let Some((seq, request)) = sync_of(&bytes).filter(|_| !opening.nudged) else {
-            return close(socket, Closing::Unreadable);
-        };
-        let problem = match self.sync(socket, opening, format, request).await {
-            Ok(response) => return send(socket, &message_of(SYNC, &[seq], &response)),
-            Err(problem) => problem,
-        };
-        send(socket, &message_of(REFUSED, &[seq], &problem.body().unwrap_or_default()));
-        match problem.code.as_str() {
-            "session_expired" | "session_ended" => close(socket, Closing::SignIn),
-            "cart_not_found" => close(socket, Closing::Gone),
-            _ => {}
-        }
+    if after.merged && !before.merged {
+        devices.iter().for_each(|socket| close(socket, Closing::Gone));
     }
-
-    /// What `POST ../sync` does.
-    async fn sync(
-        &self,
-        socket: &WebSocket,
-        opening: Opening,
-        format: Format,
-        request: &[u8],
-    ) -> Result<Vec<u8>, Problem> {
-        if request.len() > DELTA_BYTES_MAX {
-            return Err(body::too_large(DELTA_BYTES_MAX));
-        }
-        if clock::now(opening.call.skew_ms) > opening.until {
-            return Err(guard::fault(TokenFault::Expired));
-        }
-        let call = Call { fresh: false, ..opening.call };
-        let mut rows = Rows::default();
-        let current = self.prepare(&call, &mut rows).await;
-        if current && !call.shown_by.is_empty() {
-            let call = Call { shown_by: Vec::new(), ..call.clone() };
-            let opening = Opening { call, ..opening };
-            attach(socket, &opening, format).map_err(|error| Problem::object(&error))?;
-        }
-        let call = Call { input: Input::Sync { request: request.to_vec() }, ..call };
-        self.speakers.speaking.replace(Some(socket.clone()));
-        let head = self.turn(&call, rows, current);
-        self.speakers.speaking.take();
-        match head.reply?.kind {
-            ReplyKind::Synced(response) => Ok(response),
-            _ => Err(Problem::retry(503, "replica_unavailable", "the replica gave another answer")),
-        }
+    if after.signed_out && !before.signed_out {
+        return all().for_each(|socket| close(socket, Closing::SignIn));
     }
-
-    /// A socket has ended.
-    pub(super) fn lose(&self, socket: &WebSocket) {
-        self.speakers.forget(socket);
-        // Where the platform has answered already, this does nothing.
-        let _ = socket.close(Some(1000), Some(""));
+    if after.sequence == before.sequence {
+        return;
     }
-
-    /// Tells the sockets what a turn has changed. The output gate holds it until that is on disk.
-    pub(super) fn announce(&self, before: &Standing, replica: &Replica, forgotten: bool) {
-        let after = Standing::of(replica);
-        if after == *before && !forgotten {
-            return;
-        }
-        let devices = self.state.get_websockets_with_tag(DEVICES);
-        let nudged = self.state.get_websockets_with_tag(NUDGED);
-        let all = || devices.iter().chain(&nudged);
-        if after.erased || forgotten {
-            let why = if after.erased { Closing::Gone } else { Closing::Restart };
-            return all().for_each(|socket| close(socket, why));
-        }
-        if after.merged && !before.merged {
-            devices.iter().for_each(|socket| close(socket, Closing::Gone));
-        }
-        if after.signed_out && !before.signed_out {
-            return all().for_each(|socket| close(socket, Closing::SignIn));
-        }
-        if after.sequence == before.sequence {
-            return;
-        }
-        nudged.iter().for_each(|socket| send(socket, &[NEWS]));
-        // One that sends nothing but pings is not told for longer than its token lasts.
-        let (told, ended): (Vec<_>, Vec<_>) = devices.iter().partition(|socket| {
-            attached(socket).is_some_and(|(opening, _)| clock::now(opening.call.skew_ms) <= opening.until)
-        });
-        ended.into_iter().for_each(|socket| close(socket, Closing::SignIn));
-        let mut others = told.into_iter().filter(|socket| !self.speakers.is_speaking(socket)).peekable();
-        if others.peek().is_some() {
-            let changes = replica.since(before.sequence);
-            let news = message_of(NEWS, &[before.sequence, after.sequence], &changes);
-            others.for_each(|socket| send(socket, &news));
-        }
+    nudged.iter().for_each(|socket| send(socket, &[NEWS]));
+    // One that sends nothing but pings is not told for longer than its token lasts.
+    let (told, ended): (Vec<_>, Vec<_>) = devices.iter().partition(|socket| {
+        attached(socket).is_some_and(|(opening, _)| clock::now(opening.call.skew_ms) <= opening.until)
+    });
+    ended.into_iter().for_each(|socket| close(socket, Closing::SignIn));
+    let mut others = told.into_iter().filter(|socket| !speakers.is_speaking(socket)).peekable();
+    if others.peek().is_some() {
+        let changes = replica.since(before.sequence);
+        let news = message_of(NEWS, &[before.sequence, after.sequence], &changes);
+        others.for_each(|socket| send(socket, &news));
     }
 }
 
@@ -308,22 +202,22 @@ fn unread(proofs: &[Millis], now: Millis) -> Option<usize> {
     (proved.plus(UNREAD_MS) <= now).then_some(at)
 }
 
-fn attach(socket: &WebSocket, opening: &Opening, format: Format) -> Result<()> {
+pub fn attach(socket: &WebSocket, opening: &Opening, format: Format) -> Result<()> {
     socket.serialize_attachment(Base64Unpadded::encode_string(&pack_as(format, opening)))
 }
 
 /// What was said of a socket when it was opened.
-fn attached(socket: &WebSocket) -> Option<(Opening, Format)> {
+pub fn attached(socket: &WebSocket) -> Option<(Opening, Format)> {
     opening_of(&socket.deserialize_attachment::<String>().ok()??).ok()
 }
 
 /// The number and the request of a message.
-fn sync_of(message: &[u8]) -> Option<(u64, &[u8])> {
+pub fn sync_of(message: &[u8]) -> Option<(u64, &[u8])> {
     let (kind, rest) = message.split_first()?;
     decode::u64(rest).ok().filter(|_| *kind == SYNC)
 }
 
-fn message_of(kind: u8, numbers: &[u64], rest: &[u8]) -> Vec<u8> {
+pub fn message_of(kind: u8, numbers: &[u64], rest: &[u8]) -> Vec<u8> {
     let mut message = vec![kind];
     for number in numbers {
         message.extend_from_slice(encode::u64(*number, &mut encode::u64_buffer()));
@@ -333,11 +227,11 @@ fn message_of(kind: u8, numbers: &[u64], rest: &[u8]) -> Vec<u8> {
 }
 
 /// One that is closing already is not told any more.
-fn send(socket: &WebSocket, message: &[u8]) {
+pub fn send(socket: &WebSocket, message: &[u8]) {
     let _ = socket.send_with_bytes(message);
 }
 
-fn close(socket: &WebSocket, why: Closing) {
+pub fn close(socket: &WebSocket, why: Closing) {
     let reason = match why {
         Closing::Restart => "connect again",
         Closing::SignIn => "the session has ended: renew it or sign in",

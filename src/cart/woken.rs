@@ -4,11 +4,12 @@ use cart_core::packed::{Format, pack_as, unpack};
 use cart_core::replica::Input;
 use worker::{DurableObject, Env, Request, Response, Result, State, WebSocket, WebSocketIncomingMessage};
 
-use super::object::CartObject;
-use crate::cart::call::{Call, Rows};
-use crate::net::peers::{LIVE, READ_ONLY};
+use crate::cart::call::Call;
+use crate::cart::object::CartObject;
+use crate::net::objects::{LIVE, READ_ONLY};
 use crate::platform::log::{self, Work};
-use crate::platform::problem::Problem;
+use crate::platform::problem::{Kind, Problem};
+use crate::platform::sql::Rows;
 
 impl DurableObject for CartObject {
     fn new(state: State, env: Env) -> Self {
@@ -59,7 +60,7 @@ impl CartObject {
         let mut head = self.turn(&call, rows, current);
         // A read may set an alarm that was lost; where that has no room, it reads all the same.
         if matches!(call.input, Input::Read)
-            && head.reply.as_ref().is_err_and(|problem| problem.code == Problem::FULL)
+            && head.reply.as_ref().is_err_and(|problem| problem.kind() == Kind::Full)
         {
             head = self.read_only(&call);
             if let Ok(reply) = &mut head.reply {

@@ -1,30 +1,20 @@
-//! The catalog in D1. Names and prices of what is in carts are kept in the isolate, what is not there too: for a
-//! minute they serve, and longer where the catalog does not answer, since a cart is shown without it. What is
-//! browsed is not kept here: browsers and caches may keep the answers. Searches, which read the whole table, have a
-//! budget of their own, so that no cart waits for them.
+//! The catalog in D1. What is browsed is not kept here: browsers and caches may keep the answers. Searches, which read
+//! the whole table, have a budget of their own, so that no cart waits for them.
 
 use std::cell::{Cell, RefCell};
-use std::num::NonZeroUsize;
 use std::thread::LocalKey;
 
 use cart_core::breaker::Breaker;
-use cart_core::money::Money;
-use cart_core::ordered::Ordered;
 use cart_core::time::Millis;
-use cart_core::view::{Offer, Offers};
-use lru::LruCache;
 use serde::{Deserialize, Serialize};
 use worker::wasm_bindgen::JsValue;
 use worker::{D1Result, Env};
 
-use crate::net::{faults, peers as transport};
+use crate::net::faults;
+use crate::platform::clock::present;
+use crate::platform::deadline::{CALL_MS, within};
 use crate::platform::log;
 use crate::platform::problem::Problem;
-
-/// How long an entry serves, in milliseconds.
-const FRESH_MS: u64 = 60 * Millis::SECOND;
-/// The most products kept in an isolate: about 2 MB.
-const KEPT_MAX: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();
 
 /// How long a view waits for prices, in milliseconds: then it is shown without them.
 const VIEW_MS: u64 = 1_000;
@@ -41,7 +31,6 @@ thread_local! {
     /// How many searches there were, and of those that wait which it was and when it began. One whose caller has gone
     /// is heard of no more.
     static SEARCHING: RefCell<(u64, Vec<(u64, Millis)>)> = RefCell::default();
-    static KEPT: RefCell<LruCache<String, (Option<Offer>, Millis)>> = RefCell::new(LruCache::new(KEPT_MAX));
 }
 
 /// A product as it is in the table.
@@ -65,62 +54,12 @@ pub struct Department {
 const COLUMNS: &str =
     "SELECT sku, title, department, brand, package_size, price_minor, currency FROM products";
 
-/// What the catalog has of these products. Where it cannot be asked, what it had when it was asked last.
-pub async fn offers(env: &Env, skus: impl IntoIterator<Item = &str>, now: Millis) -> Offers {
-    let mut offers = Offers::default();
-    // Those to be looked up, with what they were before.
-    let mut missing = Ordered::<String, Option<Offer>>::default();
-    KEPT.with_borrow_mut(|kept| {
-        for sku in skus {
-            match kept.get(sku) {
-                Some((offer, at)) if now.0 < at.0 + FRESH_MS && at.0 <= now.0 => {
-                    offers.known.extend(offer.clone().map(|offer| (sku.to_owned(), offer)));
-                }
-                old => {
-                    missing.insert(sku.to_owned(), old.and_then(|(offer, _)| offer.clone()));
-                }
-            }
-        }
-    });
-    if missing.is_empty() {
-        return offers;
-    }
-    match fetch(env, missing.keys()).await {
-        Ok(products) => {
-            for product in products {
-                let currency = product.currency;
-                let price = product.price_minor.map(|minor| Money { amount_minor: minor.into(), currency });
-                offers.known.insert(product.sku, Offer { title: product.title, price });
-            }
-            KEPT.with_borrow_mut(|kept| {
-                for (sku, _) in missing {
-                    let offer = offers.known.get(&sku).cloned();
-                    kept.put(sku, (offer, now));
-                }
-            });
-        }
-        Err(fault) => {
-            fault.log();
-            for (sku, before) in missing {
-                match before {
-                    Some(offer) => {
-                        offers.known.insert(sku, offer);
-                        offers.stale = true;
-                    }
-                    None => offers.unknown.push(sku),
-                }
-            }
-        }
-    }
-    offers
-}
-
 /// The place of a search among those that wait.
 struct Searching(u64);
 
 impl Searching {
     fn begin() -> Option<Self> {
-        let now = transport::now();
+        let now = present();
         SEARCHING.with_borrow_mut(|(number, waiting)| {
             waiting.retain(|(_, began)| now.0 < began.0 + SEARCH_MS);
             (waiting.len() < SEARCHES_MAX).then(|| {
@@ -204,7 +143,8 @@ pub async fn is_ready(env: &Env) -> bool {
     matches!(answer.await, Ok(Some(1)))
 }
 
-async fn fetch(env: &Env, skus: impl Iterator<Item = &String>) -> Result<Vec<Product>, Fault> {
+/// These products, for a view.
+pub async fn fetch(env: &Env, skus: impl Iterator<Item = &String>) -> Result<Vec<Product>, Fault> {
     let list =
         serde_json::to_string(&skus.collect::<Vec<_>>()).map_err(|error| Fault::Failed(error.into()))?;
     let sql = format!("{COLUMNS} WHERE sku IN (SELECT value FROM json_each(?))");
@@ -213,7 +153,7 @@ async fn fetch(env: &Env, skus: impl Iterator<Item = &String>) -> Result<Vec<Pro
 }
 
 /// Why the catalog says nothing.
-enum Fault {
+pub enum Fault {
     /// It has failed lately, and was not asked.
     Unasked,
     Hung,
@@ -224,7 +164,7 @@ const ASKED: &str = "ask the catalog";
 const UNPRICED: &str = "what was known of it, or nothing, is shown as its price";
 
 impl Fault {
-    fn log(&self) {
+    pub fn log(&self) {
         match self {
             Self::Unasked => {}
             Self::Hung => log::failed(ASKED, &"no answer in time", UNPRICED),
@@ -249,13 +189,13 @@ struct Patience {
 }
 
 /// Of what is read by an index for its own sake.
-const BROWSING: Patience = Patience { ms: transport::CALL_MS, breaker: None, weighs: false };
+const BROWSING: Patience = Patience { ms: CALL_MS, breaker: None, weighs: false };
 
 impl Patience {
     fn admits(&self) -> bool {
         self.breaker.is_none_or(|kept| {
             let mut breaker = kept.get();
-            let admitted = breaker.admits(transport::now());
+            let admitted = breaker.admits(present());
             kept.set(breaker);
             admitted
         })
@@ -267,7 +207,7 @@ impl Patience {
         match answer {
             Ok(_) => breaker.succeeded(),
             Err(fault) => {
-                breaker.failed(self.weighs && matches!(fault, Fault::Hung), transport::now());
+                breaker.failed(self.weighs && matches!(fault, Fault::Hung), present());
             }
         }
         kept.set(breaker);
@@ -291,7 +231,7 @@ async fn asked(env: &Env, sql: &str, values: &[JsValue], patience: &Patience) ->
         faults::in_catalog().await?;
         env.d1("CATALOG")?.prepare(sql).bind(values)?.all().await
     };
-    let answer = match transport::within(patience.ms, answer).await {
+    let answer = match within(patience.ms, answer).await {
         Some(answer) => answer.map_err(Fault::Failed),
         None => Err(Fault::Hung),
     };

@@ -1,5 +1,8 @@
-//! The door of the edge: which route, who comes, what every answer carries.
+//! The door of the edge: which endpoint, who comes and from where, what every answer carries. Whatever comes in
+//! passes here first, whichever context answers it.
 
+pub mod exchange;
 pub mod headers;
+pub mod place;
 pub mod route;
 pub mod visitor;

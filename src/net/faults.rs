@@ -7,15 +7,9 @@ use std::time::Duration;
 
 use cart_core::id::Region;
 use serde::{Deserialize, Serialize};
-use worker::{Request, Response};
 
-use crate::door::headers as respond;
-use crate::door::route::{Endpoint, Route};
-use crate::platform::body;
+use crate::net::failure::Failure;
 use crate::platform::config::Config;
-use crate::platform::problem::Problem;
-
-pub const PATH: &str = "/v1/admin/faults";
 
 /// Where it is kept: both modules of the isolate know it, and with the isolate it goes.
 const KEPT: &str = "evercartCut";
@@ -26,19 +20,10 @@ const KEPT_CATALOG: &str = "evercartCatalog";
 /// How much later a slow catalog answers, in milliseconds: later than anyone waits.
 const SLOW_MS: u64 = 4_000;
 
-#[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Faults {
-    /// The regions that are cut off.
-    cut: Vec<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    catalog: Option<Catalog>,
-}
-
 /// What is wrong with the catalog.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Catalog {
+pub enum Catalog {
     /// It answers with an error.
     Away,
     /// It answers after all have stopped waiting.
@@ -54,37 +39,22 @@ impl Catalog {
     }
 }
 
-/// Shows what is cut, or sets it.
-pub async fn serve(request: &mut Request, config: &Config) -> Result<Response, Problem> {
-    if !config.development {
-        return Err(Problem::new(
-            404,
-            "not_found",
-            "there is nothing at this path; /openapi.json lists all there is",
-        ));
-    }
-    if let Endpoint::SetFaults = Route::find(&request.inner().method(), PATH)?.endpoint {
-        let Faults { cut, catalog } = body::json(request).await?;
-        let mut regions = Vec::new();
-        for name in &cut {
-            let region = Region::parse(name).filter(|region| config.regions.place(*region).is_some());
-            regions.push(
-                region.ok_or_else(|| Problem::invalid("cut", format!("{name:?} is no region in use")))?,
-            );
-        }
-        regions.sort_unstable();
-        regions.dedup();
-        let names: Vec<&str> = regions.into_iter().map(Region::name).collect();
-        keep(KEPT, &names.join(" "))?;
-        keep(KEPT_CATALOG, catalog.map_or("", Catalog::name))?;
-    }
-    let cut = kept(KEPT).split_whitespace().map(str::to_owned).collect();
-    respond::json_of(&Faults { cut, catalog: catalog() }, 200).map_err(|error| Problem::object(&error))
+/// The names of the regions that are cut off.
+pub fn cut() -> Vec<String> {
+    kept(KEPT).split_whitespace().map(str::to_owned).collect()
 }
 
-fn catalog() -> Option<Catalog> {
+/// What is wrong with the catalog, if something is.
+pub fn catalog() -> Option<Catalog> {
     let name = kept(KEPT_CATALOG);
     [Catalog::Away, Catalog::Slow].into_iter().find(|fault| fault.name() == name)
+}
+
+/// Sets both.
+pub fn set(cut: &[Region], catalog: Option<Catalog>) -> worker::Result<()> {
+    let names: Vec<&str> = cut.iter().map(|region| region.name()).collect();
+    keep(KEPT, &names.join(" "))?;
+    keep(KEPT_CATALOG, catalog.map_or("", Catalog::name))
 }
 
 /// What comes before each query of the catalog. Nothing in production, where no fault can be set.
@@ -100,20 +70,16 @@ pub async fn in_catalog() -> worker::Result<()> {
 }
 
 /// Refuses what would pass a cut between two regions.
-pub fn pass(config: &Config, from: Region, to: Region) -> Result<(), Problem> {
+pub fn pass(config: &Config, from: Region, to: Region) -> Result<(), Failure> {
     let is_cut = |name: &str| name == from.name() || name == to.name();
     if !config.development || from == to || !kept(KEPT).split_whitespace().any(is_cut) {
         return Ok(());
     }
-    let detail = format!(
-        "{from} and {to} are parted by a cut that was asked for; take it back by PUT {PATH} or in the lab"
-    );
-    Err(Problem::retry(503, "region_unreachable", detail))
+    Err(Failure::Cut { from, to })
 }
 
-fn keep(name: &str, value: &str) -> Result<(), Problem> {
-    let kept = js_sys::Reflect::set(&js_sys::global(), &name.into(), &value.into());
-    kept.map(drop).map_err(|error| Problem::object(&error.into()))
+fn keep(name: &str, value: &str) -> worker::Result<()> {
+    Ok(js_sys::Reflect::set(&js_sys::global(), &name.into(), &value.into()).map(drop)?)
 }
 
 fn kept(name: &str) -> String {

@@ -8,6 +8,11 @@ pub fn now(skew_ms: i64) -> Millis {
     Millis(now.saturating_add_signed(skew_ms))
 }
 
+/// The present moment that breakers, tags and deadlines go by, which no skew moves.
+pub fn present() -> Millis {
+    now(0)
+}
+
 /// Random bytes from the platform.
 pub fn random<const N: usize>() -> worker::Result<[u8; N]> {
     let mut bytes = [0; N];

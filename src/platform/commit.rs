@@ -1,12 +1,11 @@
 //! What is written before what: the rows of a turn in one transaction, the alarm in the same turn, then
-//! the reply. A throw inside `transactionSync` rolls back; an `Err` after a write outside of it would not.
+//! the reply. What is written is decided elsewhere. A throw inside `transactionSync` rolls back; an `Err` after a write outside of it would not.
 
-use cart_core::replica::Effect;
+use cart_core::time::Millis;
 use wasm_bindgen::prelude::*;
-use worker::{SqlStorage, State};
+use worker::State;
 
-use crate::cart::call::Rows;
-use crate::cart::rows::{ledger_page, replica};
+use crate::platform::sql::{Rows, Statement};
 
 #[wasm_bindgen]
 extern "C" {
@@ -26,50 +25,54 @@ extern "C" {
     fn delete_all(this: &RawStorage) -> Result<js_sys::Promise, JsValue>;
 }
 
-/// Writes what the effects say, all or nothing. `first` says that the object has no storage yet; the alarm
-/// is meant on a clock that is moved by `skew_ms`.
-/// Nothing is awaited; the output gate holds the reply until it is on disk.
-pub fn commit(state: &State, effects: &[Effect], first: bool, skew_ms: i64) -> worker::Result<Rows> {
-    if effects
-        .iter()
-        .all(|effect| matches!(effect, Effect::Reply(_) | Effect::Tell { .. } | Effect::Send { .. }))
-    {
+/// What a turn writes, in its order.
+#[derive(Default)]
+pub struct Writes(pub Vec<Write>);
+
+/// One thing that is written.
+pub enum Write {
+    /// Rows.
+    Run(Statement),
+    /// The alarm, on the platform's clock.
+    Wake(Millis),
+    /// All that the object has stored goes, its tables too.
+    Forget,
+}
+
+/// Writes all or nothing. Nothing is awaited; the output gate holds the reply until it is on disk.
+pub fn commit(state: &State, Writes(writes): Writes) -> worker::Result<Rows> {
+    if writes.is_empty() {
         return Ok(Rows::default());
     }
     let storage = AsRef::<JsValue>::as_ref(state.as_raw()).unchecked_ref::<RawState>().storage();
     let sql = state.storage().sql();
+    let (mut statements, mut after) = (Vec::new(), Vec::new());
+    for write in writes {
+        match write {
+            Write::Run(statement) => statements.push(statement),
+            Write::Wake(at) => after.push(Some(at)),
+            Write::Forget => after.push(None),
+        }
+    }
     let mut rows = Rows::default();
     let mut turn = || {
-        rows = write_all(&sql, effects, first).map_err(JsValue::from)?;
+        for statement in statements.drain(..) {
+            rows = rows.plus(statement.run(&sql).map_err(JsValue::from)?);
+        }
         Ok(JsValue::UNDEFINED)
     };
     storage.transaction_sync(&mut turn)?;
-    for effect in effects {
-        if let Effect::Wake(at) = effect {
-            // In the same turn as the rows, so it is in their implicit transaction and behind their gate.
-            let _ = storage.set_alarm(at.0.saturating_add_signed(-skew_ms) as f64)?;
-            rows.written += 1;
+    // In the same turn as the rows, so it is in their implicit transaction and behind their gate.
+    for at in after {
+        match at {
+            Some(at) => {
+                let _ = storage.set_alarm(at.0 as f64)?;
+                rows.written += 1;
+            }
+            None => {
+                let _ = storage.delete_all()?;
+            }
         }
-        if let Effect::Forget = effect {
-            let _ = storage.delete_all()?;
-        }
-    }
-    Ok(rows)
-}
-
-fn write_all(sql: &SqlStorage, effects: &[Effect], first: bool) -> worker::Result<Rows> {
-    let mut rows = Rows::default();
-    for effect in effects {
-        rows = rows.plus(match effect {
-            Effect::Put(row) => replica::write(sql, row, first)?,
-            Effect::PutPage { entries, until } => ledger_page::write(sql, entries, *until)?,
-            Effect::DropPages { until } => ledger_page::drop_until(sql, *until)?,
-            Effect::Wake(_)
-            | Effect::Tell { .. }
-            | Effect::Send { .. }
-            | Effect::Forget
-            | Effect::Reply(_) => Rows::default(),
-        });
     }
     Ok(rows)
 }

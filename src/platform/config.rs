@@ -1,6 +1,8 @@
-//! The settings of this deployment, from `wrangler.toml` and secrets.
+//! The settings of this deployment, from `wrangler.toml` and secrets: read once an isolate.
 
+use std::cell::RefCell;
 use std::fmt::Display;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use cart_core::id::Region;
@@ -10,6 +12,7 @@ use cart_core::packed::Format;
 use cart_core::regions::Regions;
 use cart_core::session::{RENEW_MS, SLIDE_MS, Signer};
 use cart_core::time::Millis;
+use wasm_bindgen::JsValue;
 use worker::Env;
 
 use crate::platform::problem::Problem;
@@ -27,7 +30,11 @@ const CART_DAYS: u32 = (RENEW_MS / Millis::DAY) as u32;
 /// How long a dead letter is kept, in days, unless DEAD_LETTER_DAYS says otherwise.
 const DEAD_LETTER_DAYS: u32 = 30;
 
-#[derive(Clone)]
+thread_local! {
+    /// What was read last, and of which bindings.
+    static READ: RefCell<Option<(JsValue, Rc<Config>)>> = const { RefCell::new(None) };
+}
+
 pub struct Config {
     /// Development answers pages of this machine and takes the headers that move clock and region.
     pub development: bool,
@@ -61,7 +68,22 @@ pub struct Config {
 }
 
 impl Config {
-    pub fn from_env(env: &Env) -> Result<Self, Problem> {
+    /// Those of these bindings. An isolate has the same ones for as long as it lives; others are read anew.
+    pub fn of(env: &Env) -> Result<Rc<Self>, Problem> {
+        let env_value: &JsValue = env.as_ref();
+        let known = READ.with_borrow(|read| {
+            let (_, config) = read.as_ref().filter(|(of, _)| of == env_value)?;
+            Some(Rc::clone(config))
+        });
+        if let Some(config) = known {
+            return Ok(config);
+        }
+        let config = Rc::new(Self::read(env)?);
+        READ.set(Some((env_value.clone(), Rc::clone(&config))));
+        Ok(config)
+    }
+
+    fn read(env: &Env) -> Result<Self, Problem> {
         let text = |name: &str| env.var(name).map(|value| value.to_string()).ok();
         let number = |name: &str| match parsed(name, text(name))? {
             Some(number) => u32::try_from(number).map(Some).map_err(|_| not_a_number(name, &number)),

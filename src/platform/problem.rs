@@ -1,5 +1,7 @@
 //! Refusals as `application/problem+json` (RFC 9457): the only place where one becomes HTTP.
 
+use std::fmt;
+
 use cart_core::id::Region;
 use cart_core::reject::Reject;
 use serde::{Deserialize, Serialize};
@@ -9,6 +11,49 @@ use crate::platform::log;
 
 /// After what time the operator may have mended something, in seconds.
 const OPERATOR_S: u32 = 30;
+
+/// What a refusal is to those who act on it; what nobody acts on is another one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    CartNotFound,
+    ActorUnknown,
+    TooManyCarts,
+    SessionExpired,
+    SessionEnded,
+    SessionLapsed,
+    /// No answer, though it may have been done.
+    Unavailable,
+    /// Not asked at all.
+    Unreachable,
+    Damaged,
+    OtherBuild,
+    /// Of a format that the one who was asked does not read.
+    Unread,
+    Full,
+    Other,
+}
+
+impl Kind {
+    /// By the word for programs: the only place that reads one.
+    #[inline(never)] // Once in the Wasm.
+    fn of(code: &str) -> Self {
+        match code {
+            "cart_not_found" => Self::CartNotFound,
+            "actor_unknown" => Self::ActorUnknown,
+            "too_many_carts" => Self::TooManyCarts,
+            "session_expired" => Self::SessionExpired,
+            "session_ended" => Self::SessionEnded,
+            "session_lapsed" => Self::SessionLapsed,
+            "replica_unavailable" => Self::Unavailable,
+            "region_unreachable" => Self::Unreachable,
+            "replica_damaged" => Self::Damaged,
+            "frame_too_new" | "frame_too_old" => Self::Unread,
+            Problem::OTHER_BUILD => Self::OtherBuild,
+            Problem::FULL => Self::Full,
+            _ => Self::Other,
+        }
+    }
+}
 
 /// A refusal on its way out.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -59,10 +104,24 @@ impl Problem {
         Reject::invalid(field, problem).into()
     }
 
+    /// What it is to those who act on it.
+    pub fn kind(&self) -> Kind {
+        Kind::of(&self.code)
+    }
+
     /// Whether the same call may succeed in another region.
     pub fn elsewhere(&self) -> bool {
-        ["replica_unavailable", "region_unreachable", "replica_damaged", Self::OTHER_BUILD, Self::FULL]
-            .contains(&self.code.as_str())
+        match self.kind() {
+            Kind::Unavailable | Kind::Unreachable | Kind::Damaged | Kind::OtherBuild | Kind::Full => true,
+            Kind::CartNotFound
+            | Kind::ActorUnknown
+            | Kind::TooManyCarts
+            | Kind::SessionExpired
+            | Kind::SessionEnded
+            | Kind::SessionLapsed
+            | Kind::Unread
+            | Kind::Other => false,
+        }
     }
 
     pub fn misconfigured(detail: &str) -> Self {
@@ -70,17 +129,21 @@ impl Problem {
         Self { retry_after_s: Some(OPERATOR_S), ..Self::new(503, "misconfigured", detail) }
     }
 
-    /// The object or its storage gave no answer: whether it did it is not known. Only where its storage itself said that
-    /// it has no room, in the turn, was nothing done.
+    /// What the platform could not do: whether it was done is not known. Only where storage itself said that it has no
+    /// room, in the turn, was nothing done.
+    #[cold]
+    #[inline(never)]
     pub fn object(error: &worker::Error) -> Self {
-        log::failed("call an object", &error, "it may have done it; the same again, or elsewhere, is safe");
-        let text = error.to_string();
-        if text.contains("SQLITE_FULL") || text.contains("database or disk is full") {
-            return Self::full();
+        log::failed("call an object", error, "it may have done it; the same again, or elsewhere, is safe");
+        match Said::of(&error.to_string()) {
+            Said::Full => Self::full(),
+            Said::OtherBuild => Self::other_build(),
+            Said::Else => Self::unavailable(),
         }
-        if is_of_other_build(&text) {
-            return Self::other_build();
-        }
+    }
+
+    /// No answer; whether it was done is not known.
+    pub fn unavailable() -> Self {
         Self::retry(
             503,
             "replica_unavailable",
@@ -90,10 +153,10 @@ impl Problem {
 
     /// An answer that cannot be read.
     pub fn unread(reject: &Reject) -> Self {
-        match reject {
-            Reject::FrameTooNew { .. } | Reject::FrameTooOld { .. } => Self::other_build(),
-            _ => Self::object(&worker::Error::RustError(reject.to_string())),
+        if matches!(reject, Reject::FrameTooNew { .. } | Reject::FrameTooOld { .. }) {
+            return Self::other_build();
         }
+        Self::object(&worker::Error::RustError(reject.to_string()))
     }
 
     /// What was asked, or what it answered, is of a build that this one cannot read.
@@ -120,20 +183,6 @@ impl Problem {
         )
     }
 
-    /// A region that did not answer in time; whether it did it is not known.
-    pub fn hung(region: Region) -> Self {
-        log::failed(
-            &format!("call {region}"),
-            &"no answer in time",
-            "it may have done it; after some of these nobody waits for it",
-        );
-        Self::retry(
-            503,
-            "replica_unavailable",
-            "the cart did not answer; send the same request with the same Idempotency-Key again",
-        )
-    }
-
     pub fn catalog() -> Self {
         Self::retry(
             503,
@@ -142,12 +191,20 @@ impl Problem {
         )
     }
 
+    /// What a store could not do.
     pub fn store(error: &worker::Error) -> Self {
-        log::failed("ask a store", &error, "again later, or the other store");
-        if is_of_other_build(&error.to_string()) {
-            return Self::other_build();
+        log::failed("ask a store", error, "again later, or the other store");
+        match Said::of(&error.to_string()) {
+            Said::OtherBuild => Self::other_build(),
+            Said::Full | Said::Else => {
+                Self::store_unavailable("the region's store did not answer; try again")
+            }
         }
-        Self::retry(503, "store_unavailable", "the region's store did not answer; try again")
+    }
+
+    /// No answer of a store.
+    pub fn store_unavailable(detail: &str) -> Self {
+        Self::retry(503, "store_unavailable", detail)
     }
 
     /// The JSON.
@@ -203,11 +260,33 @@ impl Problem {
     }
 }
 
-/// Whether an error is the refusal of an object, a region or a store since something is of another build: that comes
-/// as text with the JSON of [`Problem::body`] in it, in which all texts of others are escaped.
-fn is_of_other_build(text: &str) -> bool {
-    let code = text.split_once(r#""code":""#).and_then(|(_, rest)| rest.split_once('"'));
-    matches!(code, Some(("frame_too_new" | "frame_too_old" | Problem::OTHER_BUILD, _)))
+/// What the text of an error says, as far as it matters.
+pub enum Said {
+    /// There is no room, and nothing was done.
+    Full,
+    /// An object, a region or a store refuses since something is of another build: that comes as text with the JSON of
+    /// [`Problem::body`] in it, in which all texts of others are escaped.
+    OtherBuild,
+    Else,
+}
+
+impl Said {
+    pub fn of(text: &str) -> Self {
+        if text.contains("SQLITE_FULL") || text.contains("database or disk is full") {
+            return Self::Full;
+        }
+        let code = text.split_once(r#""code":""#).and_then(|(_, rest)| rest.split_once('"'));
+        match code.map(|(code, _)| Kind::of(code)) {
+            Some(Kind::OtherBuild | Kind::Unread) => Self::OtherBuild,
+            _ => Self::Else,
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.detail)
+    }
 }
 
 impl From<Reject> for Problem {
@@ -225,7 +304,7 @@ mod tests {
     fn another_build_is_told_by_the_code_of_a_refusal() {
         let is = |problem: &Problem| {
             let body = String::from_utf8(problem.body().expect("JSON")).expect("text");
-            is_of_other_build(&format!("the replica answered {}: {body}", problem.status))
+            matches!(Said::of(&format!("the replica answered {}: {body}", problem.status)), Said::OtherBuild)
         };
         let others = [
             Problem::other_build(),
@@ -243,6 +322,6 @@ mod tests {
         ] {
             assert!(!is(&problem), "{problem:?}");
         }
-        assert!(!is_of_other_build("a field of a later format"));
+        assert!(matches!(Said::of("a field of a later format"), Said::Else));
     }
 }

@@ -6,13 +6,14 @@ use cart_core::id::{CartId, Region};
 use cart_core::packed::unpack;
 use worker::Env;
 
-use super::d1::D1Store;
-use super::walk::{Place, Stepped};
-use super::{RegionStore as _, Row, Write, ask, push};
-use crate::net::peers::CALL_MS;
 use crate::platform::config::Config;
+use crate::platform::deadline::CALL_MS;
 use crate::platform::problem::Problem;
 use crate::store::call::Errand;
+use crate::store::databases::D1Store;
+use crate::store::errands::ask;
+use crate::store::orders::Stepped;
+use crate::store::region::{Place, RegionStore as _, Row, Write, push};
 
 /// How many rows a step gives.
 const ROWS_MAX: usize = 40;

@@ -1,8 +1,14 @@
 //! What is said to the stores of the regions, and what they answer.
 
+use cart_core::frame::Holder;
 use cart_core::id::{CartId, Region};
+use cart_core::packed::pack_as;
 use cart_core::time::Millis;
 use serde::{Deserialize, Serialize};
+
+use crate::net::{breakers, stores};
+use crate::platform::config::Config;
+use crate::platform::problem::Problem;
 
 /// A frame on its way to the store of a region.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -43,6 +49,21 @@ impl Errand {
             | Self::Keep { store, .. } => *store,
         }
     }
+}
+
+/// Sends to the store of a region, from a region; what it answers.
+pub async fn run(
+    config: &Config,
+    from: Region,
+    errand: &Errand,
+    deadline_ms: u64,
+) -> Result<Vec<u8>, Problem> {
+    let store = errand.store();
+    // An operator asks how it is now, not how it was when others asked.
+    if matches!(errand, Errand::Report { .. }) {
+        breakers::probe(Holder::Store(store));
+    }
+    Ok(stores::ask(config, from, store, &pack_as(config.format, errand), deadline_ms).await?)
 }
 
 /// How the store of a region does.

@@ -7,16 +7,16 @@ use cart_core::packed::unpack;
 use cart_core::time::Millis;
 use worker::{Env, MessageExt as _, RawMessage};
 
-use super::d1::D1Store;
-use super::letters::{Age, DeadLetter, DeadLetters};
-use super::queue::{bytes_of, order_of, send_bytes, settle};
-use super::walk::Stepped;
-use super::{RegionStore as _, Row, open};
 use crate::platform::clock;
 use crate::platform::config::Config;
 use crate::platform::log;
 use crate::platform::problem::Problem;
 use crate::store::call::Letter;
+use crate::store::databases::{D1Store, open};
+use crate::store::messages::{bytes_of, send_bytes, settle};
+use crate::store::orders::{Stepped, order_of};
+use crate::store::region::{RegionStore as _, Row};
+use crate::store::rows::letters::{Age, DeadLetter, DeadLetters};
 
 /// Keeps the messages of the queue of dead letters.
 pub async fn keep(env: &Env, config: &Config, messages: impl Iterator<Item = RawMessage>) {

@@ -11,16 +11,17 @@ use cart_core::time::Millis;
 use futures_util::future::join_all;
 use worker::Env;
 
-use super::d1::D1Store;
-use super::walk::{Place, Stepped};
-use super::{Row, ask};
-use crate::cart::call::Call;
-use crate::net::peers::{CALL_MS, send};
+use crate::cart::call::{Call, send};
 use crate::platform::clock;
 use crate::platform::config::Config;
+use crate::platform::deadline::CALL_MS;
 use crate::platform::log;
 use crate::platform::problem::Problem;
 use crate::store::call::Errand;
+use crate::store::databases::D1Store;
+use crate::store::errands::ask;
+use crate::store::orders::Stepped;
+use crate::store::region::{Place, Row};
 
 /// How many rows a step looks at. Each store may be asked of each one's session.
 const ROWS_MAX: usize = 20;

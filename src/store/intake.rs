@@ -1,24 +1,29 @@
 //! Frames into rows: read, join, write where the row is still as it was read, again where it is not. What
 //! the senders are told follows only once it is durable.
 
+use cart_core::cart::Cart;
 use cart_core::frame::{Frame, Holder, Receipt};
 use cart_core::id::{CartId, Region};
+use cart_core::packed::pack_as;
 use cart_core::replica::Input;
 use cart_core::store::{Stored, Taken, take};
 use cart_core::time::Millis;
 use futures_util::future::join_all;
 use worker::Env;
 
-use super::letters::DeadLetters;
-use super::{RegionStore, Row, Write, dead, home_of, push};
-use crate::cart::call::Call;
-use crate::net::peers::send;
+use crate::cart::call::{Call, send};
 use crate::platform::clock;
 use crate::platform::config::Config;
 use crate::platform::log;
 use crate::platform::problem::Problem;
-use crate::store::call::Freshness;
+use crate::store::call::{Freshness, Letter};
+use crate::store::databases::open;
+use crate::store::region::{RegionStore, Row, Write, home_of, push};
+use crate::store::rows::letters::DeadLetters;
+use crate::store::{dead, messages};
 
+/// The largest message, in bytes; the platform takes 128 KB. A larger frame goes to the store directly.
+const MESSAGE_BYTES_MAX: usize = 100 * 1_024;
 /// How often a row is read again because somebody else has written it meanwhile.
 const TRIES_MAX: u32 = 8;
 
@@ -28,6 +33,13 @@ pub struct Arrival {
     pub frame: Frame,
     /// When it was sent.
     pub sent: Millis,
+}
+
+/// A frame with a state that can be read.
+pub fn arrival(frame: &[u8], sent: Millis) -> Result<Arrival, Problem> {
+    let frame = Frame::from_bytes(frame)?;
+    Cart::from_any_build(&frame.state)?;
+    Ok(Arrival { frame, sent })
 }
 
 /// What is to be said to the senders of a cart's frames.
@@ -42,6 +54,20 @@ pub struct Told {
     erased: bool,
     /// The row was written.
     pub wrote: bool,
+}
+
+/// Puts a letter into the queue of its store. The receipt comes to the frame's sender later.
+pub async fn enqueue(env: &Env, config: &Config, letter: Letter) -> Result<(), Problem> {
+    let bytes = pack_as(config.format, &letter);
+    if bytes.len() <= MESSAGE_BYTES_MAX {
+        return messages::send_bytes(env, letter.store, &bytes).await;
+    }
+    let store = open(env, config, letter.store)?;
+    let arrivals = vec![(letter.cart_id.clone(), vec![arrival(&letter.frame, letter.sent)?])];
+    let outcomes = take_in(env, config, &store, arrivals).await;
+    let told = outcomes.into_iter().map(|(_, told)| told).collect::<Result<Vec<_>, _>>()?;
+    tell(env, config, told).await;
+    Ok(())
 }
 
 /// Takes in frames of several carts. For each cart what is to be told, or why it must be tried again. Of one that
@@ -84,7 +110,7 @@ async fn join_in(
             }
         }
     }
-    let contended = Problem::retry(503, "store_unavailable", "the row could not be written; try again");
+    let contended = Problem::store_unavailable("the row could not be written; try again");
     outcomes.extend(arrivals.into_iter().map(|(cart_id, _)| (cart_id, Err(contended.clone()))));
     outcomes
 }

@@ -8,15 +8,15 @@ use cart_core::time::Millis;
 use futures_util::future::join_all;
 use worker::Env;
 
-use super::d1::D1Store;
-use super::walk::{Place, Stepped};
-use super::{RegionStore as _, Row, Write, backfill};
-use crate::cart::call::Call;
-use crate::net::peers::send;
+use crate::cart::call::{Call, send};
 use crate::platform::clock;
 use crate::platform::config::Config;
 use crate::platform::log;
 use crate::platform::problem::Problem;
+use crate::store::backfill;
+use crate::store::databases::D1Store;
+use crate::store::orders::Stepped;
+use crate::store::region::{Place, RegionStore as _, Row, Write};
 
 /// How many carts a step visits. Of each at most all regions are called, and its row read and written.
 const CARTS_MAX: usize = 100;

@@ -3,21 +3,20 @@
 //! region's queue: it does what is next by the record, moves that on only if no other step has, and sends the next.
 //! So it is bounded, may come twice or never, and what was lost the cron begins again where it was.
 
-use cart_core::id::Region;
 use cart_core::time::Millis;
 use futures_util::future::join_all;
-use serde::{Deserialize, Serialize};
 use worker::Env;
 
-use super::d1::{self, D1Store};
-use super::fields::{Fields, number, text};
-use super::{backfill, dead, ends, open, queue, sweep};
-use crate::net::peers as transport;
+use crate::net::breakers::calls;
 use crate::platform::clock;
 use crate::platform::config::Config;
 use crate::platform::log;
 use crate::platform::problem::Problem;
-use crate::store::call::Walked;
+use crate::store::databases::{D1Store, open, queries};
+use crate::store::orders::{Order, Stepped, Walk, send};
+use crate::store::rows::fields::{number, text};
+use crate::store::rows::walks::{BEGIN, Record, records};
+use crate::store::{backfill, dead, ends, sweep};
 
 /// How many databases of a region are looked at by one message that begins walks.
 const BEGIN_MAX: usize = 50;
@@ -27,56 +26,6 @@ const LOST_MS: u64 = 10 * 60 * Millis::SECOND;
 const DAILY_MS: u64 = 20 * 3_600 * Millis::SECOND;
 /// How many dead letters are looked at in a step.
 const LETTERS_MAX: usize = 40;
-
-/// Which walk.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Walk {
-    /// Idle carts give up the storage of their replicas.
-    Sweep,
-    /// Carts whose session ended long ago go.
-    Ends,
-    /// Dead letters go at their end.
-    Letters,
-    /// Rows are given to the stores that are to hold them.
-    Backfill,
-}
-
-/// What a message of the queue asks for.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Order {
-    /// To begin the walks that are due in a region's databases, from one of them on.
-    Begin { store: Region, from: usize },
-    /// To go a step on.
-    Step { store: Region, database: String, walk: Walk },
-}
-
-/// A place among rows: a number and an id.
-pub type Place = (u64, String);
-
-/// What a step has done.
-pub struct Stepped {
-    pub passed: usize,
-    pub done: usize,
-    /// After which place there may be more.
-    pub next: Option<Place>,
-}
-
-/// A walk as its database has it.
-struct Record {
-    name: String,
-    run: u64,
-    goal: String,
-    goal_before: String,
-    place: Place,
-    beat: Millis,
-    ended: Millis,
-    passed: u64,
-    done: u64,
-    queries_max: u64,
-    calls_max: u64,
-}
 
 impl Walk {
     const ALL: [Self; 4] = [Self::Sweep, Self::Ends, Self::Letters, Self::Backfill];
@@ -104,23 +53,16 @@ impl Walk {
 
 /// The event of a cron trigger: it has nobody to fail to.
 pub async fn scheduled(env: &Env) {
-    let config = match Config::from_env(env) {
+    let config = match Config::of(env) {
         Ok(config) => config,
         Err(problem) => return log::failed("begin the walks", &problem.detail, "the next cron does"),
     };
     join_all(dead::here(&config).map(async |store| {
-        if let Err(problem) = order(env, &Order::Begin { store, from: 0 }).await {
+        if let Err(problem) = send(env, &Order::Begin { store, from: 0 }).await {
             log::failed(&format!("begin the walks of {store}"), &problem.detail, "the next cron does");
         }
     }))
     .await;
-}
-
-/// Puts an order into the queue of its store.
-pub async fn order(env: &Env, order: &Order) -> Result<(), Problem> {
-    let (Order::Begin { store, .. } | Order::Step { store, .. }) = order;
-    let text = serde_json::to_string(order).map_err(|error| Problem::store(&error.into()))?;
-    queue::send_text(env, *store, &text).await
 }
 
 /// Does what a message asks for.
@@ -133,7 +75,7 @@ pub async fn follow(env: &Env, config: &Config, asked: &Order) -> Result<(), Pro
             if !store.names().any(|name| name == database) {
                 return Ok(());
             }
-            if step(env, config, &store, database, *walk).await? { order(env, asked).await } else { Ok(()) }
+            if step(env, config, &store, database, *walk).await? { send(env, asked).await } else { Ok(()) }
         }
     }
 }
@@ -163,19 +105,14 @@ async fn begin(env: &Env, config: &Config, store: &D1Store, from: usize) -> Resu
             store.batch(database, begins).await?;
         }
         for step in orders {
-            order(env, &step).await?;
+            send(env, &step).await?;
         }
     }
     if store.names().count() > from + BEGIN_MAX {
-        order(env, &Order::Begin { store: store.region, from: from + BEGIN_MAX }).await?;
+        send(env, &Order::Begin { store: store.region, from: from + BEGIN_MAX }).await?;
     }
     Ok(())
 }
-
-const BEGIN: &str = "INSERT INTO walks (name, run, goal, goal_before, number, id, beat, ended, passed, done, \
-    queries_max, calls_max) VALUES (?1, ?2, ?3, ?4, 0, '', ?2, 0, 0, 0, 0, 0) \
-    ON CONFLICT (name) DO UPDATE SET run = ?2, goal = ?3, goal_before = ?4, number = 0, id = '', beat = ?2, \
-    ended = 0, passed = 0, done = 0, queries_max = 0, calls_max = 0";
 
 /// Goes one step on; whether there is another.
 async fn step(
@@ -185,7 +122,7 @@ async fn step(
     database: &str,
     walk: Walk,
 ) -> Result<bool, Problem> {
-    let (queries, calls) = (d1::queries(), transport::calls());
+    let (queries_before, calls_before) = (queries(), calls());
     let records = records(store, database).await?;
     let here = records.into_iter().find(|record| record.name == walk.name());
     let Some(here) = here.filter(|here| here.ended == Millis(0)) else { return Ok(false) };
@@ -197,8 +134,8 @@ async fn step(
     };
     let now = clock::now(config.skew_ms);
     // Of the isolate: what else it did meanwhile is in it. This last one, and the next message, too.
-    let queries = d1::queries().saturating_sub(queries) + 1;
-    let calls = transport::calls().saturating_sub(calls) + queries + 1;
+    let queries = queries().saturating_sub(queries_before) + 1;
+    let calls = calls().saturating_sub(calls_before) + queries + 1;
     let (place, ended) = match &next {
         Some(place) => (place.clone(), 0),
         None => (here.place.clone(), now.0),
@@ -221,52 +158,4 @@ async fn step(
         queries_max = ?, calls_max = ? WHERE name = ? AND run = ? AND number = ? AND id = ? AND ended = 0";
     let moved = store.run(database, statement, &values).await? == 1;
     Ok(moved && next.is_some())
-}
-
-async fn records(store: &D1Store, database: &str) -> Result<Vec<Record>, Problem> {
-    let ask = "SELECT name, run, goal, goal_before, number, id, beat, ended, passed, done, queries_max, \
-        calls_max FROM walks";
-    let record = |row: &wasm_bindgen::JsValue| {
-        let mut row = Fields::of(row);
-        Record {
-            name: row.text().unwrap_or_default(),
-            run: row.number(),
-            goal: row.text().unwrap_or_default(),
-            goal_before: row.text().unwrap_or_default(),
-            place: (row.number(), row.text().unwrap_or_default()),
-            beat: Millis(row.number()),
-            ended: Millis(row.number()),
-            passed: row.number(),
-            done: row.number(),
-            queries_max: row.number(),
-            calls_max: row.number(),
-        }
-    };
-    Ok(store.rows(database, ask, &[]).await?.iter().map(record).collect())
-}
-
-/// How the walks of a store stand, those of its databases taken together.
-pub async fn walked(config: &Config, store: &D1Store) -> Result<Vec<Walked>, Problem> {
-    let goal = config.regions.pairs();
-    let mut all: Vec<Walked> = Vec::new();
-    for database in store.names() {
-        for record in records(store, database).await? {
-            let stands = Walked {
-                name: record.name,
-                began: Millis(record.run),
-                ended: Some(record.ended).filter(|ended| *ended > Millis(0)),
-                passed: record.passed,
-                done: record.done,
-                queries_max: record.queries_max,
-                calls_max: record.calls_max,
-                current: record.goal == goal,
-                before: record.goal_before,
-            };
-            match all.iter_mut().find(|there| there.name == stands.name) {
-                Some(there) => there.join(stands),
-                None => all.push(stands),
-            }
-        }
-    }
-    Ok(all)
 }

@@ -4,8 +4,7 @@
 use cart_core::time::Millis;
 use worker::{SqlStorage, SqlStorageValue};
 
-use super::run;
-use crate::cart::call::Rows;
+use crate::platform::sql::{Rows, Statement};
 
 /// A failure of the alarm.
 #[derive(Clone, Copy, Debug)]
@@ -34,5 +33,6 @@ pub fn read(sql: &SqlStorage) -> worker::Result<Option<Failure>> {
 /// Notes one.
 pub fn write(sql: &SqlStorage, failure: Failure) -> worker::Result<Rows> {
     let values = vec![vec![failure.before].into(), SqlStorageValue::try_from_i64(failure.again.0 as i64)?];
-    run(sql, "INSERT OR REPLACE INTO replica (id, ledger, until) VALUES (0, ?, ?)", values)
+    let insert = "INSERT OR REPLACE INTO replica (id, ledger, until) VALUES (0, ?, ?)";
+    Statement { sql: insert, values }.run(sql)
 }

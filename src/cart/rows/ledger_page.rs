@@ -5,8 +5,7 @@ use cart_core::idem::Ledger;
 use cart_core::time::Millis;
 use worker::{SqlStorage, SqlStorageValue};
 
-use super::{is_unmade, run};
-use crate::cart::call::Rows;
+use crate::platform::sql::{Rows, Statement, is_unmade};
 
 /// All pages, oldest first.
 pub fn read_all(sql: &SqlStorage) -> worker::Result<(Vec<Ledger>, Rows)> {
@@ -27,13 +26,13 @@ pub fn read_all(sql: &SqlStorage) -> worker::Result<(Vec<Ledger>, Rows)> {
 }
 
 /// Puts a page aside.
-pub fn write(sql: &SqlStorage, entries: &[u8], until: Millis) -> worker::Result<Rows> {
+pub fn write(entries: &[u8], until: Millis) -> worker::Result<Statement> {
     let values = vec![entries.to_vec().into(), SqlStorageValue::try_from_i64(until.0 as i64)?];
-    run(sql, "INSERT INTO replica (ledger, until) VALUES (?, ?)", values)
+    Ok(Statement { sql: "INSERT INTO replica (ledger, until) VALUES (?, ?)", values })
 }
 
 /// Drops the pages that nothing needs any more.
-pub fn drop_until(sql: &SqlStorage, until: Millis) -> worker::Result<Rows> {
+pub fn drop_until(until: Millis) -> worker::Result<Statement> {
     let values = vec![SqlStorageValue::try_from_i64(until.0 as i64)?];
-    run(sql, "DELETE FROM replica WHERE id > 1 AND until <= ?", values)
+    Ok(Statement { sql: "DELETE FROM replica WHERE id > 1 AND until <= ?", values })
 }

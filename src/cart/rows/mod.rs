@@ -1,20 +1,29 @@
-//! The rows of a cart's object, one type a file. Nothing else writes SQL there.
+//! The rows of a cart's object, one type a file, and what a turn writes of them. Nothing else has SQL there.
 
 pub mod alarm;
 pub mod ledger_page;
 pub mod replica;
 
-use worker::{SqlStorage, SqlStorageValue};
+use cart_core::replica::Effect;
+use cart_core::time::Millis;
 
-use crate::cart::call::Rows;
+use crate::platform::commit::{Write, Writes};
 
-/// Runs a statement that returns no rows and counts what it writes.
-fn run(sql: &SqlStorage, statement: &str, values: Vec<SqlStorageValue>) -> worker::Result<Rows> {
-    let cursor = sql.exec(statement, values)?;
-    Ok(Rows { read: cursor.rows_read(), written: cursor.rows_written() })
-}
-
-/// Whether a statement failed because nothing was ever written.
-fn is_unmade(error: &worker::Error) -> bool {
-    error.to_string().contains("no such table")
+/// What the effects of a turn write. `first` says that the object has no storage yet; the alarm is meant on a clock that
+/// is moved by `skew_ms`.
+pub fn writes_of(effects: &[Effect], first: bool, skew_ms: i64) -> worker::Result<Writes> {
+    let mut writes = Vec::new();
+    for effect in effects {
+        match effect {
+            Effect::Put(row) => writes.extend(replica::write(row, first).into_iter().map(Write::Run)),
+            Effect::PutPage { entries, until } => {
+                writes.push(Write::Run(ledger_page::write(entries, *until)?));
+            }
+            Effect::DropPages { until } => writes.push(Write::Run(ledger_page::drop_until(*until)?)),
+            Effect::Wake(at) => writes.push(Write::Wake(Millis(at.0.saturating_add_signed(-skew_ms)))),
+            Effect::Forget => writes.push(Write::Forget),
+            Effect::Tell { .. } | Effect::Send { .. } | Effect::Reply(_) => {}
+        }
+    }
+    Ok(Writes(writes))
 }

@@ -4,8 +4,7 @@
 use cart_core::replica::Row;
 use worker::{SqlStorage, SqlStorageValue};
 
-use super::{is_unmade, run};
-use crate::cart::call::Rows;
+use crate::platform::sql::{Rows, Statement, is_unmade};
 
 /// The row, if there is one.
 pub fn read(sql: &SqlStorage) -> worker::Result<(Option<Row>, Rows)> {
@@ -27,16 +26,13 @@ pub fn read(sql: &SqlStorage) -> worker::Result<(Option<Row>, Rows)> {
 }
 
 /// Writes the row; `first` makes the table.
-pub fn write(sql: &SqlStorage, row: &Row, first: bool) -> worker::Result<Rows> {
+pub fn write(row: &Row, first: bool) -> Vec<Statement> {
     let values = vec![row.cart.clone().into(), row.book.clone().into(), row.ledger.clone().into()];
     if !first {
-        return run(sql, "UPDATE replica SET cart = ?, book = ?, ledger = ? WHERE id = 1", values);
+        let sql = "UPDATE replica SET cart = ?, book = ?, ledger = ? WHERE id = 1";
+        return vec![Statement { sql, values }];
     }
-    let made = run(
-        sql,
-        "CREATE TABLE replica (id INTEGER PRIMARY KEY, cart BLOB, book BLOB, ledger BLOB NOT NULL, until INTEGER)",
-        Vec::new(),
-    )?;
-    let written = run(sql, "INSERT INTO replica (id, cart, book, ledger) VALUES (1, ?, ?, ?)", values)?;
-    Ok(made.plus(written))
+    let make = "CREATE TABLE replica (id INTEGER PRIMARY KEY, cart BLOB, book BLOB, ledger BLOB NOT NULL, until INTEGER)";
+    let insert = "INSERT INTO replica (id, cart, book, ledger) VALUES (1, ?, ?, ?)";
+    vec![Statement { sql: make, values: Vec::new() }, Statement { sql: insert, values }]
 }

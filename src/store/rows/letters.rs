@@ -4,9 +4,10 @@
 use cart_core::id::{CartId, Region};
 use cart_core::time::Millis;
 
-use super::d1::D1Store;
-use super::fields::{Fields, bytes, number, text};
 use crate::platform::problem::Problem;
+use crate::store::databases::D1Store;
+use crate::store::region::Place;
+use crate::store::rows::fields::{Fields, bytes, number, text};
 
 /// A message that could not be taken in.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -20,7 +21,7 @@ pub struct DeadLetter {
 }
 
 /// The place of a dead letter among all: by age, then by its id.
-pub type Age = super::walk::Place;
+pub type Age = Place;
 
 /// Where a store keeps what it could not take in.
 #[allow(async_fn_in_trait)] // All is on one thread.

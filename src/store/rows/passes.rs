@@ -3,13 +3,12 @@
 use cart_core::id::{CartId, SessionId};
 use cart_core::time::Millis;
 
-use super::d1::D1Store;
-use super::fields::{Fields, bytes, flag, number, text};
-use super::slots::slot_of;
-use super::walk::Place;
-use super::{RegionStore as _, Row};
 use crate::platform::problem::Problem;
 use crate::store::call::minute;
+use crate::store::databases::D1Store;
+use crate::store::region::{Place, RegionStore as _, Row};
+use crate::store::rows::fields::{Fields, bytes, flag, number, text};
+use crate::store::slots::slot_of;
 
 /// Deletes a row only as it was read: a replica that has come back from it has marked it, and a write has changed it.
 macro_rules! delete {
