@@ -36,7 +36,7 @@ extern "C" {
 }
 
 /// Of devices, which are told what is new.
-pub const DEVICES: &str = "live";
+pub(super) const DEVICES: &str = "live";
 /// Of the edge, which is told that something is.
 const NUDGED: &str = "events";
 
