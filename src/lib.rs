@@ -12,44 +12,37 @@
         clippy::string_slice
     )
 )]
+// What is to follow from a new variant is said where it is made.
+#![warn(clippy::wildcard_enum_match_arm)]
 // The runtime's bindings expand to unsafe code; none is written here.
 #![allow(unsafe_code, missing_docs)]
 // Two Wasm modules are built of this crate: that of the edge, and, with the feature `stores`, that of the
 // regions' stores and the operator's requests. src/main.js puts both into one Worker.
 #![cfg_attr(feature = "stores", allow(dead_code))]
 
-pub mod admin;
-mod api;
-mod body;
-pub mod call;
+pub mod cart;
 mod catalog;
-mod commit;
-mod config;
-pub mod error;
-mod faults;
-mod guard;
-pub mod letter;
-pub mod log;
-#[cfg(not(feature = "stores"))]
-mod objects;
-pub mod region_store;
-mod respond;
-pub mod route;
-mod rows;
-mod sys;
-mod transport;
+mod door;
+#[cfg(test)]
+mod house;
+mod net;
+pub mod ops;
+pub mod platform;
+mod serve;
+mod session;
+pub mod store;
 
 /// What comes to the edge's module.
 #[cfg(not(feature = "stores"))]
 mod events {
     use worker::{Context, Env, Request, Response, Result, event};
 
-    use crate::log::{self, Work};
+    use crate::platform::log::{self, Work};
 
     #[event(fetch)]
     async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
         let work = Work::of(request.headers());
-        log::within(work, crate::api::serve(request, &env, &context)).await
+        log::within(work, crate::serve::serve(request, &env, &context)).await
     }
 }
 
@@ -61,21 +54,21 @@ mod events {
         Context, Env, MessageBatch, Request, Response, Result, ScheduleContext, ScheduledEvent, event,
     };
 
-    use crate::{admin, log, region_store};
+    use crate::{ops, platform::log, store};
 
     #[event(fetch)]
     async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response> {
-        log::within(log::Work::of(request.headers()), admin::serve(request, &env)).await
+        log::within(log::Work::of(request.headers()), ops::stores::serve(request, &env)).await
     }
 
     #[event(queue)]
     async fn queue(batch: MessageBatch<JsValue>, env: Env, _context: Context) -> Result<()> {
-        region_store::queue::consume(&batch, &env).await;
+        store::queue::consume(&batch, &env).await;
         Ok(())
     }
 
     #[event(scheduled)]
     async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) {
-        region_store::walk::scheduled(&env).await;
+        store::walk::scheduled(&env).await;
     }
 }

@@ -13,7 +13,7 @@ use cart_core::line::{LineKey, Location};
 use cart_core::packed::{FORMAT, Format, OLDEST, unpack};
 use cart_core::reject::Reject;
 use cart_core::sync::Device;
-use evercart::letter::{Errand, Report};
+use evercart::store::call::{Errand, Report};
 use harness::{Answer, Operator, Options, Regions, RegionsOptions, Runtime, Session, Shop, quantity, root};
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -15,7 +15,7 @@ use cart_core::line::{LineKey, Location};
 use cart_core::packed::FORMAT;
 use cart_core::ties::Ties;
 use cart_core::time::{HybridTime, Millis};
-use evercart::letter::Errand;
+use evercart::store::call::Errand;
 use harness::{ARRIVES_MAX, Answer, Operator, Options, Runtime, now};
 use reqwest::Method;
 use serde_json::Value;

@@ -160,7 +160,7 @@ async fn other_paths_and_methods_are_refused() {
     }
 }
 
-/// Pages are served without the Worker, by `web/_headers` and `web/_redirects`; those of products by `src/pages.js`.
+/// Pages are served without the Worker, by `web/_headers` and `web/_redirects`; those of products by `src/catalog/pages.js`.
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_are_beside_the_api() {
     let shop = shop().await;

@@ -7,7 +7,7 @@ use cart_core::id::{CartId, Region};
 use cart_core::packed::pack;
 use cart_core::session::Signer;
 use cart_core::time::Millis;
-use evercart::letter::{Errand, Letter};
+use evercart::store::call::{Errand, Letter};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 

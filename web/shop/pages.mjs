@@ -11,7 +11,7 @@ const NAME = "A shop whose cart is the same on all your devices, also offline.";
 /** How many cards and lines stand in for what is not known yet: more than a screen shows. */
 const CARDS = 24, LINES = 6;
 
-/** What a page will ask for first, asked for with it. That of a product is named by src/pages.js. */
+/** What a page will ask for first, asked for with it. That of a product is named by src/catalog/pages.js. */
 const ahead = path => `<link rel="preload" href="${path}" as="fetch" type="application/json" crossorigin>`;
 
 export const SHOP = {

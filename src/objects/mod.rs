@@ -1,4 +1,0 @@
-//! The Durable Objects: load, step, commit, reply.
-
-pub mod cart;
-mod live;

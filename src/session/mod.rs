@@ -1,0 +1,4 @@
+//! Sessions: opened, renewed and ended.
+
+pub mod api;
+pub mod call;
