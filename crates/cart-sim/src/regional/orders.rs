@@ -45,7 +45,7 @@ impl World {
 
     /// The object of a region takes an order, if it takes itself for the home and there is something to sell.
     pub fn order(&mut self, at: usize) {
-        self.prepare(at, false, false);
+        self.prepare(at, &Input::Read, false);
         let (cart, now) = (self.sites[at].cart, self.now);
         let (random, id) = (self.dice.bits(), OrderId(u128::from(self.dice.bits())));
         let scope = self.carts[cart].scope();

@@ -76,7 +76,7 @@ impl World {
         let (request, removes) = sent[self.dice.below(sent.len())].clone();
         self.faults.fire(Kind::SyncedAgain);
         self.tell(|world| format!("a tab's request comes late to {}", world.sites[at].region));
-        self.prepare(at, false, false);
+        self.prepare(at, &Input::Read, false);
         let crash = self.crash();
         self.take_request(tab, at, request, removes, crash);
     }
@@ -114,7 +114,7 @@ impl World {
         let dot = Dot::new(Actor::mint(day, self.dice.bits()), 1 + self.dice.below(3) as u64);
         let stamp = Stamp { dot, time: HybridTime::at(self.now), scope: self.carts[cart].scope() };
         request.delta.join(&Cart::default().change(&Change::Clear, stamp));
-        self.prepare(at, false, false);
+        self.prepare(at, &Input::Read, false);
         let turn = self.step(at, &self.caller(cart), Input::Sync { request: request.to_bytes() }, None);
         self.faults.fire(Kind::Forged);
         if !matches!(turn.reply, Some(Err(_)) | None) {
@@ -134,7 +134,7 @@ impl World {
     }
 
     fn lease(&mut self, at: usize, actor: Actor) -> Result<(), Option<Reject>> {
-        self.prepare(at, false, false);
+        self.prepare(at, &Input::Read, false);
         let (crash, caller) = (self.crash(), self.caller(self.sites[at].cart));
         let turn = self.step(at, &caller, Input::Lease { actor }, crash);
         turn.reply.ok_or(None)?.map(drop).map_err(Some)
@@ -174,7 +174,7 @@ impl World {
 
     /// A tab sends what is not acknowledged, and takes in the answer if it comes.
     pub fn sync(&mut self, tab: usize, at: usize) {
-        self.prepare(at, false, false);
+        self.prepare(at, &Input::Read, false);
         let sent_before = self.tabs[tab].device.sent();
         let request = self.tabs[tab].device.request();
         let (bytes, crash) = (request.to_bytes(), self.crash());
@@ -194,7 +194,7 @@ impl World {
             (at, first) = (start + (at - start + 1) % self.places(), false);
             self.faults.fire(Kind::SyncedElsewhere);
             self.tell(|world| format!("which goes on to {}", world.sites[at].region));
-            self.prepare(at, false, false);
+            self.prepare(at, &Input::Read, false);
             let crash = self.crash();
             turn = self.take_request(tab, at, bytes, removes, crash);
         }
