@@ -10,20 +10,10 @@ use cart_core::replica::Input;
 use cart_core::time::HybridTime;
 
 use super::fault::Kind;
+use super::order::Order;
 use super::site::Held;
 use super::world::World;
 use crate::violation::Invariant;
-
-/// An order.
-#[derive(Clone)]
-pub struct Order {
-    /// Which.
-    pub id: OrderId,
-    /// What it has sold.
-    pub sold: Vec<Dot>,
-    /// The canonical bytes of the fence and of what goes with it.
-    delta: Vec<u8>,
-}
 
 impl World {
     /// A home that acts is one of which both its stores know, unless they have lost it.
