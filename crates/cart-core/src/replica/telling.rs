@@ -64,10 +64,8 @@ pub struct Telling {
 impl Answer {
     /// Of what a replica answers to a frame.
     pub fn of(kind: ReplyKind) -> Self {
-        match kind {
-            ReplyKind::Taken { receipt, frame } => Self::Taken { receipt, frame },
-            _ => Self::Missed,
-        }
+        let ReplyKind::Taken { receipt, frame } = kind else { return Self::Missed };
+        Self::Taken { receipt, frame }
     }
 }
 

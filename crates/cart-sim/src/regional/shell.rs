@@ -1,4 +1,4 @@
-//! The shell around a replica in the simulated world. Whom to ask and what follows it is told by production's
+//! The shell around a replica in the simulated world. Whom to ask, and what follows, it is told by production's
 //! [`asking`] and [`telling`]; here are only the ways: what passes between two places, what is lost, and how long it
 //! takes. What comes is answered once it is on disk.
 
