@@ -58,7 +58,7 @@ impl CartObject {
             .and_then(|replica| Asking::begin(need, replica, &mut self.asked.borrow_mut(), present()));
         let Some(mut asking) = begun else { return };
         loop {
-            let step = asking.next(&mut self.asked.borrow_mut(), present());
+            let step = asking.next_step(&mut self.asked.borrow_mut(), present());
             match step {
                 Step::Ask(holders) => {
                     let ask = async |holder| (holder, self.ask_one(call, config, holder).await);
@@ -133,7 +133,7 @@ impl CartObject {
     /// Does what follows from the answers of holders, and acknowledges the frames among them.
     pub(super) async fn follow(&self, call: &Call, config: &Config, mut telling: Telling) {
         loop {
-            match telling.next() {
+            match telling.next_step() {
                 telling::Step::Take(input) => drop(self.tell(call, input)),
                 telling::Step::TakeFrom(from, input) => {
                     let taken = self.tell(call, input);

@@ -1,5 +1,5 @@
 //! Whom a replica asks that has no storage, and what follows from the answers: pure, and the same wherever replicas
-//! run. A shell asks those whom [`Asking::next`] names, each in its own way, and says by [`Asking::hear`] what came
+//! run. A shell asks those whom [`Asking::next_step`] names, each in its own way, and says by [`Asking::hear`] what came
 //! of it. Who did not answer has said nothing: a cart is new only if every store that may have it has said that it
 //! has none.
 
@@ -180,7 +180,7 @@ impl Asking {
     }
 
     /// What to do next, until it is [`Step::Done`].
-    pub fn next(&mut self, asked: &mut Asked, now: Millis) -> Step {
+    pub fn next_step(&mut self, asked: &mut Asked, now: Millis) -> Step {
         if let Some(input) = self.told.pop_front() {
             return Step::Take(input);
         }
@@ -289,7 +289,7 @@ mod tests {
             return (names, taken);
         };
         loop {
-            match asking.next(asked, now) {
+            match asking.next_step(asked, now) {
                 Step::Ask(holders) => open.extend(holders),
                 Step::Wait => {
                     let holder = open.pop_front().expect("somebody was asked");
@@ -358,13 +358,13 @@ mod tests {
     fn an_answer_counts_once_and_of_those_who_were_asked() {
         let (home, mut asked) = (replica(HOME, &[HOME, AWAY]), Asked::default());
         let mut asking = Asking::begin(Need::Holders, &home, &mut asked, NOW).expect("it asks");
-        assert_eq!(asking.next(&mut asked, NOW), Step::Ask(stores(&[HOME, AWAY])));
+        assert_eq!(asking.next_step(&mut asked, NOW), Step::Ask(stores(&[HOME, AWAY])));
         asking.hear(Holder::Store(HOME), Heard::Nothing, &mut asked);
         asking.hear(Holder::Store(HOME), Heard::Nothing, &mut asked);
         asking.hear(Holder::Store(Region::Apac), Heard::Nothing, &mut asked);
-        assert_eq!(asking.next(&mut asked, NOW), Step::Wait, "one has not answered");
+        assert_eq!(asking.next_step(&mut asked, NOW), Step::Wait, "one has not answered");
         asking.hear(Holder::Store(AWAY), Heard::Silent, &mut asked);
-        assert_eq!(asking.next(&mut asked, NOW), Step::Done);
+        assert_eq!(asking.next_step(&mut asked, NOW), Step::Done);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What follows from the answers to frames that were handed to holders: pure, and the same wherever replicas run. A
 //! shell hands them over, each in its own way, says by [`Telling::hear`] what came of it, and does what
-//! [`Telling::next`] says. Nothing is taken in before each has answered or was given up, who is told again is noted
+//! [`Telling::next_step`] says. Nothing is taken in before each has answered or was given up, who is told again is noted
 //! first, receipts count together, and a frame is acknowledged only once it was taken in.
 
 use std::collections::VecDeque;
@@ -113,7 +113,7 @@ impl Telling {
     }
 
     /// What to do next, until it is [`Step::Done`].
-    pub fn next(&mut self) -> Step {
+    pub fn next_step(&mut self) -> Step {
         if !self.open.is_empty() {
             Step::Wait
         } else if let Some(to) = self.missed.pop_front() {
@@ -142,7 +142,7 @@ mod tests {
     }
 
     fn rest(telling: &mut Telling) -> Vec<Step> {
-        std::iter::from_fn(|| Some(telling.next()).filter(|step| *step != Step::Done)).collect()
+        std::iter::from_fn(|| Some(telling.next_step()).filter(|step| *step != Step::Done)).collect()
     }
 
     #[test]
@@ -150,9 +150,9 @@ mod tests {
         let mut telling = Telling::to([NEAR, FAR, STORE], Why::Alarm);
         telling.hear(FAR, taken(1, Some(2)));
         telling.hear(STORE, Answer::Sent);
-        assert_eq!(telling.next(), Step::Wait);
+        assert_eq!(telling.next_step(), Step::Wait);
         telling.hear(FAR, Answer::Missed);
-        assert_eq!(telling.next(), Step::Wait, "who has answered is not heard again");
+        assert_eq!(telling.next_step(), Step::Wait, "who has answered is not heard again");
         telling.hear(NEAR, taken(3, None));
         let receipts = Step::Take(Input::Receipts { receipts: vec![vec![1], vec![3]] });
         let frame = Step::TakeFrom(FAR, Input::Frame { bytes: vec![2] });

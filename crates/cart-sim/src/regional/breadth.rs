@@ -469,7 +469,7 @@ impl Object {
         telling.hear(from, answer);
         let mut receipts = Vec::new();
         loop {
-            match telling.next() {
+            match telling.next_step() {
                 Step::Take(input) => drop(self.run(input, now)),
                 Step::TakeFrom(_, input) => {
                     receipts.extend(self.run(input, now).0.and_then(acknowledgement).map(What::Receipt));

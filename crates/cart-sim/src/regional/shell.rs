@@ -40,7 +40,7 @@ impl World {
         let Some(mut asking) = self.sites[at].begin(need, self.now) else { return };
         let mut open = VecDeque::new();
         loop {
-            match asking.next(&mut self.sites[at].asked, self.now) {
+            match asking.next_step(&mut self.sites[at].asked, self.now) {
                 asking::Step::Ask(holders) => open.extend(holders),
                 asking::Step::Wait => {
                     let holder = open.pop_front().expect("who is waited for was asked");
@@ -103,7 +103,7 @@ impl World {
         let answer = answer.filter(|_| self.passes(there, at));
         let mut telling = Telling::to([to], Why::Pull);
         telling.hear(to, answer.unwrap_or(Answer::Missed));
-        let step = telling.next();
+        let step = telling.next_step();
         self.follow(at, &mut telling, step);
         telling.is_answered()
     }
@@ -136,7 +136,7 @@ impl World {
                     }
                 }
             }
-            step = telling.next();
+            step = telling.next_step();
         }
     }
 
@@ -200,14 +200,14 @@ impl World {
     fn finish(&mut self, at: usize) {
         let life = self.sites[at].life;
         let Some(handler) = &mut self.sites[at].handler else { return };
-        let mut step = handler.telling.next();
+        let mut step = handler.telling.next_step();
         if step == telling::Step::Wait {
             return;
         }
         let mut telling = std::mem::replace(&mut handler.telling, Telling::to([], Why::Alarm));
         while let telling::Step::Take(input @ Input::Missed { .. }) = step {
             self.serve(at, input);
-            step = telling.next();
+            step = telling.next_step();
         }
         // A handler that was cut off has nothing more to do; its alarm is tried again.
         if self.sites[at].life == life {
