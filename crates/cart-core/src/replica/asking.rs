@@ -117,11 +117,8 @@ impl Need {
     /// Whether the sweep of a store says so: whatever a replica knows, it needs nothing for that. Each store that is
     /// looked in would call it by its own sweep again.
     pub fn is_swept(input: &Input) -> bool {
-        let is_of_store = |frame: Frame| matches!(frame.from, Holder::Store(_));
-        match input {
-            Input::Frame { bytes } => Frame::from_bytes(bytes).is_ok_and(is_of_store),
-            input => *input == Input::Retire,
-        }
+        let Input::Frame { bytes } = input else { return *input == Input::Retire };
+        Frame::from_bytes(bytes).is_ok_and(|frame| matches!(frame.from, Holder::Store(_)))
     }
 }
 
