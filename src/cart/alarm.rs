@@ -5,6 +5,7 @@ use std::time::Duration;
 use cart_core::frame::Holder;
 use cart_core::id::Region;
 use cart_core::reject::Reject;
+use cart_core::replica::telling::{Answer, CALL_MS, Telling, Why};
 use cart_core::replica::{Caller, Effect, Input, Replica};
 use futures_util::future::join_all;
 use worker::{Response, Result};
@@ -14,7 +15,6 @@ use crate::cart::object::CartObject;
 use crate::cart::rows::{self, alarm::Failure};
 use crate::platform::clock::{self, present};
 use crate::platform::config::Config;
-use crate::platform::deadline::CALL_MS;
 use crate::platform::log;
 use crate::platform::problem::Problem;
 use crate::store::call::{Errand, Letter, run};
@@ -84,26 +84,23 @@ impl CartObject {
         }
         let here = call(Input::Tick);
         self.unwritten.set(false);
+        let mut telling = Telling::to(frames.iter().map(|(to, _)| *to), Why::Alarm);
         let sent = join_all(frames.into_iter().map(async |(to, frame)| match to {
-            Holder::Replica(_) => (to, self.hand(&here, &config, to, frame, CALL_MS).await.map(Some)),
-            // A store answers later.
+            Holder::Replica(_) => (to, self.hand(&here, &config, to, frame, CALL_MS).await),
             Holder::Store(store) => {
                 let letter = Letter { store, cart_id: here.cart_id.clone(), sent: present(), frame };
                 let taken = run(&config, here.region, &Errand::Take(letter), CALL_MS).await;
-                (to, taken.map(|_| None))
+                (to, taken.map(|_| Answer::Sent))
             }
         }));
-        let mut answers = Vec::new();
         for (to, answer) in sent.await {
-            match answer {
-                Ok(answer) => answers.extend(answer),
-                Err(problem) => {
-                    log::failed(&format!("tell {to} what is new"), &problem.detail, "again by the alarm");
-                    self.tell(&here, Input::Missed { to });
-                }
-            }
+            let answer = answer.unwrap_or_else(|problem| {
+                log::failed(&format!("tell {to} what is new"), &problem.detail, "again by the alarm");
+                Answer::Missed
+            });
+            telling.hear(to, answer);
         }
-        self.take(&here, &config, answers).await;
+        self.follow(&here, &config, telling).await;
         let told = join_all(told.into_iter().map(async |(cart, input, then)| {
             let there = Call { cart_id: cart, ..call(input) };
             self.reaches(&config, here.region, there).await.then_some(then)

@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use cart_core::reject::Reject;
+use cart_core::replica::asking::{Asked, may_be_known_elsewhere};
 use cart_core::replica::{Caller, Effect, Input, Replica, Reply, ReplyKind};
 use cart_core::time::Millis;
 use futures_util::lock::Mutex;
@@ -17,7 +18,7 @@ use crate::platform::clock;
 use crate::platform::commit::commit;
 use crate::platform::config::Config;
 use crate::platform::log;
-use crate::platform::problem::{Kind, Problem};
+use crate::platform::problem::Problem;
 use crate::platform::sql::Rows;
 
 #[durable_object]
@@ -29,11 +30,9 @@ pub struct CartObject {
     /// Whether the object has a row.
     pub(super) stored: Cell<bool>,
     pub(super) rows_since_wake: Cell<Rows>,
-    /// One asks the other holders for all; and when that was in vain last.
-    pub(super) asking: Mutex<()>,
-    pub(super) asked: Cell<Millis>,
-    /// One of those that were asked last is of a build that this one cannot read.
-    pub(super) unread: Cell<bool>,
+    /// One call asks the other holders for all, and what is kept of that.
+    pub(super) one_asks: Mutex<()>,
+    pub(super) asked: RefCell<Asked>,
     /// What the alarm was answered could not be written.
     pub(super) unwritten: Cell<bool>,
     /// The sockets that have sent something since the object woke.
@@ -49,9 +48,8 @@ impl CartObject {
             replica: RefCell::new(None),
             stored: Cell::new(false),
             rows_since_wake: Cell::new(Rows::default()),
-            asking: Mutex::new(()),
-            asked: Cell::new(Millis(0)),
-            unread: Cell::new(false),
+            one_asks: Mutex::new(()),
+            asked: RefCell::new(Asked::default()),
             unwritten: Cell::new(false),
             speakers: Speakers::default(),
         }
@@ -59,28 +57,26 @@ impl CartObject {
 
     /// One call, one turn. `current` says whether the replica knows what it must to answer.
     pub(super) fn turn(&self, call: &Call, mut rows: Rows, current: bool) -> Head {
-        let effects = match self.is_unread(call) {
-            true => Err(Problem::other_build()),
-            false => self.step(call, &mut rows, current),
-        };
-        let mut reply = effects.and_then(|effects| {
+        let hidden = self
+            .replica
+            .borrow()
+            .as_ref()
+            .is_some_and(|replica| self.asked.borrow().hides(replica, &call.caller, &call.input));
+        let effects = if hidden { Err(Problem::other_build()) } else { self.step(call, &mut rows, current) };
+        let reply = effects.and_then(|effects| {
             let reply = effects.into_iter().find_map(|effect| {
                 let Effect::Reply(reply) = effect else { return None };
                 Some(reply)
             });
             match reply {
-                Some(reply) => reply.map_err(Problem::from),
+                Some(Ok(reply)) => Ok(Reply { partial: reply.partial || !current, ..reply }),
+                Some(Err(reject)) if !current && may_be_known_elsewhere(&reject, self.stored.get()) => {
+                    Err(Problem::unreachable(call.region))
+                }
+                Some(Err(reject)) => Err(reject.into()),
                 None => Err(Problem::retry(503, "replica_unavailable", "the replica gave no answer")),
             }
         });
-        match &mut reply {
-            Ok(reply) => reply.partial |= !current,
-            // A lease of which this replica has not heard, or whose cart this is; another may have.
-            Err(problem) if !current && self.may_be_known_elsewhere(problem) => {
-                *problem = Problem::unreachable(call.region);
-            }
-            Err(_) => {}
-        }
         self.rows_since_wake.set(self.rows_since_wake.get().plus(rows));
         let sequence = self.replica.borrow().as_ref().map_or(0, |replica| replica.book().sequence);
         Head {
@@ -91,21 +87,6 @@ impl CartObject {
             rows_since_wake: self.rows_since_wake.get(),
             again: false,
         }
-    }
-
-    /// Whether a shopper would be shown an empty cart only because what another build has told cannot be read here.
-    /// Such a read is not a step: it would make a row of nothing, and the others would not be asked again.
-    fn is_unread(&self, call: &Call) -> bool {
-        let joined = self.replica.borrow().as_ref().is_none_or(|replica| replica.book().joined);
-        let shows = matches!(call.input, Input::Read | Input::Carts);
-        let by_shopper = matches!(call.caller, Caller::Session { .. });
-        shows && by_shopper && self.unread.get() && !self.stored.get() && !joined
-    }
-
-    /// Whether a refusal may be for want of what other replicas know.
-    fn may_be_known_elsewhere(&self, problem: &Problem) -> bool {
-        let kind = problem.kind();
-        kind == Kind::ActorUnknown || (kind == Kind::CartNotFound && !self.stored.get())
     }
 
     /// A step and its commit. `current` as in [`Self::turn`].
@@ -227,7 +208,7 @@ impl CartObject {
             Some(Effect::Reply(Ok(reply))) => Some((reply.kind, effects)),
             Some(Effect::Reply(Err(reject))) => {
                 log::failed("take in what others have told", &reject, "they tell it again");
-                self.unread.set(self.unread.get() || matches!(reject, Reject::FrameTooNew { .. }));
+                self.asked.borrow_mut().refused(&reject);
                 None
             }
             _ => None,

@@ -6,10 +6,7 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 use worker::Delay;
 
-/// How long a replica may take to answer, in milliseconds.
-pub const CALL_MS: u64 = 3_000;
-/// How long another region is waited for before a shopper is served without it, in milliseconds.
-pub const PULL_MS: u64 = 1_000;
+pub use cart_core::replica::telling::CALL_MS;
 
 /// What a future gives, if it does in time.
 pub async fn within<T>(deadline_ms: u64, future: impl Future<Output = T>) -> Option<T> {

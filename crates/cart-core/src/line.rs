@@ -4,13 +4,10 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
-use base64ct::{Base64UrlUnpadded, Encoding as _};
-
 use crate::id::{Actor, Dot, Scope};
 use crate::ordered::{Ordered, sorted_by};
 use crate::reject::Reject;
 use crate::time::HybridTime;
-use crate::wire;
 
 /// What makes two lines one: product, variant and customisation. The price is never part of it.
 /// Cheap to clone, ordered by `(sku, variant, customisation)`.
@@ -59,17 +56,6 @@ impl LineKey {
         first.iter_mut().zip(sku.bytes()).for_each(|(at, byte)| *at = byte);
         let identity = Identity { sku: sku.into(), variant: variant.map(Into::into), customization };
         Ok(Self { first: u64::from_be_bytes(first), identity: Arc::new(identity) })
-    }
-
-    /// The opaque, URL-safe id shown to programs: the same on every device.
-    pub fn line_id(&self) -> String {
-        format!("l_{}", Base64UrlUnpadded::encode_string(&wire::key_to_bytes(self)))
-    }
-
-    /// Reads [`LineKey::line_id`].
-    pub fn from_line_id(text: &str) -> Option<Self> {
-        let bytes = Base64UrlUnpadded::decode_vec(text.strip_prefix("l_")?).ok()?;
-        wire::key_from_bytes(&bytes).ok()
     }
 }
 
@@ -133,6 +119,28 @@ pub struct Payload {
     /// Where the line stands among the lines: one more than every line its maker saw, or the line's own
     /// place if it was there. Decides only the order in which lines are shown.
     pub place: u32,
+}
+
+impl Payload {
+    /// The bytes by which two payloads of one dot are compared: everywhere the same.
+    fn rank(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        match &self.kind {
+            Kind::Add => out.push(1),
+            Kind::Set { time, scope } => {
+                out.push(2);
+                out.extend(time.0.to_be_bytes());
+                out.extend(scope.0.to_be_bytes());
+            }
+            Kind::Unknown(bytes) => {
+                out.push(3);
+                out.extend(bytes.iter());
+            }
+        }
+        out.extend(self.quantity.to_be_bytes());
+        out.extend(self.place.to_be_bytes());
+        out
+    }
 }
 
 /// The kinds of contribution.
@@ -228,7 +236,7 @@ impl Contribution {
         match (&self.payload, &other.payload) {
             (_, None) => {}
             (Some(mine), Some(theirs)) if mine == theirs => {}
-            (Some(mine), Some(theirs)) if wire::payload_bytes(mine) > wire::payload_bytes(theirs) => {}
+            (Some(mine), Some(theirs)) if mine.rank() > theirs.rank() => {}
             (_, Some(theirs)) => self.payload = Some(theirs.clone()),
         }
         for (actor, count) in other.decrements() {

@@ -3,8 +3,8 @@
 #![cfg(not(target_arch = "wasm32"))]
 
 use cart_sim::hash::TraceHash;
-use cart_sim::runner::Run;
 use cart_sim::trace;
+use cart_sim::trace::runner::Run;
 
 /// How often each mark must be met in 10,000 traces.
 const MET_MIN: u64 = 15;

@@ -2,8 +2,8 @@
 
 #![cfg(not(target_arch = "wasm32"))]
 
-use cart_sim::runner::Run;
 use cart_sim::trace;
+use cart_sim::trace::runner::Run;
 
 #[test]
 fn every_promise_is_kept_in_random_traces() {

@@ -107,7 +107,7 @@ pub struct Link {
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Forwarding {
     /// The changes that have not arrived there yet, joined; empty if all have.
-    #[serde(with = "super::call::canonical")]
+    #[serde(with = "canonical")]
     pub outbox: Cart,
     /// The carts that changes in it have come through. Where there is one, the other cart is to hear of the merge
     /// though nothing changes there.
@@ -176,4 +176,19 @@ pub struct Lease {
     pub actor: Actor,
     /// When the lease ends.
     pub until: Millis,
+}
+
+/// A cart as its canonical bytes.
+mod canonical {
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de::Error as _};
+
+    use crate::cart::Cart;
+
+    pub fn serialize<S: Serializer>(cart: &Cart, to: S) -> Result<S::Ok, S::Error> {
+        cart.to_bytes().serialize(to)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Cart, D::Error> {
+        Cart::from_bytes(&Vec::<u8>::deserialize(from)?).map_err(D::Error::custom)
+    }
 }

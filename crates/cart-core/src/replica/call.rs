@@ -392,18 +392,3 @@ mod json {
         serde_json::from_slice(String::deserialize(from)?.as_bytes()).map_err(D::Error::custom)
     }
 }
-
-/// A cart as its canonical bytes.
-pub(super) mod canonical {
-    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de::Error as _};
-
-    use crate::cart::Cart;
-
-    pub fn serialize<S: Serializer>(cart: &Cart, to: S) -> Result<S::Ok, S::Error> {
-        cart.to_bytes().serialize(to)
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Cart, D::Error> {
-        Cart::from_bytes(&Vec::<u8>::deserialize(from)?).map_err(D::Error::custom)
-    }
-}

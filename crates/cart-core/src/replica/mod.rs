@@ -2,6 +2,7 @@
 //! reaches it. It decides; the shell writes the effects of a step in one transaction, then replies.
 //! A refused call has no effect but its reply.
 
+pub mod asking;
 mod book;
 mod call;
 mod edits;
@@ -9,6 +10,7 @@ mod exchange;
 mod home;
 mod merging;
 mod notices;
+pub mod telling;
 
 pub use book::{
     Book, EXPECT_MS, EXPECTED_MAX, Expected, Forwarding, Hold, LEASE_MS, LEASES_MANY, LEASES_MAX, Lease,

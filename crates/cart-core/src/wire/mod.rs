@@ -19,15 +19,16 @@ use sha2::{Digest as _, Sha256};
 
 use crate::cart::Cart;
 use crate::id::Dot;
-use crate::line::{Kind, LineKey, Payload};
 use crate::reject::Reject;
 
+mod key;
 mod reader;
 mod writer;
 
+pub(crate) use key::{key_from_bytes, key_to_bytes};
 use reader::Reader;
 pub(crate) use writer::actors_of;
-use writer::{Writer, encode_cart};
+use writer::encode_cart;
 
 /// The first byte of every message.
 pub const FORMAT: u8 = 1;
@@ -125,42 +126,6 @@ impl Cart {
         changed.context.extend(live_dots(self));
         Version::of_bytes(&changed.to_bytes())
     }
-}
-
-/// The bytes by which two payloads of one dot are compared.
-pub(crate) fn payload_bytes(payload: &Payload) -> Vec<u8> {
-    let mut out = Vec::new();
-    match &payload.kind {
-        Kind::Add => out.push(KIND_ADD),
-        Kind::Set { time, scope } => {
-            out.push(KIND_SET);
-            out.extend(time.0.to_be_bytes());
-            out.extend(scope.0.to_be_bytes());
-        }
-        Kind::Unknown(bytes) => {
-            out.push(KIND_UNKNOWN);
-            out.extend(bytes.iter());
-        }
-    }
-    out.extend(payload.quantity.to_be_bytes());
-    out.extend(payload.place.to_be_bytes());
-    out
-}
-
-/// The bytes of a line's key, as in LINES.
-pub(crate) fn key_to_bytes(key: &LineKey) -> Vec<u8> {
-    let mut writer = Writer::default();
-    writer.key(key, None);
-    writer.out
-}
-
-/// Reads [`key_to_bytes`].
-pub(crate) fn key_from_bytes(bytes: &[u8]) -> Result<LineKey, Reject> {
-    let (key, details) = Reader { rest: bytes }.key()?;
-    if details.is_some() || key_to_bytes(&key) != bytes {
-        return Err(Reject::Malformed("not a canonical key"));
-    }
-    Ok(key)
 }
 
 /// The dots that are in the context because a line or coupon has them.

@@ -33,8 +33,8 @@ mod native {
     use cart_sim::regional::ledger::Ledger;
     use cart_sim::regional::runner::BATCH;
     use cart_sim::regional::world::Size;
-    use cart_sim::runner::Run;
     use cart_sim::trace;
+    use cart_sim::trace::runner::Run;
     use cart_sim::violation::Violation;
     use indicatif::{ProgressBar, ProgressStyle};
 

@@ -18,6 +18,7 @@ use cart_core::frame::{Frame, Holder};
 use cart_core::id::{CartId, Dot, Region, SessionId};
 use cart_core::line::LineKey;
 use cart_core::regions::{Place, Regions};
+use cart_core::replica::telling::{Answer, Step, Telling, Why, acknowledgement};
 use cart_core::replica::{Caller, Edit, Effect, Input, Replica, ReplyKind, Row};
 use cart_core::store::{self, Stored};
 use cart_core::time::Millis;
@@ -143,11 +144,9 @@ struct Letter {
 enum What {
     Frame(Vec<u8>),
     /// The answer to a frame of a replica.
-    Answer {
-        receipt: Vec<u8>,
-        frame: Option<Vec<u8>>,
-    },
-    Receipt(Vec<u8>),
+    Answer(Answer),
+    /// The call that brings a receipt.
+    Receipt(Input),
     /// What the store was asked for.
     Tell(Vec<u8>),
 }
@@ -447,24 +446,35 @@ impl Object {
         let post = |what| Letter { from: to, to: from, what };
         match what {
             What::Frame(bytes) if to == STORE => self.store(&bytes).into_iter().map(post).collect(),
-            What::Frame(bytes) => match self.run(Input::Frame { bytes }, now).0 {
-                Some(ReplyKind::Taken { receipt, frame }) => vec![post(What::Answer { receipt, frame })],
-                _ => Vec::new(),
+            What::Frame(bytes) => match self.run(Input::Frame { bytes }, now).0.map(Answer::of) {
+                Some(answer @ Answer::Taken { .. }) => vec![post(What::Answer(answer))],
+                Some(Answer::Sent | Answer::Missed) | None => Vec::new(),
             },
-            What::Answer { receipt, frame } => {
-                self.run(Input::Receipts { receipts: vec![receipt] }, now);
-                match frame.and_then(|bytes| self.run(Input::Frame { bytes }, now).0) {
-                    Some(ReplyKind::Taken { receipt, .. }) => vec![post(What::Receipt(receipt))],
-                    _ => Vec::new(),
-                }
-            }
-            What::Receipt(receipt) => {
-                self.run(Input::Receipts { receipts: vec![receipt] }, now);
+            What::Answer(answer) => self.follow(from, answer, now).into_iter().map(post).collect(),
+            What::Receipt(input) => {
+                self.run(input, now);
                 Vec::new()
             }
             What::Tell(bytes) => {
                 self.run(Input::Frame { bytes }, now);
                 Vec::new()
+            }
+        }
+    }
+
+    /// What a holder has answered is taken in: the receipts that go back to it.
+    fn follow(&mut self, from: usize, answer: Answer, now: Millis) -> Vec<What> {
+        let from = Holder::Replica([HOME, AWAY][from]);
+        let mut telling = Telling::to([from], Why::Alarm);
+        telling.hear(from, answer);
+        let mut receipts = Vec::new();
+        loop {
+            match telling.next_step() {
+                Step::Take(input) => drop(self.run(input, now)),
+                Step::TakeFrom(_, input) => {
+                    receipts.extend(self.run(input, now).0.and_then(acknowledgement).map(What::Receipt));
+                }
+                Step::Wait | Step::Done => return receipts,
             }
         }
     }
@@ -476,7 +486,10 @@ impl Object {
         let pulls = frame.pull;
         let taken = store::take(row.as_deref(), &[frame], HOME, 33).expect("a frame that can be read");
         *row = taken.write.map(Box::new).or(row.take());
-        let told = taken.receipts.iter().map(|receipt| What::Receipt(receipt.to_bytes()));
+        let told = taken.receipts.iter().map(|receipt| {
+            let receipts = vec![receipt.to_bytes()];
+            What::Receipt(Input::Receipts { receipts })
+        });
         told.chain(taken.answer.filter(|_| pulls).map(|frame| What::Tell(frame.to_bytes()))).collect()
     }
 
@@ -504,7 +517,7 @@ impl Met {
             Action::Come(letter) | Action::ComeTwice(letter) => Some(self.letters.get(letter).to),
             Action::Lose(letter) => match self.letters.get(letter) {
                 Letter { from, to, what: What::Frame(_) } if *to != STORE => Some(*from),
-                Letter { to, what: What::Answer { .. }, .. } => Some(*to),
+                Letter { to, what: What::Answer(_), .. } => Some(*to),
                 _ => None,
             },
         }

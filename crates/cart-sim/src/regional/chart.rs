@@ -2,8 +2,6 @@
 
 use std::fmt::Write as _;
 
-use super::ledger::thousands;
-
 const WIDTH: f64 = 860.0;
 /// Where the bars begin and end.
 const BARS: (f64, f64) = (180.0, 760.0);
@@ -73,4 +71,17 @@ fn text(out: &mut String, x: f64, y: f64, anchor: &str, more: &str, text: &str) 
 fn short(decade: u32) -> String {
     let unit = ["", "k", "M", "G", "T", "P", "E"];
     format!("{}{}", 10u64.pow(decade % 3), unit[decade as usize / 3])
+}
+
+/// A number with commas.
+pub(super) fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
 }

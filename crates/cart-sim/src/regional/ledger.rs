@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use super::breadth::{Found, Scope};
-use super::chart;
+use super::chart::{self, thousands};
 use super::runner::{Report, Sums};
 use super::world::Size;
 
@@ -119,19 +119,6 @@ fn row(name: &str, sums: Sums) -> String {
     let [steps, worlds, events, came, edits, frames] =
         [steps, worlds, events, came, edits, frames].map(thousands);
     format!("| {name} | {steps} | {worlds} | {events} | {came} | {edits} | {frames} |\n")
-}
-
-/// A number with commas.
-pub(super) fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 #[cfg(test)]

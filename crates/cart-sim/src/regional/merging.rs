@@ -34,12 +34,12 @@ impl World {
         self.faults.fire(Kind::Merged);
         self.tell(|_| "the guest's cart is merged".into());
         let at = self.dice.below(self.places());
-        self.prepare(at, false, false);
+        self.prepare(at, &Input::Read, false);
         let (crash, input) = (self.crash(), Input::Join { state: state.clone(), path: vec![guest] });
         let joined = self.step(at, &user_caller, input, crash);
         if matches!(joined.reply, Some(Ok(_))) {
             let there = self.places() + self.dice.below(self.places());
-            self.prepare(there, false, false);
+            self.prepare(there, &Input::Read, false);
             self.serve(there, Input::Forwarded { delta: state });
         }
     }
@@ -52,7 +52,7 @@ impl World {
             if !self.passes(edge, at) {
                 return None;
             }
-            self.prepare(at, false, false);
+            self.prepare(at, &Input::Read, false);
             let crash = self.crash();
             let reply = self.step(at, caller, input.clone(), crash).reply?.ok()?;
             match reply.kind {
@@ -80,7 +80,7 @@ impl World {
         let there = self.at(cart, told.cart.first_home());
         let elsewhere = self.sites_of(cart).start + self.dice.below(self.places());
         let at = if self.dice.chance(20) { elsewhere } else { there };
-        self.prepare(at, false, false);
+        self.prepare(at, &Input::Read, false);
         let turn = self.serve(at, told.input);
         if matches!(turn.reply, Some(Ok(_))) {
             self.faults.fire(kind);

@@ -17,6 +17,7 @@ pub mod ledger;
 pub mod merging;
 pub mod network;
 pub mod once;
+pub mod order;
 pub mod orders;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod runner;
@@ -27,6 +28,7 @@ pub mod site;
 pub mod store;
 pub mod sweeping;
 pub mod tab;
+pub mod tabs;
 pub mod world;
 
 use std::collections::BTreeSet;

@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use cart_core::frame::Holder;
 use cart_core::id::CartId;
 use cart_core::replica::Input;
+use cart_core::replica::telling::Answer;
 use cart_core::time::Millis;
 
 use super::fault::{Faults, Kind};
-use super::site::Answer;
 use crate::dice::Dice;
 
 /// A call for which somebody waits.
@@ -45,10 +45,8 @@ pub enum Post {
     Answer(Call, Answer),
     /// The call has waited long enough.
     Deadline(Call),
-    /// A receipt that nobody waits for.
-    Receipt(usize, Vec<u8>),
-    /// A frame that a store was asked for.
-    Tell(usize, Vec<u8>),
+    /// What an object is called with by who does not wait: a receipt, or the frame that a store was asked for.
+    Call(usize, Input),
     /// A frame in the queue of a store, and how often its consumers have given it back.
     Queue(usize, Vec<u8>, u32),
     /// What another cart is told by the object of one, and what follows there.

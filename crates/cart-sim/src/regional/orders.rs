@@ -10,20 +10,10 @@ use cart_core::replica::Input;
 use cart_core::time::HybridTime;
 
 use super::fault::Kind;
+use super::order::Order;
 use super::site::Held;
 use super::world::World;
 use crate::violation::Invariant;
-
-/// An order.
-#[derive(Clone)]
-pub struct Order {
-    /// Which.
-    pub id: OrderId,
-    /// What it has sold.
-    pub sold: Vec<Dot>,
-    /// The canonical bytes of the fence and of what goes with it.
-    delta: Vec<u8>,
-}
 
 impl World {
     /// A home that acts is one of which both its stores know, unless they have lost it.
@@ -45,7 +35,7 @@ impl World {
 
     /// The object of a region takes an order, if it takes itself for the home and there is something to sell.
     pub fn order(&mut self, at: usize) {
-        self.prepare(at, false, false);
+        self.prepare(at, &Input::Read, false);
         let (cart, now) = (self.sites[at].cart, self.now);
         let (random, id) = (self.dice.bits(), OrderId(u128::from(self.dice.bits())));
         let scope = self.carts[cart].scope();

@@ -6,6 +6,7 @@ use cart_core::frame::{Frame, Holder};
 use cart_core::id::{Actor, CartId, Dot, Region};
 use cart_core::packed::{pack, unpack};
 use cart_core::reject::Reject;
+use cart_core::replica::asking::Asked;
 use cart_core::replica::{ASK_MS, Book, COALESCE_MS, Caller, Edit, Input, LEASE_MS, ReplyKind};
 use cart_core::ties::Ties;
 use cart_core::time::Millis;
@@ -218,7 +219,7 @@ impl World {
     /// Who comes with a key to another region than the token names was shown the cart in that one, which is asked first.
     /// Of others where the key was tried, and from which no answer came, nobody knows.
     fn doubt(&mut self, at: usize, made: &mut Made) {
-        self.prepare(at, false, false);
+        self.prepare(at, &Input::Read, false);
         let named = self.sites_of(made.cart).start + made.named;
         let region = self.sites[named].region;
         made.edit.comes_to(self.sites[at].region, region);
@@ -232,7 +233,7 @@ impl World {
         let crash = self.crash();
         // Only the request that mints a cart's id knows it to be new: not once a guest's cart was merged there.
         let fresh = self.made.len() == 1 && self.rows == 0 && at == 0 && self.dice.chance(50);
-        self.prepare(at, false, fresh);
+        self.prepare(at, &Input::Edit(made.edit.clone()), fresh);
         let caller = self.caller(self.sites[at].cart);
         let before = self.load(at).cart().clone();
         let turn = self.step(at, &caller, Input::Edit(made.edit.clone()), crash);
@@ -284,13 +285,13 @@ impl World {
 
     /// A look at the cart; now and then by who has seen it in another region.
     pub fn read(&mut self, at: usize) {
-        self.prepare(at, false, false);
+        self.prepare(at, &Input::Read, false);
         if self.faulty && self.dice.chance(30) {
             let other = self.sites_of(self.sites[at].cart).start + self.dice.below(self.places());
             if other != at {
                 self.read_after(at, other);
                 // If its storage went meanwhile, as it had left, it asks as one without storage does.
-                self.prepare(at, false, false);
+                self.prepare(at, &Input::Read, false);
             }
         }
         let caller = self.caller(self.sites[at].cart);
@@ -467,7 +468,7 @@ impl World {
         let home = self.load(from).home().region;
         let at = self.at(cart, home);
         let to: Region = self.sites[to].region;
-        self.prepare(at, false, false);
+        self.prepare(at, &Input::Read, false);
         let term = self.load(at).home().term;
         let turn = self.step(at, &Caller::Service, Input::HandOver { to }, None);
         if to != home
@@ -480,7 +481,7 @@ impl World {
     }
 
     fn take_over(&mut self, at: usize) {
-        self.prepare(at, false, false);
+        self.prepare(at, &Input::Read, false);
         let replica = self.load(at);
         let (term, at_home) = (replica.home().term, replica.is_home());
         let turn = self.step(at, &Caller::Service, Input::TakeOver { term }, None);
@@ -546,8 +547,9 @@ impl World {
             _ => bytes[0] += 1,
         }
         self.faults.fire(Kind::Damaged);
-        self.prepare(at, true, false);
-        let turn = self.step(at, &Caller::Service, Input::Frame { bytes }, None);
+        let input = Input::Frame { bytes };
+        self.prepare(at, &input, false);
+        let turn = self.step(at, &Caller::Service, input, None);
         if !matches!(turn.reply, Some(Err(_))) {
             self.facts_at(at).breaks(Invariant::Ingress, "a damaged frame was taken in".into());
         }
@@ -555,7 +557,7 @@ impl World {
 
     /// The session ends; that of a thief goes on until all have heard of it.
     fn sign_out(&mut self, at: usize) {
-        self.prepare(at, false, false);
+        self.prepare(at, &Input::Read, false);
         let (crash, caller) = (self.crash(), self.caller(self.sites[at].cart));
         let turn = self.step(at, &caller, Input::SignOut, crash);
         if matches!(turn.reply, Some(Ok(_))) {
@@ -567,7 +569,7 @@ impl World {
     /// A further cart of the session is made, or one is struck; now and then the session is said to be in use.
     fn list(&mut self, at: usize) {
         let at = at % self.places();
-        self.prepare(at, false, false);
+        self.prepare(at, &Input::Read, false);
         let cart = CartId::mint(Region::Weur, [self.dice.below(4) as u8 + 100; 15]);
         let actor = Actor::mint(self.now.day(), self.dice.bits());
         let strike = self.dice.chance(40);
@@ -586,7 +588,7 @@ impl World {
     }
 
     fn erase(&mut self, at: usize) {
-        self.prepare(at, false, false);
+        self.prepare(at, &Input::Read, false);
         let caller = self.caller(self.sites[at].cart);
         let turn = self.step(at, &caller, Input::Erase, None);
         if matches!(turn.reply, Some(Ok(_))) {
@@ -606,7 +608,7 @@ impl World {
             self.backfill();
         }
         for site in &mut self.sites {
-            (site.skew_ms, site.asked, site.full) = (0, None, false);
+            (site.skew_ms, site.asked, site.full) = (0, Asked::default(), false);
         }
         self.tell(|_| "peace".into());
         self.pass(400_000);
@@ -719,7 +721,7 @@ impl World {
     /// A shopper looks in at every region.
     fn visit_all(&mut self) {
         for at in 0..self.sites.len() {
-            self.sites[at].asked = None;
+            self.sites[at].asked = Asked::default();
             self.read(at);
         }
     }

@@ -1,22 +1,21 @@
-//! What the shell around a replica does, and in which order, as the production shell does it: an object
-//! without storage asks who may hold the cart; an alarm sends, waits for answers, takes them in; what comes
-//! is answered once it is on disk.
+//! The shell around a replica in the simulated world. Whom to ask, and what follows, it is told by production's
+//! [`asking`] and [`telling`]; here are only the ways: what passes between two places, what is lost, and how long it
+//! takes. What comes is answered once it is on disk.
+
+use std::collections::VecDeque;
 
 use cart_core::frame::{Frame, Holder};
-use cart_core::id::Region;
-use cart_core::replica::{Caller, Input, ReplyKind};
+use cart_core::replica::asking::{self, Heard, Need};
+use cart_core::replica::telling::{self, Answer, CALL_MS, Telling, Why};
+use cart_core::replica::{Caller, Input};
 
 use super::fault::Kind;
 use super::network::{Call, Post};
-use super::site::{Answer, Handler, Turn};
+use super::site::{Handler, Turn};
 use super::store::Store;
 use super::world::World;
 use crate::violation::Invariant;
 
-/// How long an answer is waited for, in milliseconds.
-const CALL_MS: u64 = 3_000;
-/// How long others are not asked again in vain, in milliseconds.
-const ASK_AGAIN_MS: u64 = 2_000;
 /// When a store that was down is given a frame again, in milliseconds.
 const QUEUE_RETRY_MS: u64 = 10_000;
 /// When an alarm whose handler could not write goes off again, in milliseconds.
@@ -31,117 +30,113 @@ impl World {
         self.step(at, &Caller::Service, input, crash)
     }
 
-    /// Makes sure that an object knows what it must before it answers. `tells` says that the call brings
-    /// something, `fresh` that nobody can know of the cart yet.
-    pub fn prepare(&mut self, at: usize, tells: bool, fresh: bool) {
-        let replica = self.load(at);
-        let (home, joined) = (replica.home().region, replica.book().joined);
-        if joined || self.sites[at].disk.row.is_some() {
+    /// Makes sure that an object knows what it must before it answers a call. `fresh` says that nobody can know of the
+    /// cart yet.
+    pub fn prepare(&mut self, at: usize, input: &Input, fresh: bool) {
+        if Need::is_swept(input) {
             return;
         }
-        let at_home = self.sites[at].region == home;
-        if fresh {
-            self.step(at, &Caller::Service, Input::Fresh, None);
-        } else if at_home || !tells {
-            self.ask_all(at, home);
+        let need = Need::of(self.load(at), input, fresh);
+        let Some(mut asking) = self.sites[at].begin(need, self.now) else { return };
+        let mut open = VecDeque::new();
+        loop {
+            match asking.next_step(&mut self.sites[at].asked, self.now) {
+                asking::Step::Ask(holders) => open.extend(holders),
+                asking::Step::Wait => {
+                    let holder = open.pop_front().expect("who is waited for was asked");
+                    let heard = self.hear(at, holder);
+                    asking.hear(holder, heard, &mut self.sites[at].asked);
+                }
+                asking::Step::Take(input) => {
+                    if input == Input::Unstored {
+                        self.check_new(at);
+                    }
+                    self.step(at, &Caller::Service, input, None);
+                }
+                asking::Step::Done => return,
+            }
         }
     }
 
-    /// Asks those who may hold the cart: away from home the home, then the stores. Where the home has answered,
-    /// of these only that of the region itself, which may have been the home in the meantime.
-    fn ask_all(&mut self, at: usize, home: Region) {
-        if self.sites[at].asked.is_some_and(|asked| self.now < asked.plus(ASK_AGAIN_MS)) {
-            return;
+    /// What a holder says that is asked for all, in a moment.
+    fn hear(&mut self, at: usize, holder: Holder) -> Heard {
+        let Holder::Store(store) = holder else {
+            return if self.pull(at, holder) { Heard::Told } else { Heard::Silent };
+        };
+        let there = self.at(self.sites[at].cart, store);
+        if !self.passes(at, there) || self.stores[there].down {
+            return Heard::Silent;
         }
-        let own = self.sites[at].region;
-        let answered = own != home && self.pull(at, Holder::Replica(home));
-        let mut stores = if answered { Vec::new() } else { self.load(at).stores() };
-        if !stores.contains(&own) {
-            stores.push(own);
-        }
-        let known = self.ask_stores(at, stores);
-        if !answered {
-            self.sites[at].asked = Some(self.now);
-        }
-        if own == home && known == Some(false) {
-            let cart = self.sites[at].cart;
-            if cart == 0 {
-                self.seals_forgotten.extend(&self.seals);
-            }
-            // By what the operator has said, not by where was asked.
-            let has = |store: &Store| {
-                let row = store.row.as_ref();
-                row.is_some_and(|row| row.cart.home().is_none()) && self.is_asked(store)
-            };
-            let found = self.stores[self.sites_of(cart)].iter().find(|store| has(store));
-            if let Some(found) = found.map(|store| store.region) {
-                let text = format!("{own} takes for new what the store of {found} has");
-                self.facts_at(at).breaks(Invariant::I1NoLostAdd, text);
-            }
-            self.sites[at].unstored = Some(self.now);
-            self.step(at, &Caller::Service, Input::Unstored, None);
-        }
+        let Some(row) = &self.stores[there].row else { return Heard::Nothing };
+        let bytes = row.frame(store).to_bytes();
+        self.stores[there].resident = true;
+        Heard::Has(bytes)
     }
 
-    /// Reads what stores have: whether one has the cart, if that can be said.
-    fn ask_stores(&mut self, at: usize, stores: Vec<Region>) -> Option<bool> {
-        let (mut answered, mut found) = (true, false);
-        for store in stores {
-            let there = self.at(self.sites[at].cart, store);
-            if !self.passes(at, there) || self.stores[there].down {
-                answered = false;
-                continue;
-            }
-            let Some(row) = &self.stores[there].row else { continue };
-            let bytes = row.frame(store).to_bytes();
-            self.stores[there].resident = true;
-            self.step(at, &Caller::Service, Input::Frame { bytes }, None);
-            found = true;
+    /// A home takes a cart for new only if no store has it.
+    fn check_new(&mut self, at: usize) {
+        let cart = self.sites[at].cart;
+        if cart == 0 {
+            self.seals_forgotten.extend(&self.seals);
         }
-        (found || answered).then_some(found)
+        // By what the operator has said, not by where was asked.
+        let has = |store: &Store| {
+            let row = store.row.as_ref();
+            row.is_some_and(|row| row.cart.home().is_none()) && self.is_asked(store)
+        };
+        let found = self.stores[self.sites_of(cart)].iter().find(|store| has(store));
+        if let Some(found) = found.map(|store| store.region) {
+            let text = format!("{} takes for new what the store of {found} has", self.sites[at].region);
+            self.facts_at(at).breaks(Invariant::I1NoLostAdd, text);
+        }
+        self.sites[at].unstored = Some(self.now);
     }
 
     /// Asks a holder for what is lacking here and takes it in, all in a moment. Whether it answered.
     pub fn pull(&mut self, at: usize, from: Holder) -> bool {
-        let there = self.at(self.sites[at].cart, from.region());
         let turn = self.step(at, &Caller::Service, Input::Pull { from }, None);
-        let Some((_, bytes)) = turn.sends.into_iter().next() else { return false };
+        let Some((to, bytes)) = turn.sends.into_iter().next() else { return false };
         self.frames += 1;
-        if !self.passes(at, there) {
-            return false;
-        }
-        let Some(answer) = self.answer(there, from, bytes) else { return false };
-        if !self.passes(there, at) {
-            return false;
-        }
-        self.take(at, vec![answer]);
-        true
+        let there = self.at(self.sites[at].cart, to.region());
+        let passes = self.passes(at, there);
+        let answer = passes.then(|| self.answer(there, bytes)).flatten();
+        let answer = answer.filter(|_| self.passes(there, at));
+        let mut telling = Telling::to([to], Why::Pull);
+        telling.hear(to, answer.unwrap_or(Answer::Missed));
+        let step = telling.next_step();
+        self.follow(at, &mut telling, step);
+        telling.is_answered()
     }
 
     /// A frame has come to a replica: its answer, once that is on disk.
-    fn answer(&mut self, at: usize, from: Holder, bytes: Vec<u8>) -> Option<Answer> {
-        self.prepare(at, true, false);
-        let turn = self.serve(at, Input::Frame { bytes });
-        match turn.reply?.ok()?.kind {
-            ReplyKind::Taken { receipt, frame } => Some(Answer { from, receipt, frame }),
-            _ => None,
+    fn answer(&mut self, at: usize, bytes: Vec<u8>) -> Option<Answer> {
+        let input = Input::Frame { bytes };
+        self.prepare(at, &input, false);
+        match Answer::of(self.serve(at, input).reply?.ok()?.kind) {
+            Answer::Missed | Answer::Sent => None,
+            taken @ Answer::Taken { .. } => Some(taken),
         }
     }
 
     /// Takes in what holders have answered, and acknowledges the frames among it.
-    fn take(&mut self, at: usize, answers: Vec<Answer>) {
-        let answer = |Answer { from, receipt, frame }| (receipt, (from, frame));
-        let (receipts, frames): (Vec<_>, Vec<_>) = answers.into_iter().map(answer).unzip();
-        if !receipts.is_empty() {
-            self.serve(at, Input::Receipts { receipts });
-        }
-        for (from, frame) in frames {
-            let Some(bytes) = frame else { continue };
-            let Some(Ok(reply)) = self.serve(at, Input::Frame { bytes }).reply else { continue };
-            if let ReplyKind::Taken { receipt, .. } = reply.kind {
-                let there = self.at(self.sites[at].cart, from.region());
-                self.post((at, there), Post::Receipt(there, receipt));
+    fn follow(&mut self, at: usize, telling: &mut Telling, first: telling::Step) {
+        let mut step = first;
+        loop {
+            match step {
+                telling::Step::Wait | telling::Step::Done => return,
+                telling::Step::Take(input) => {
+                    self.serve(at, input);
+                }
+                telling::Step::TakeFrom(from, input) => {
+                    if let Some(Ok(reply)) = self.serve(at, input).reply
+                        && let Some(input) = telling::acknowledgement(reply.kind)
+                    {
+                        let there = self.at(self.sites[at].cart, from.region());
+                        self.post((at, there), Post::Call(there, input));
+                    }
+                }
             }
+            step = telling.next_step();
         }
     }
 
@@ -151,9 +146,13 @@ impl World {
         if self.sites[at].disk.row.is_none() {
             return;
         }
-        self.sites[at].handler = Some(Handler::default());
+        let none = Telling::to([], Why::Alarm);
+        self.sites[at].handler = Some(Handler { telling: none, calls: Vec::new(), failed: false });
         let turn = self.serve(at, Input::Tick);
         let life = self.sites[at].life;
+        if let Some(handler) = &mut self.sites[at].handler {
+            handler.telling = Telling::to(turn.sends.iter().map(|(to, _)| *to), Why::Alarm);
+        }
         for (to, bytes) in turn.sends {
             self.send(at, life, to, bytes);
         }
@@ -176,15 +175,16 @@ impl World {
             let put = self.passes(at, there);
             if put {
                 self.network.enqueue(there, self.now, &bytes, &mut self.dice, &mut self.faults);
-            } else if let Some(handler) = &mut self.sites[at].handler {
-                handler.missed.push(to);
+            }
+            if let Some(handler) = &mut self.sites[at].handler {
+                handler.telling.hear(to, if put { Answer::Sent } else { Answer::Missed });
             }
             return;
         }
         self.calls += 1;
         let call = Call { id: self.calls, at, life, to };
         if let Some(handler) = &mut self.sites[at].handler {
-            handler.open.push(call.id);
+            handler.calls.push(call.id);
             self.network.put(self.now.plus(CALL_MS), Post::Deadline(call));
         }
         self.post((at, there), Post::Frame(call, bytes));
@@ -198,37 +198,36 @@ impl World {
 
     /// Once all calls are answered or missed, the handler goes on.
     fn finish(&mut self, at: usize) {
-        if !self.sites[at].handler.as_ref().is_some_and(|handler| handler.open.is_empty()) {
+        let life = self.sites[at].life;
+        let Some(handler) = &mut self.sites[at].handler else { return };
+        let mut step = handler.telling.next_step();
+        if step == telling::Step::Wait {
             return;
         }
-        let life = self.sites[at].life;
-        let Handler { answers, missed, failed, .. } =
-            self.sites[at].handler.as_mut().map(std::mem::take).unwrap_or_default();
-        for to in missed {
-            self.serve(at, Input::Missed { to });
+        let mut telling = std::mem::replace(&mut handler.telling, Telling::to([], Why::Alarm));
+        while let telling::Step::Take(input @ Input::Missed { .. }) = step {
+            self.serve(at, input);
+            step = telling.next_step();
         }
         // A handler that was cut off has nothing more to do; its alarm is tried again.
         if self.sites[at].life == life {
-            self.take(at, answers);
+            self.follow(at, &mut telling, step);
         }
         let site = &mut self.sites[at];
         // What it could not write it does again, as a handler that fails is tried again.
-        if site.life == life && site.handler.take().is_some_and(|handler| handler.failed || failed) {
+        if site.life == life && site.handler.take().is_some_and(|handler| handler.failed) {
             let again = self.now.plus(FULL_RETRY_MS);
             site.disk.alarm = Some(site.disk.alarm.map_or(again, |alarm| alarm.min(again)));
         }
     }
 
-    fn close(&mut self, call: Call, answer: Option<Answer>) {
+    fn close(&mut self, call: Call, answer: Answer) {
         let site = &mut self.sites[call.at];
         let Some(handler) = site.handler.as_mut().filter(|_| site.life == call.life) else { return };
-        let Some(open) = handler.open.iter().position(|id| *id == call.id) else { return };
-        handler.open.swap_remove(open);
-        match answer {
-            Some(answer) => handler.answers.push(answer),
-            None => handler.missed.push(call.to),
+        if handler.calls.contains(&call.id) {
+            handler.telling.hear(call.to, answer);
+            self.finish(call.at);
         }
-        self.finish(call.at);
     }
 
     /// A message comes.
@@ -236,23 +235,20 @@ impl World {
         match post {
             Post::Frame(call, bytes) => {
                 let there = self.at(self.sites[call.at].cart, call.to.region());
-                if let Some(answer) = self.answer(there, call.to, bytes) {
+                if let Some(answer) = self.answer(there, bytes) {
                     self.post((there, call.at), Post::Answer(call, answer));
                 }
             }
-            Post::Answer(call, answer) => self.close(call, Some(answer)),
-            Post::Deadline(call) => self.close(call, None),
-            Post::Receipt(at, receipt) => {
-                self.prepare(at, true, false);
-                self.serve(at, Input::Receipts { receipts: vec![receipt] });
-            }
-            Post::Tell(at, bytes) => {
-                self.serve(at, Input::Frame { bytes });
+            Post::Answer(call, answer) => self.close(call, answer),
+            Post::Deadline(call) => self.close(call, Answer::Missed),
+            Post::Call(at, input) => {
+                self.prepare(at, &input, false);
+                self.serve(at, input);
             }
             Post::Queue(store, bytes, tries) => self.store(store, bytes, tries),
             Post::Told(from, told) => self.take_notice(from, told),
             Post::Then(at, input) => {
-                self.prepare(at, true, false);
+                self.prepare(at, &input, false);
                 self.serve(at, input);
             }
             Post::Mended(place) => self.network.mend(place),
@@ -308,9 +304,10 @@ impl World {
                 self.faults.fire(Kind::ReceiptLost);
                 continue;
             }
-            self.post((at, there), Post::Receipt(there, receipt.to_bytes()));
+            let receipts = vec![receipt.to_bytes()];
+            self.post((at, there), Post::Call(there, Input::Receipts { receipts }));
             if let Some(answer) = answer.filter(|_| frame.pull) {
-                self.post((at, there), Post::Tell(there, answer.to_bytes()));
+                self.post((at, there), Post::Call(there, Input::Frame { bytes: answer.to_bytes() }));
             }
         }
     }

@@ -10,6 +10,8 @@ use cart_core::id::{CartId, Dot, Region};
 use cart_core::idem::Ledger;
 use cart_core::regions::Regions;
 use cart_core::reject::Reject;
+use cart_core::replica::asking::{Asked, Asking, Need};
+use cart_core::replica::telling::Telling;
 use cart_core::replica::{Caller, Effect, Input, Replica, Reply, Row};
 use cart_core::time::Millis;
 
@@ -56,26 +58,13 @@ impl Held {
     }
 }
 
-/// What a holder answered to a frame.
-#[derive(Clone, Debug)]
-pub struct Answer {
-    /// Who.
-    pub from: Holder,
-    /// Its receipt.
-    pub receipt: Vec<u8>,
-    /// What it has, if it was asked.
-    pub frame: Option<Vec<u8>>,
-}
-
 /// The alarm's handler while it waits for answers.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Handler {
-    /// The calls that are still open.
-    pub open: Vec<u64>,
-    /// What was answered.
-    pub answers: Vec<Answer>,
-    /// Who did not answer.
-    pub missed: Vec<Holder>,
+    /// What follows from them.
+    pub telling: Telling,
+    /// The calls that it has made.
+    pub calls: Vec<u64>,
     /// Whether something could not be written meanwhile.
     pub failed: bool,
 }
@@ -134,8 +123,8 @@ pub struct Site {
     pub life: u32,
     /// The incarnation of the replica that last wrote here, also where its storage has gone since.
     pub incarnation: Option<u64>,
-    /// When it last asked others in vain.
-    pub asked: Option<Millis>,
+    /// What its memory keeps of whom it has asked.
+    pub asked: Asked,
     /// When it last took the cart for new, since no store had it.
     pub unstored: Option<Millis>,
     /// Whether it once deleted its storage.
@@ -163,7 +152,7 @@ impl Site {
             handler: None,
             life: 0,
             incarnation: None,
-            asked: None,
+            asked: Asked::default(),
             unstored: None,
             left: false,
             late: BTreeMap::new(),
@@ -192,6 +181,12 @@ impl Site {
     /// Whether there is a replica in memory.
     pub fn is_loaded(&self) -> bool {
         self.memory.is_some()
+    }
+
+    /// What the replica in memory does before it answers, if it needs something.
+    pub fn begin(&mut self, need: Need, now: Millis) -> Option<Asking> {
+        let replica = self.memory.as_ref().expect("it was loaded");
+        Asking::begin(need, replica, &mut self.asked, now)
     }
 
     /// A turn of the replica in memory, and when it is cut off.
@@ -224,7 +219,7 @@ impl Site {
             self.disk = Disk::default();
             self.more.clear();
             self.memory = None;
-            self.asked = None;
+            self.asked = Asked::default();
             self.left = true;
         }
         match crash {
@@ -275,7 +270,7 @@ impl Site {
     /// What is in memory is gone. An alarm whose handler was cut off is tried again: returns whether it is.
     pub fn crash(&mut self, now: Millis) -> bool {
         self.memory = None;
-        self.asked = None;
+        self.asked = Asked::default();
         self.life += 1;
         let again = self.handler.take().is_some() && self.disk.row.is_some();
         if again {

@@ -102,6 +102,7 @@ impl World {
         if !self.passes(store, at) {
             return false;
         }
+        self.prepare(at, &Input::Retire, false);
         let turn = self.serve(at, Input::Retire);
         let gone = matches!(turn.reply, Some(Ok(reply)) if reply.kind == ReplyKind::Answer(true));
         if gone && self.sites[at].disk.row.is_some() {
@@ -115,8 +116,9 @@ impl World {
         let at = self.at(self.stores[store].cart, region);
         if self.passes(store, at) {
             self.faults.fire(Kind::Swept);
-            // What is stored is told as it is: nobody looks in the stores for it.
-            self.serve(at, Input::Frame { bytes: bytes.to_vec() });
+            let input = Input::Frame { bytes: bytes.to_vec() };
+            self.prepare(at, &input, false);
+            self.serve(at, input);
         }
     }
 

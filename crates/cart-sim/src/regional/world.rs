@@ -20,7 +20,7 @@ use super::facts::Facts;
 use super::fault::{Faults, Kind};
 use super::network::{Network, Weather};
 use super::once::Once;
-use super::orders::Order;
+use super::order::Order;
 use super::shopper::Made;
 use super::site::{Additions, Crash, Held, Site, Turn};
 use super::store::Store;

@@ -13,7 +13,7 @@ pub(super) fn check(world: &mut World) -> Check {
         return Ok(());
     }
     for at in world.sites_of(0) {
-        world.prepare(at, false, false);
+        world.prepare(at, &Input::Read, false);
         let caller = world.caller(0);
         let turn = world.step(at, &caller, Input::Read, None);
         Fault::unless(matches!(turn.reply, Some(Err(_))), Invariant::SignedOut, || {

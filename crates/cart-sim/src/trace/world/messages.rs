@@ -9,11 +9,11 @@ use cart_core::transplant::Transplant;
 use crdts::{CvRDT as _, ResetRemove as _};
 
 use super::{HOME, World, keep, tell};
-use crate::coverage::Mark;
-use crate::network::{Load, Message};
-use crate::oracle::Op;
-use crate::site::Site;
-use crate::situation;
+use crate::trace::coverage::Mark;
+use crate::trace::network::{Load, Message};
+use crate::trace::oracle::Op;
+use crate::trace::site::Site;
+use crate::trace::situation;
 use crate::violation::Check;
 
 impl World {

@@ -10,9 +10,9 @@ use cart_core::line::{LineKey, Location};
 use cart_core::time::HybridTime;
 
 use crate::catalog::Catalog;
-use crate::coverage::Mark;
 use crate::dice::Dice;
-use crate::oracle::Oracle;
+use crate::trace::coverage::Mark;
+use crate::trace::oracle::Oracle;
 
 /// What a caller was shown some time ago, as in the context of a view: lines and coupons, not the clock.
 #[derive(Clone, Debug)]

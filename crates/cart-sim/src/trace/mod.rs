@@ -1,12 +1,28 @@
 //! A trace: from one seed some sites, their habits and a bad network, then a score of events; after each
 //! of them everything is checked. At the end the sites tell each other their full states until all are
 //! equal, to the byte, and nothing still in flight changes that.
+//!
+//! Read [`postcondition`], [`laws`], [`witness`] and [`oracle`] for what is checked, and [`coverage`] for what must have
+//! been met.
+
+pub mod coverage;
+pub mod edit;
+pub mod laws;
+pub mod network;
+pub mod oracle;
+pub mod postcondition;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod runner;
+pub mod site;
+pub mod situation;
+pub mod witness;
+pub mod world;
 
 use std::cell::Cell;
 
-use crate::coverage::Coverage;
+use crate::trace::coverage::Coverage;
+use crate::trace::world::World;
 use crate::violation::{Check, Fault, Violation};
-use crate::world::World;
 
 /// How a trace ended that broke no promise.
 #[derive(Clone, PartialEq, Eq, Debug)]

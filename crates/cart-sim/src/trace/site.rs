@@ -11,11 +11,11 @@ use cart_core::replica;
 use cart_core::time::{HybridClock, HybridTime, Millis};
 
 use crate::catalog::Catalog;
-use crate::edit::View;
-use crate::network::{Load, Message};
-use crate::oracle::{Op, Oracle};
+use crate::trace::edit::View;
+use crate::trace::network::{Load, Message};
+use crate::trace::oracle::{Op, Oracle};
+use crate::trace::witness::{Memory, Witness};
 use crate::violation::{Check, Fault, Invariant};
-use crate::witness::{Memory, Witness};
 
 /// A replica under test.
 #[derive(Debug)]

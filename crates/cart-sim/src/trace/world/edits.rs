@@ -8,13 +8,13 @@ use cart_core::transplant::Transplant;
 
 use super::messages::renamed;
 use super::{FIRST_DAY, HOME, SCOPE, World, keep, tell};
-use crate::coverage::Mark;
-use crate::edit::{self, Edit};
-use crate::laws;
-use crate::oracle::{Op, Oracle};
-use crate::postcondition::Step;
-use crate::site::Site;
-use crate::situation;
+use crate::trace::coverage::Mark;
+use crate::trace::edit::{self, Edit};
+use crate::trace::laws;
+use crate::trace::oracle::{Op, Oracle};
+use crate::trace::postcondition::Step;
+use crate::trace::site::Site;
+use crate::trace::situation;
 use crate::violation::{Check, Fault};
 
 impl World {

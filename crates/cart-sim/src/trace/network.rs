@@ -7,9 +7,9 @@ use cart_core::cart::Cart;
 use cart_core::id::{Actor, Scope};
 use cart_core::time::HybridTime;
 
-use crate::coverage::{Coverage, Mark};
 use crate::dice::Dice;
-use crate::oracle::{Op, Oracle};
+use crate::trace::coverage::{Coverage, Mark};
+use crate::trace::oracle::{Op, Oracle};
 
 /// The most messages in flight; one more pushes out another.
 const FLIGHT_MAX: usize = 24;

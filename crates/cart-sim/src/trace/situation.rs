@@ -6,10 +6,10 @@ use cart_core::change::Change;
 use cart_core::id::{Dot, Scope};
 use cart_core::line::{Kind, Location};
 
-use crate::coverage::{Coverage, Mark};
-use crate::edit;
-use crate::network::{Load, Message};
-use crate::postcondition::Step;
+use crate::trace::coverage::{Coverage, Mark};
+use crate::trace::edit;
+use crate::trace::network::{Load, Message};
+use crate::trace::postcondition::Step;
 
 /// The dots of contributions of which only an update has been met.
 pub fn holes(cart: &Cart) -> impl Iterator<Item = Dot> + '_ {

@@ -4,8 +4,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::coverage::Coverage;
 use crate::trace;
+use crate::trace::coverage::Coverage;
 use crate::violation::Violation;
 
 /// How many traces a thread takes at a time.

@@ -12,15 +12,15 @@ use cart_core::time::{Day, Millis};
 use cart_core::transplant::Transplant;
 
 use crate::catalog::Catalog;
-use crate::coverage::{Coverage, Mark};
 use crate::dice::Dice;
-use crate::edit::{Edit, Habits, View};
-use crate::laws;
-use crate::network::Network;
-use crate::site::Site;
-use crate::situation;
+use crate::trace::coverage::{Coverage, Mark};
+use crate::trace::edit::{Edit, Habits, View};
+use crate::trace::laws;
+use crate::trace::network::Network;
+use crate::trace::site::Site;
+use crate::trace::situation;
+use crate::trace::witness::Witness;
 use crate::violation::{Check, Fault, Invariant};
-use crate::witness::Witness;
 
 /// The site at which orders are made.
 const HOME: usize = 0;
