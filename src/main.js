@@ -40,7 +40,7 @@ export class Stores extends WorkerEntrypoint {
   }
 }
 
-// The way from the edge's module to the stores of this process: see src/net/peers.rs.
+// The way from the edge's module to the stores of this process: see src/net/stores.rs.
 globalThis.evercartStores = (request) => exports.Stores.fetch(request);
 
 export default class extends WorkerEntrypoint {
