@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use cart_core::id::{CartId, Region};
 use cart_core::packed::FORMAT;
-use evercart::region_store::slots::SLOTS;
+use evercart::store::slots::SLOTS;
 use harness::{ARRIVES_MAX, Operator, Runtime};
 use serde_json::{Value, json};
 
