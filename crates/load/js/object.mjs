@@ -12,7 +12,8 @@ export class Bare extends DurableObject {
       return new Response(null, { status: 101, webSocket: client });
     }
     if (request.method === "GET") return this.#show(request);
-    return new Response(this.#add(await request.json()), { headers: { "Content-Type": "application/json" } });
+    const answer = this.#add(await request.json());
+    return new Response(answer, { headers: { ETag: `"${this.#cart.version}"`, "Content-Type": "application/json" } });
   }
 
   webSocketMessage(socket, message) {

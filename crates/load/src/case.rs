@@ -69,10 +69,6 @@ pub enum Contender {
 }
 
 impl Contender {
-    /// All.
-    pub const ALL: [Self; 5] =
-        [Self::Shop, Self::BareJs, Self::BareRust, Self::TrivialJs, Self::TrivialRust];
-
     /// The folder of what is served.
     pub fn folder(self) -> &'static str {
         match self {
@@ -161,6 +157,8 @@ impl Default for Figure {
 #[derive(Clone, Copy, Default, Debug)]
 pub struct Sizes {
     pub wasm_gzipped: usize,
+    /// Lines of the largest real basket, and of the cart that was measured: it was filled up.
+    pub real_lines: usize,
     pub basket_lines: usize,
     pub token: usize,
     pub cookie: usize,

@@ -85,8 +85,10 @@ mod object {
             let answer = format!("{{\"quantity\":{quantity}}}");
             cart.version += 1;
             self.write(&cart)?;
+            let response = json(answer)?;
+            response.headers().set("ETag", &format!("\"{}\"", cart.version))?;
             self.cart.replace(Some(cart));
-            json(answer)
+            Ok(response)
         }
     }
 

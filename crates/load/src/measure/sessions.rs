@@ -1,0 +1,149 @@
+//! Many sessions are open on one process: the highest rate of requests at which 99 of 100 are answered in time. The
+//! rate is raised until it fails, and then found between the last that held and the first that did not.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::task::JoinSet;
+
+use super::Bench;
+use crate::basket::{Basket, Line};
+use crate::case::{Contender, Figure};
+use crate::drive::{Script, Tally, play, used};
+use crate::http::{Answer, Ask, Connection};
+use crate::sample::percentile;
+use crate::schedule::Schedule;
+use crate::visit::{Visit, tag};
+
+/// How long 99 of 100 answers may take, in milliseconds.
+pub const P99_MS: f64 = 150.0;
+/// Where the search begins, in requests a second, and by what it raises.
+const FIRST: f64 = 150.0;
+const RAISE: f64 = 1.4;
+/// How often the interval is halved after that: to a tenth of a raise.
+const HALVINGS: usize = 3;
+/// How many requests may be on the way.
+const LANES: usize = 256;
+/// So many of the requests add; the next one reads what the last of its session had said.
+const ADDS_A_READ: usize = 3;
+
+/// One of the open sessions.
+struct Open {
+    visit: Visit,
+    rows: Vec<Line>,
+    asked: AtomicUsize,
+    tag: std::sync::Mutex<Option<String>>,
+}
+
+/// Asks in turn for all sessions, so that each is idle for as long as can be between its requests.
+struct Crowd {
+    sessions: Arc<Vec<Open>>,
+    next: Arc<AtomicUsize>,
+    present: usize,
+}
+
+/// The highest rate, and the times and the CPU time at it.
+pub async fn highest_rate(bench: &mut Bench, contender: Contender) -> Result<Figure, String> {
+    let (count, probe_s) = (bench.options.sessions, bench.options.probe_s);
+    let baskets: Vec<Basket> = bench.baskets.by_ref().take(count).collect();
+    let server = bench.server(contender).await?;
+    let (port, process) = (server.port, server.process());
+    let visits = Visit::open_all(server, count).await?;
+    let sessions = Arc::new(begun(port, visits, baskets).await?);
+    let next = Arc::new(AtomicUsize::new(0));
+    let probe = async |rate: f64| -> Result<(bool, Figure), String> {
+        let crowd = || Crowd { sessions: Arc::clone(&sessions), next: Arc::clone(&next), present: 0 };
+        let requests = ((rate * probe_s) as usize).max(100);
+        let before = used(&[process])?;
+        let tally =
+            play(port, (0..LANES).map(|_| crowd()).collect(), requests, Schedule::Rate(rate)).await?;
+        let cpu_ms = (used(&[process])? - before) / requests as f64;
+        let figure = Figure { rate, p50_ms: tally.p(50.0), p99_ms: tally.p(99.0), cpu_ms };
+        Ok((holds(&tally, requests), figure))
+    };
+    let (mut held, mut rate) = (Figure { rate: 0.0, ..Figure::default() }, FIRST);
+    let mut failed = loop {
+        match probe(rate).await? {
+            (true, figure) => held = figure,
+            (false, _) => break rate,
+        }
+        rate *= RAISE;
+    };
+    for _ in 0..HALVINGS {
+        let middle = f64::midpoint(held.rate, failed);
+        match probe(middle).await? {
+            (true, figure) => held = figure,
+            (false, _) => failed = middle,
+        }
+    }
+    Ok(held)
+}
+
+/// Whether all were answered, and nearly all in time.
+fn holds(tally: &Tally, requests: usize) -> bool {
+    tally.failed == 0
+        && tally.times_ms.len() == requests
+        && percentile(&tally.times_ms, 99.0) < P99_MS
+}
+
+/// The sessions, each with the first product of its basket in its cart.
+async fn begun(port: u16, visits: Vec<Visit>, baskets: Vec<Basket>) -> Result<Vec<Open>, String> {
+    let mut making = JoinSet::new();
+    let mut pairs: Vec<(Visit, Basket)> = visits.into_iter().zip(baskets).collect();
+    let share = pairs.len().div_ceil(32).max(1);
+    while !pairs.is_empty() {
+        let lane = pairs.split_off(pairs.len().saturating_sub(share));
+        making.spawn(async move {
+            let mut connection = Connection::open(port).await?;
+            let mut sessions = Vec::new();
+            for (visit, basket) in lane {
+                connection.ask(&visit.add(&basket.rows[0])).await?;
+                let (asked, tag) = (AtomicUsize::new(1), std::sync::Mutex::default());
+                sessions.push(Open { visit, rows: basket.rows, asked, tag });
+            }
+            Ok::<_, String>(sessions)
+        });
+    }
+    let mut all = Vec::new();
+    while let Some(made) = making.join_next().await {
+        all.extend(made.map_err(|error| error.to_string())??);
+    }
+    fastrand::Rng::with_seed(1).shuffle(&mut all);
+    Ok(all)
+}
+
+impl Script for Crowd {
+    fn next(&mut self) -> Ask {
+        self.present = self.next.fetch_add(1, Ordering::Relaxed) % self.sessions.len();
+        let open = &self.sessions[self.present];
+        let asked = open.asked.fetch_add(1, Ordering::Relaxed);
+        if asked % (ADDS_A_READ + 1) == ADDS_A_READ {
+            let tag = open.tag.lock().expect("no lane panics").clone();
+            // Where an add is on the way to the same cart, or its answer had no tag, it is shown anew.
+            return tag.map_or_else(|| open.visit.read(), |tag| open.visit.read_again(&tag));
+        }
+        open.visit.add(&open.rows[asked % open.rows.len()])
+    }
+
+    fn hear(&mut self, answer: &Answer) {
+        let open = &self.sessions[self.present];
+        *open.tag.lock().expect("no lane panics") = tag(answer);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_holds_only_if_all_are_answered_and_in_time() {
+        let tally = |times_ms: Vec<f64>, failed| Tally { times_ms, seconds: 1.0, failed, failure: None };
+        let quick = vec![10.0; 100];
+        assert!(holds(&tally(quick.clone(), 0), 100));
+        assert!(!holds(&tally(quick.clone(), 1), 101), "one failed");
+        assert!(!holds(&tally(quick, 0), 101), "one is missing");
+        let slow = |count| [vec![10.0; 100 - count], vec![P99_MS + 1.0; count]].concat();
+        assert!(holds(&tally(slow(1), 0), 100));
+        assert!(!holds(&tally(slow(2), 0), 100));
+    }
+}
