@@ -46,7 +46,8 @@ impl Bench {
     /// Starts nothing yet.
     pub fn new(options: Options, all: Vec<Basket>) -> Self {
         let state = if options.disk { options.work.join("state") } else { PathBuf::from("/dev/shm") };
-        let place = Place { served: options.served.clone(), state, inspector: None };
+        let (workerd, served) = (options.workerd.clone(), options.served.clone());
+        let place = Place { workerd, served, state, inspector: None };
         let baskets = all.clone().into_iter().cycle();
         Self { options, place, baskets, all, servers: Vec::new(), results: Results::default() }
     }

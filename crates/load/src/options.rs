@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::case::Row;
 
-const USAGE: &str = "usage: load --served DIR [--work DIR] [--rounds N] [--requests N] [--sessions N] [--probe SECONDS]
+const USAGE: &str = "usage: load --served DIR --workerd FILE [--work DIR] [--rounds N] [--requests N] [--sessions N] [--probe SECONDS]
             [--disk] [--only ROW ..] [--port N] [--report FILE.md] [--profile ROW]
 rows: add read healthz sockets lines actors edits first processes sessions sizes";
 
@@ -12,6 +12,8 @@ rows: add read healthz sockets lines actors edits first processes sessions sizes
 pub struct Options {
     /// What is served: a folder for each contender, and the catalog.
     pub served: PathBuf,
+    /// The runtime's program itself: npm's `workerd` is a script that runs it.
+    pub workerd: PathBuf,
     /// Where results that nobody commits go.
     pub work: PathBuf,
     /// How often all is measured; the report says the median.
@@ -44,6 +46,7 @@ impl Options {
         use lexopt::prelude::*;
         let mut options = Self {
             served: PathBuf::new(),
+            workerd: PathBuf::new(),
             work: PathBuf::from("target/load"),
             rounds: 5,
             requests: 3_000,
@@ -58,6 +61,7 @@ impl Options {
         while let Some(argument) = parser.next()? {
             match argument {
                 Long("served") => options.served = parser.value()?.into(),
+                Long("workerd") => options.workerd = parser.value()?.into(),
                 Long("work") => options.work = parser.value()?.into(),
                 Long("rounds") => options.rounds = parser.value()?.parse()?,
                 Long("requests") => options.requests = parser.value()?.parse()?,
@@ -75,8 +79,8 @@ impl Options {
                 _ => return Err(argument.unexpected()),
             }
         }
-        if options.served.as_os_str().is_empty() {
-            return Err("--served is missing".into());
+        if [&options.served, &options.workerd].into_iter().any(|path| path.as_os_str().is_empty()) {
+            return Err("--served and --workerd must be given".into());
         }
         if options.rounds == 0 || options.requests < 64 || options.sessions < 64 {
             return Err("at least one round, 64 requests and 64 sessions".into());
@@ -100,12 +104,14 @@ mod tests {
 
     #[test]
     fn rows_are_named_and_others_refused() {
-        let read = |words: &[&str]| Options::of(lexopt::Parser::from_iter([&["load"], words].concat()));
-        let options = read(&["--served", "x", "--only", "add", "first", "--rounds", "1"]).expect("options");
+        let must = ["load", "--served", "x", "--workerd", "y"];
+        let read = |words: &[&str]| Options::of(lexopt::Parser::from_iter([&must, words].concat()));
+        let options = read(&["--only", "add", "first", "--rounds", "1"]).expect("options");
         assert_eq!((options.only.as_slice(), options.rounds), ([Row::Add, Row::First].as_slice(), 1));
         assert!(options.wants(Row::Add) && !options.wants(Row::Read));
-        for wrong in [&["--served", "x", "--only", "adds"][..], &[], &["--served", "x", "--rounds", "0"]] {
+        for wrong in [&["--only", "adds"][..], &["--rounds", "0"], &["--requests", "few"], &["--quick"]] {
             assert!(read(wrong).is_err(), "{wrong:?}");
         }
+        assert!(Options::of(lexopt::Parser::from_iter(["load"])).is_err(), "nothing to serve");
     }
 }

@@ -33,8 +33,12 @@ const IDLE: &str = "(idle)";
 /// Profiles a row; where the text is.
 pub async fn profile(options: &Options, baskets: Vec<Basket>, row: Row) -> Result<PathBuf, String> {
     let inspector = options.port + 90;
-    let place =
-        Place { served: options.served.clone(), state: PathBuf::from("/dev/shm"), inspector: Some(inspector) };
+    let place = Place {
+        workerd: options.workerd.clone(),
+        served: options.served.clone(),
+        state: PathBuf::from("/dev/shm"),
+        inspector: Some(inspector),
+    };
     let mut baskets = baskets.into_iter().cycle();
     let server = Server::start(&place, Contender::Shop, options.port, &json!({})).await?;
     // What is called often is compiled anew before.

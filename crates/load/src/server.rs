@@ -30,6 +30,7 @@ pub struct Server {
 
 /// What is served, and where state goes.
 pub struct Place {
+    pub workerd: PathBuf,
     pub served: PathBuf,
     /// Where the folders of state are made: on tmpfs, or on disk.
     pub state: PathBuf,
@@ -65,7 +66,7 @@ impl Server {
     fn launch(place: &Place, contender: Contender, port: u16, folder: TempDir) -> Result<Self, String> {
         let failed = |error: std::io::Error| format!("{}: {error}", contender.folder());
         let log = File::create(folder.path().join("log")).map_err(failed)?;
-        let mut command = Command::new("workerd");
+        let mut command = Command::new(&place.workerd);
         command.args(["serve", "--experimental", "-s"]).arg(format!("http=127.0.0.1:{port}"));
         if let Some(port) = place.inspector {
             command.arg(format!("--inspector-addr=127.0.0.1:{port}"));
@@ -76,7 +77,7 @@ impl Server {
             .stdin(Stdio::null())
             .stdout(log.try_clone().map_err(failed)?)
             .stderr(log);
-        let child = command.spawn().map_err(|error| format!("workerd: {error}"))?;
+        let child = command.spawn().map_err(|error| format!("{}: {error}", place.workerd.display()))?;
         Ok(Self { contender, port, child, folder })
     }
 

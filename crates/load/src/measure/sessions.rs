@@ -4,13 +4,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tokio::task::JoinSet;
-
 use super::Bench;
 use crate::basket::{Basket, Line};
 use crate::case::{Contender, Figure};
 use crate::drive::{Script, Tally, play, used};
-use crate::http::{Answer, Ask, Connection};
+use crate::http::{Answer, Ask};
 use crate::sample::percentile;
 use crate::schedule::Schedule;
 use crate::visit::{Visit, tag};
@@ -22,6 +20,8 @@ const FIRST: f64 = 150.0;
 const RAISE: f64 = 1.4;
 /// How often the interval is halved after that: to a tenth of a raise.
 const HALVINGS: usize = 3;
+/// How many carts are begun a second.
+const BEGUN: f64 = 500.0;
 /// How many requests may be on the way.
 const LANES: usize = 256;
 /// So many of the requests add; the next one reads what the last of its session had said.
@@ -86,30 +86,22 @@ fn holds(tally: &Tally, requests: usize) -> bool {
         && percentile(&tally.times_ms, 99.0) < P99_MS
 }
 
-/// The sessions, each with the first product of its basket in its cart.
+/// The sessions, each with the first product of its basket in its cart. Not as fast as can be: an object that has
+/// just been called has its files open, and a process may have so many.
 async fn begun(port: u16, visits: Vec<Visit>, baskets: Vec<Basket>) -> Result<Vec<Open>, String> {
-    let mut making = JoinSet::new();
-    let mut pairs: Vec<(Visit, Basket)> = visits.into_iter().zip(baskets).collect();
-    let share = pairs.len().div_ceil(32).max(1);
-    while !pairs.is_empty() {
-        let lane = pairs.split_off(pairs.len().saturating_sub(share));
-        making.spawn(async move {
-            let mut connection = Connection::open(port).await?;
-            let mut sessions = Vec::new();
-            for (visit, basket) in lane {
-                connection.ask(&visit.add(&basket.rows[0])).await?;
-                let (asked, tag) = (AtomicUsize::new(1), std::sync::Mutex::default());
-                sessions.push(Open { visit, rows: basket.rows, asked, tag });
-            }
-            Ok::<_, String>(sessions)
-        });
-    }
-    let mut all = Vec::new();
-    while let Some(made) = making.join_next().await {
-        all.extend(made.map_err(|error| error.to_string())??);
-    }
+    let mut all: Vec<Open> = visits
+        .into_iter()
+        .zip(baskets)
+        .map(|(visit, basket)| {
+            Open { visit, rows: basket.rows, asked: AtomicUsize::new(0), tag: std::sync::Mutex::default() }
+        })
+        .collect();
     fastrand::Rng::with_seed(1).shuffle(&mut all);
-    Ok(all)
+    let (count, sessions) = (all.len(), Arc::new(all));
+    let next = Arc::new(AtomicUsize::new(0));
+    let crowd = || Crowd { sessions: Arc::clone(&sessions), next: Arc::clone(&next), present: 0 };
+    play(port, (0..32).map(|_| crowd()).collect(), count, Schedule::Rate(BEGUN)).await?.whole()?;
+    Arc::into_inner(sessions).ok_or_else(|| "a lane goes on".to_owned())
 }
 
 impl Script for Crowd {
