@@ -15,6 +15,8 @@ use crate::http::{Ask, Connection};
 const START_MAX: Duration = Duration::from_secs(60);
 /// How often a process is asked whether it answers yet.
 const LOOK_EVERY: Duration = Duration::from_micros(500);
+/// How many lines of its log are shown where it fails.
+const LOG_LINES: usize = 20;
 /// A product that the catalog has.
 const SKU: &str = "1095275";
 /// Where workerd keeps state, below the folder of the settings.
@@ -120,9 +122,11 @@ impl Server {
         Ok(())
     }
 
-    /// What it has printed.
-    pub fn log(&self) -> String {
-        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    /// What it has printed last.
+    fn log(&self) -> String {
+        let log = fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(LOG_LINES)..].join("\n")
     }
 
     fn end(&mut self) {
@@ -196,7 +200,7 @@ fn shop_vars() -> Value {
     })
 }
 
-/// The largest database below a folder: of the service's own, that is the catalog.
+/// The largest database below a folder, but for what the runtime notes of them: that is the catalog.
 fn largest(folder: &Path) -> Result<PathBuf, String> {
     let (mut folders, mut largest) = (vec![folder.to_owned()], None);
     while let Some(folder) = folders.pop() {
@@ -204,7 +208,7 @@ fn largest(folder: &Path) -> Result<PathBuf, String> {
             let path = entry.map_err(|error| error.to_string())?.path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|name| name == "sqlite") {
+            } else if path.extension().is_some_and(|name| name == "sqlite") && !path.ends_with("metadata.sqlite") {
                 let bytes = fs::metadata(&path).map_or(0, |data| data.len());
                 largest = largest.max(Some((bytes, path)));
             }

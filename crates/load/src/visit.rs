@@ -119,18 +119,31 @@ impl Shopping {
         adds: usize,
         connections: usize,
     ) -> Result<Vec<Self>, String> {
-        // One that is not over when the requests are is not played to its end: hence one more for each.
-        let (mut chosen, mut rows, mut beyond) = (Vec::new(), 0, 0);
-        while rows < adds || beyond < connections {
-            let Some(basket) = baskets.next() else { return Err("there are no more baskets".to_owned()) };
-            beyond += usize::from(rows >= adds);
-            rows += basket.rows.len();
-            chosen.push(basket);
-        }
+        let chosen = enough(baskets, adds, connections)?;
         let visits = Visit::open_all(server, chosen.len()).await?;
         let trips: Trips = Arc::new(Mutex::new(visits.into_iter().zip(chosen).collect()));
         Ok((0..connections).map(|_| Self { trips: Arc::clone(&trips), present: None }).collect())
     }
+}
+
+/// Baskets for so many adds, whoever takes them: each connection may be left with a basket that it has hardly begun, at
+/// worst the largest ones.
+fn enough(
+    baskets: &mut impl Iterator<Item = Basket>,
+    adds: usize,
+    connections: usize,
+) -> Result<Vec<Basket>, String> {
+    let (mut chosen, mut rows) = (Vec::<Basket>::new(), 0);
+    // From the largest down.
+    let mut sizes: Vec<usize> = Vec::new();
+    while rows < adds + sizes.iter().take(connections).sum::<usize>() {
+        let basket = baskets.next().ok_or("there are no more baskets")?;
+        let size = basket.rows.len();
+        sizes.insert(sizes.partition_point(|there| *there > size), size);
+        rows += size;
+        chosen.push(basket);
+    }
+    Ok(chosen)
 }
 
 impl Script for Shopping {
@@ -193,4 +206,22 @@ impl Script for Healthz {
 /// The tag of an answer that shows the cart, if it has one.
 pub fn tag(answer: &Answer) -> Option<String> {
     Some(answer.header("etag")).filter(|tag| !tag.is_empty()).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One connection holds on to the largest baskets while the other makes all adds.
+    #[test]
+    fn there_are_enough_baskets_whoever_takes_them() {
+        let basket = |rows| Basket { rows: vec![Line { sku: "10".to_owned(), quantity: 1 }; rows] };
+        let mut baskets = [1, 50, 2, 3].into_iter().cycle().map(basket);
+        let mut sizes: Vec<usize> =
+            enough(&mut baskets, 100, 2).expect("baskets").iter().map(|basket| basket.rows.len()).collect();
+        sizes.sort_unstable();
+        let held: usize = sizes.iter().rev().take(2).sum();
+        assert!(sizes.iter().sum::<usize>() - held >= 100, "{sizes:?}");
+        assert!(enough(&mut std::iter::once(basket(3)), 100, 2).is_err());
+    }
 }
