@@ -79,10 +79,10 @@ mod tests {
         let rows = rows.map(str::to_owned);
         let baskets = of_rows(&rows, &HashSet::from(["10", "11", "12"]));
         let line = |sku: &str, quantity| Line { sku: sku.to_owned(), quantity };
-        assert_eq!(baskets, [
-            Basket { rows: vec![line("10", 2), line("12", 1)] },
-            Basket { rows: vec![line("10", 1)] }
-        ]);
+        assert_eq!(
+            baskets,
+            [Basket { rows: vec![line("10", 2), line("12", 1)] }, Basket { rows: vec![line("10", 1)] }]
+        );
     }
 
     #[test]

@@ -42,7 +42,13 @@ pub fn ratios(verdicts: &[Verdict]) -> Result<String, Failure> {
     {
         let area = area(&mut out, rows.len())?;
         let names: Vec<&str> = rows.iter().map(|(what, ..)| what.as_str()).collect();
-        let mut chart = bars(&area, "Measured, as a multiple of the bound", "1 is the bound, | the aim; right is better", most * 1.12, &names)?;
+        let mut chart = bars(
+            &area,
+            "Measured, as a multiple of the bound",
+            "1 is the bound, | the aim; right is better",
+            most * 1.12,
+            &names,
+        )?;
         chart.draw_series([PathElement::new([(1.0, 0.0), (1.0, rows.len() as f64)], INK.stroke_width(2))])?;
         for (row, (_, value, aim)) in rows.iter().enumerate() {
             let colour = if *value >= 1.0 { MET } else { UNMET };
@@ -74,7 +80,13 @@ pub fn cpu(results: &Results) -> Result<String, Failure> {
     {
         let area = area(&mut out, rows.len())?;
         let names: Vec<&str> = rows.iter().map(|(what, ..)| what.as_str()).collect();
-        let mut chart = bars(&area, "CPU time a request", "milliseconds, of all processes; left is better", most * 1.15, &names)?;
+        let mut chart = bars(
+            &area,
+            "CPU time a request",
+            "milliseconds, of all processes; left is better",
+            most * 1.15,
+            &names,
+        )?;
         for (row, (_, cpu, own)) in rows.iter().enumerate() {
             chart.draw_series([bar(row, *cpu, if *own { SHOP } else { OTHER })])?;
             tell(&mut chart, (*cpu, middle(row)), format!("{cpu:.2}"))?;

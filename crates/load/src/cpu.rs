@@ -9,7 +9,9 @@ const TICKS_A_SECOND: f64 = 100.0;
 pub fn used_ms(process: u32) -> Result<f64, String> {
     let path = format!("/proc/{process}/stat");
     let text = fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
-    ticks(&text).map(|ticks| ticks as f64 * 1_000.0 / TICKS_A_SECOND).ok_or_else(|| format!("{path}: {text:?}"))
+    ticks(&text)
+        .map(|ticks| ticks as f64 * 1_000.0 / TICKS_A_SECOND)
+        .ok_or_else(|| format!("{path}: {text:?}"))
 }
 
 /// In user mode and in the kernel. The name, in brackets, may hold brackets and spaces itself.
@@ -41,7 +43,9 @@ mod tests {
         let own = std::process::id();
         let before = used_ms(own).expect("this process");
         let began = Instant::now();
-        while began.elapsed() < Duration::from_millis(10) || used_ms(own).expect("this process") < before + 50.0 {
+        while began.elapsed() < Duration::from_millis(10)
+            || used_ms(own).expect("this process") < before + 50.0
+        {
             black_box((0..10_000_u64).sum::<u64>());
             assert!(began.elapsed() < Duration::from_secs(60), "no CPU time is counted");
         }

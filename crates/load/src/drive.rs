@@ -21,6 +21,16 @@ pub trait Script: Send + 'static {
     fn hear(&mut self, _answer: &Answer) {}
 }
 
+impl Script for Box<dyn Script> {
+    fn next(&mut self) -> Ask {
+        (**self).next()
+    }
+
+    fn hear(&mut self, answer: &Answer) {
+        (**self).hear(answer);
+    }
+}
+
 /// What came of it.
 pub struct Tally {
     /// Times of answers, in milliseconds, in order.

@@ -82,8 +82,7 @@ impl Connection {
         let stream = TcpStream::connect(("127.0.0.1", port)).await.map_err(|error| failed(&error))?;
         // Else the kernel holds small requests back.
         stream.set_nodelay(true).map_err(|error| failed(&error))?;
-        let (sender, connection) =
-            handshake(TokioIo::new(stream)).await.map_err(|error| failed(&error))?;
+        let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(|error| failed(&error))?;
         tokio::spawn(connection);
         Ok(Self { port, sender })
     }
@@ -91,7 +90,9 @@ impl Connection {
     /// Sends a request and reads the answer; another status than the one expected is an error.
     pub async fn ask(&mut self, ask: &Ask) -> Result<Answer, String> {
         let answered = tokio::time::timeout(ANSWER_MAX, self.send(ask)).await;
-        answered.unwrap_or_else(|_| Err("no answer in time".to_owned())).map_err(|error| format!("{} {}: {error}", ask.method, ask.path))
+        answered
+            .unwrap_or_else(|_| Err("no answer in time".to_owned()))
+            .map_err(|error| format!("{} {}: {error}", ask.method, ask.path))
     }
 
     async fn send(&mut self, ask: &Ask) -> Result<Answer, String> {

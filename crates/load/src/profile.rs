@@ -9,12 +9,12 @@ use std::process::{Child, Command, Stdio};
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
-use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::basket::Basket;
 use crate::case::{Contender, Row};
-use crate::drive;
+use crate::drive::{self, Script};
 use crate::http::{Ask, Connection};
 use crate::measure::CONNECTIONS;
 use crate::options::Options;
@@ -42,59 +42,76 @@ pub async fn profile(options: &Options, baskets: Vec<Basket>, row: Row) -> Resul
     let mut baskets = baskets.into_iter().cycle();
     let server = Server::start(&place, Contender::Shop, options.port, &json!({})).await?;
     // What is called often is compiled anew before.
-    load(&server, &mut baskets, row, options.requests).await?;
+    Load::prepare(&server, &mut baskets, row, options.requests).await?.play(&server).await?;
     let mut inspected = Inspector::open(inspector).await?;
     inspected.call("Profiler.enable", json!({})).await?;
     inspected.call("Profiler.setSamplingInterval", json!({ "interval": SAMPLE_US })).await?;
+    let requests = options.requests * 2;
+    let load = Load::prepare(&server, &mut baskets, row, requests).await?;
     inspected.call("Profiler.start", json!({})).await?;
-    load(&server, &mut baskets, row, options.requests * 2).await?;
+    load.play(&server).await?;
     let profile = inspected.call("Profiler.stop", json!({})).await?["profile"].take();
 
     let (work, name) = (&options.work, row.name());
     write(&work.join(format!("profile-{name}.cpuprofile")), &profile.to_string())?;
     let text = work.join(format!("profile-{name}.txt"));
-    let mut said = format!("{name}, {} requests; the share of the time in which the isolate was busy.\n\n", options.requests * 2);
+    let mut said = format!(
+        "{name}, {} requests; the share of the time in which the isolate was busy.\n\n",
+        options.requests * 2
+    );
     said.push_str(&shares(&profile)?);
+    // By itself: V8's profiler would be in it.
+    let load = Load::prepare(&server, &mut baskets, row, requests).await?;
     if let Some(perf) = perf(&server, work, name) {
-        // By itself: V8's profiler would be in it.
-        load(&server, &mut baskets, row, options.requests * 2).await?;
+        load.play(&server).await?;
         said.push_str(&format!("\nThe whole process, by perf (self, in percent):\n\n{}", perf.stop()));
     }
     write(&text, &said)?;
     Ok(text)
 }
 
-/// Requests of a row, as it is measured.
-async fn load(
-    server: &Server,
-    baskets: &mut impl Iterator<Item = Basket>,
-    row: Row,
-    requests: usize,
-) -> Result<(), String> {
-    let port = server.port;
-    match row {
-        Row::Add => {
-            let scripts = Shopping::prepare(server, baskets, requests, CONNECTIONS).await?;
-            drive::play(port, scripts, requests, Schedule::Full).await?.whole()?;
+/// Requests of a row, as it is measured, with their sessions open and their carts filled.
+enum Load {
+    Http(Vec<Box<dyn Script>>, usize),
+    Sockets(Vec<socket::Open>),
+}
+
+impl Load {
+    async fn prepare(
+        server: &Server,
+        baskets: &mut impl Iterator<Item = Basket>,
+        row: Row,
+        requests: usize,
+    ) -> Result<Self, String> {
+        fn boxed<S: Script>(scripts: Vec<S>) -> Vec<Box<dyn Script>> {
+            scripts.into_iter().map(|script| Box::new(script) as Box<dyn Script>).collect()
         }
-        Row::Read => {
-            let scripts = Rereading::prepare(server, baskets, CONNECTIONS).await?;
-            drive::play(port, scripts, requests, Schedule::Full).await?.whole()?;
-        }
-        Row::Healthz => {
-            let scripts = (0..CONNECTIONS).map(|_| Healthz).collect();
-            drive::play(port, scripts, requests, Schedule::Full).await?.whole()?;
-        }
-        Row::Sockets => drop(socket::figure(server, baskets, requests, Way::OneAFrame).await?),
-        Row::Lines
-        | Row::Actors
-        | Row::Edits
-        | Row::First
-        | Row::Processes
-        | Row::Sessions
-        | Row::Sizes => return Err("add, read, healthz and sockets can be profiled".to_owned()),
+        let scripts = match row {
+            Row::Add => boxed(Shopping::prepare(server, baskets, requests, CONNECTIONS).await?),
+            Row::Read => boxed(Rereading::prepare(server, baskets, CONNECTIONS).await?),
+            Row::Healthz => boxed((0..CONNECTIONS).map(|_| Healthz).collect()),
+            Row::Sockets => {
+                return Ok(Self::Sockets(socket::open_all(server, baskets, requests, Way::OneAFrame).await?));
+            }
+            Row::Lines
+            | Row::Actors
+            | Row::Edits
+            | Row::First
+            | Row::Processes
+            | Row::Sessions
+            | Row::Sizes => return Err("add, read, healthz and sockets can be profiled".to_owned()),
+        };
+        Ok(Self::Http(scripts, requests))
     }
-    Ok(())
+
+    async fn play(self, server: &Server) -> Result<(), String> {
+        match self {
+            Self::Http(scripts, requests) => {
+                drive::play(server.port, scripts, requests, Schedule::Full).await?.whole().map(drop)
+            }
+            Self::Sockets(sockets) => socket::play_all(sockets, Way::OneAFrame).await.map(drop),
+        }
+    }
 }
 
 /// A session of V8's inspector.
@@ -166,8 +183,11 @@ fn shares(profile: &Value) -> Result<String, String> {
     if all <= 0.0 {
         return Err(none());
     }
-    let mut shares: Vec<(&str, f64)> =
-        spent.into_iter().map(|(name, us)| (name, 100.0 * us / all)).filter(|(_, share)| *share >= LEAST).collect();
+    let mut shares: Vec<(&str, f64)> = spent
+        .into_iter()
+        .map(|(name, us)| (name, 100.0 * us / all))
+        .filter(|(_, share)| *share >= LEAST)
+        .collect();
     shares.sort_by(|one, other| other.1.total_cmp(&one.1));
     Ok(shares.iter().map(|(name, share)| format!("{share:6.2} %  {name}\n")).collect())
 }
@@ -181,7 +201,11 @@ struct Perf {
 /// Begins one of the whole process; `None` where there is none, or it may not.
 fn perf(server: &Server, work: &Path, name: &str) -> Option<Perf> {
     let data = work.join(format!("profile-{name}.perf"));
-    let tried = Command::new("perf").args(["record", "-o", "/dev/null", "true"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let tried = Command::new("perf")
+        .args(["record", "-o", "/dev/null", "true"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
     if !tried.is_ok_and(|status| status.success()) {
         return None;
     }
@@ -206,7 +230,8 @@ impl Perf {
             .arg(&self.data)
             .stderr(Stdio::null())
             .output();
-        let report = report.map(|report| String::from_utf8_lossy(&report.stdout).into_owned()).unwrap_or_default();
+        let report =
+            report.map(|report| String::from_utf8_lossy(&report.stdout).into_owned()).unwrap_or_default();
         let lines = report.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty());
         lines.take(80).map(|line| format!("{line}\n")).collect()
     }
@@ -222,9 +247,7 @@ mod tests {
 
     #[test]
     fn shares_are_of_the_busy_time() {
-        let frame = |id: u64, name: &str, url: &str| {
-            json!({ "id": id, "callFrame": { "functionName": name, "url": url } })
-        };
+        let frame = |id: u64, name: &str, url: &str| json!({ "id": id, "callFrame": { "functionName": name, "url": url } });
         let profile = json!({
             "nodes": [frame(1, "(idle)", ""), frame(2, "read", "a/main.js"), frame(3, "", "")],
             "samples": [1, 2, 2, 3],

@@ -85,7 +85,8 @@ fn cells(figures: &[Figure]) -> String {
     let ms = |value: f64| if value.is_nan() { String::new() } else { format!("{} ms", number(value)) };
     let rate = of(|figure| figure.rate);
     let rate = if rate.is_nan() { String::new() } else { format!("{rate:.0}") };
-    [rate, ms(of(|figure| figure.p50_ms)), ms(of(|figure| figure.p99_ms)), ms(of(|figure| figure.cpu_ms))].join(" | ")
+    [rate, ms(of(|figure| figure.p50_ms)), ms(of(|figure| figure.p99_ms)), ms(of(|figure| figure.cpu_ms))]
+        .join(" | ")
 }
 
 /// Three digits or so.

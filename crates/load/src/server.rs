@@ -188,9 +188,7 @@ fn settings(contender: Contender, vars: &Value) -> Value {
 
 /// Production, in one of three regions, none with a store.
 fn shop_vars() -> Value {
-    let place = |region: &str, latitude: f64, longitude: f64| {
-        json!({ "region": region, "latitude": latitude, "longitude": longitude })
-    };
+    let place = |region: &str, latitude: f64, longitude: f64| json!({ "region": region, "latitude": latitude, "longitude": longitude });
     let regions = json!([place("enam", 39.0, -77.5), place("weur", 50.1, 8.7), place("apac", 35.7, 139.7)]);
     json!({
         "ENVIRONMENT": "production",
@@ -208,7 +206,9 @@ fn largest(folder: &Path) -> Result<PathBuf, String> {
             let path = entry.map_err(|error| error.to_string())?.path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|name| name == "sqlite") && !path.ends_with("metadata.sqlite") {
+            } else if path.extension().is_some_and(|name| name == "sqlite")
+                && !path.ends_with("metadata.sqlite")
+            {
                 let bytes = fs::metadata(&path).map_or(0, |data| data.len());
                 largest = largest.max(Some((bytes, path)));
             }

@@ -42,8 +42,18 @@ pub enum Way {
     Coalesced,
 }
 
+impl Way {
+    /// How many edits a socket makes.
+    fn edits(self) -> usize {
+        match self {
+            Self::OneAFrame => MESSAGES,
+            Self::Coalesced => MESSAGES * IN_FLIGHT,
+        }
+    }
+}
+
 /// An open socket, and who edits by it.
-struct Open {
+pub struct Open {
     socket: WebSocketStream<TcpStream>,
     device: Option<(Actor, CartId)>,
     basket: Basket,
@@ -56,35 +66,47 @@ pub async fn figure(
     edits: usize,
     way: Way,
 ) -> Result<Figure, String> {
-    let of_each = if way == Way::Coalesced { MESSAGES * IN_FLIGHT } else { MESSAGES };
-    let count = edits.div_ceil(of_each).max(AT_ONCE);
+    let sockets = open_all(server, baskets, edits, way).await?;
+    let done = (sockets.len() * way.edits()) as f64;
+    let processes = [server.process()];
+    let (before, began) = (used(&processes)?, Instant::now());
+    let times = sorted(play_all(sockets, way).await?);
+    Ok(Figure {
+        rate: done / began.elapsed().as_secs_f64(),
+        p50_ms: percentile(&times, 50.0),
+        p99_ms: percentile(&times, 99.0),
+        cpu_ms: (used(&processes)? - before) / done,
+    })
+}
+
+/// Sockets for so many edits, each of a cart of its own.
+pub async fn open_all(
+    server: &Server,
+    baskets: &mut impl Iterator<Item = Basket>,
+    edits: usize,
+    way: Way,
+) -> Result<Vec<Open>, String> {
+    let count = edits.div_ceil(way.edits()).max(AT_ONCE);
     let mut sockets = Vec::new();
     for visit in Visit::open_all(server, count).await? {
         let basket = baskets.next().ok_or("there are no more baskets")?;
         sockets.push(open(server, &visit, basket).await?);
     }
-    let processes = [server.process()];
-    let (before, began) = (used(&processes)?, Instant::now());
-    let (mut playing, mut waiting) = (JoinSet::new(), sockets.into_iter());
-    let mut times = Vec::new();
+    Ok(sockets)
+}
+
+/// Plays them, some at a time; how long each answer took, in milliseconds.
+pub async fn play_all(sockets: Vec<Open>, way: Way) -> Result<Vec<f64>, String> {
+    let (mut playing, mut waiting, mut times) = (JoinSet::new(), sockets.into_iter(), Vec::new());
     loop {
         while playing.len() < AT_ONCE
             && let Some(open) = waiting.next()
         {
             playing.spawn(play(open, way));
         }
-        let Some(played) = playing.join_next().await else { break };
+        let Some(played) = playing.join_next().await else { return Ok(times) };
         times.extend(played.map_err(|error| error.to_string())??);
     }
-    let seconds = began.elapsed().as_secs_f64();
-    let done = (count * of_each) as f64;
-    let times = sorted(times);
-    Ok(Figure {
-        rate: done / seconds,
-        p50_ms: percentile(&times, 50.0),
-        p99_ms: percentile(&times, 99.0),
-        cpu_ms: (used(&processes)? - before) / done,
-    })
 }
 
 async fn open(server: &Server, visit: &Visit, basket: Basket) -> Result<Open, String> {
@@ -230,7 +252,8 @@ pub async fn state_bytes(connection: &mut Connection, visit: &Visit) -> Result<u
     let lease = visit.as_own(Ask::post(format!("{}/actors", visit.path()), "{}")).expecting(201);
     let actor = connection.ask(&lease).await?.text("actor")?;
     let actor = Actor::from_hex(&actor).ok_or_else(|| format!("no actor: {actor}"))?;
-    let request = SyncRequest { actor, sent: 0, context: Cart::default().context().clone(), delta: Cart::default() };
+    let request =
+        SyncRequest { actor, sent: 0, context: Cart::default().context().clone(), delta: Cart::default() };
     let mut sync = Ask::post(format!("{}/sync", visit.path()), request.to_bytes());
     sync.headers = vec![("Content-Type", "application/vnd.evercart.delta".to_owned())];
     let answer = connection.ask(&visit.as_own(sync)).await?;

@@ -74,17 +74,52 @@ pub fn verdicts(results: &Results) -> Vec<Verdict> {
         }
     };
     let (shop, bare) = ((Case::Add, Shop), (Case::Add, BareJs));
-    row("an add over HTTP to the bare JavaScript object: requests a second", RATE, shop, bare, AtLeast(0.65), AtLeast(0.75));
+    row(
+        "an add over HTTP to the bare JavaScript object: requests a second",
+        RATE,
+        shop,
+        bare,
+        AtLeast(0.65),
+        AtLeast(0.75),
+    );
     row("the same: CPU time, the other way round", CPU, bare, shop, AtLeast(0.65), AtLeast(0.75));
     let (shop, bare) = ((Case::Read, Shop), (Case::Read, BareJs));
-    row("`GET` with a matching ETag to the bare JavaScript object: requests a second", RATE, shop, bare, AtLeast(0.65), AtLeast(0.8));
+    row(
+        "`GET` with a matching ETag to the bare JavaScript object: requests a second",
+        RATE,
+        shop,
+        bare,
+        AtLeast(0.65),
+        AtLeast(0.8),
+    );
     row("the same: CPU time, the other way round", CPU, bare, shop, AtLeast(0.65), AtLeast(0.8));
     let (shop, trivial) = ((Case::Healthz, Shop), (Case::Healthz, TrivialRust));
-    row("`/healthz` to the trivial Rust Worker: requests a second", RATE, shop, trivial, AtLeast(0.7), AtLeast(0.9));
+    row(
+        "`/healthz` to the trivial Rust Worker: requests a second",
+        RATE,
+        shop,
+        trivial,
+        AtLeast(0.7),
+        AtLeast(0.9),
+    );
     row("the same: CPU time, the other way round", CPU, trivial, shop, AtLeast(0.7), AtLeast(0.9));
     let (shop, bare) = ((Case::OneAFrame, Shop), (Case::OneAFrame, BareJs));
-    row("edits over sockets, 64 in flight, one a frame, to the bare JavaScript object's", RATE, shop, bare, AtLeast(0.65), AtLeast(0.8));
-    row("edits over sockets, coalesced as the client ships, to one a frame", RATE, (Case::Coalesced, Shop), shop, AtLeast(4.0), AtLeast(10.0));
+    row(
+        "edits over sockets, 64 in flight, one a frame, to the bare JavaScript object's",
+        RATE,
+        shop,
+        bare,
+        AtLeast(0.65),
+        AtLeast(0.8),
+    );
+    row(
+        "edits over sockets, coalesced as the client ships, to one a frame",
+        RATE,
+        (Case::Coalesced, Shop),
+        shop,
+        AtLeast(4.0),
+        AtLeast(10.0),
+    );
     for (what, many, few) in [
         ("time of an add at 500 lines to 10", Case::ManyLines, Case::FewLines),
         ("time of an add after 1,000 past actors to 1", Case::PastActors, Case::OneActor),
@@ -93,10 +128,31 @@ pub fn verdicts(results: &Results) -> Vec<Verdict> {
         row(what, P50, (many, Shop), (few, Shop), AtMost(2.0), AtMost(1.2));
     }
     let first = Case::FirstAnswer;
-    row("first answer of a fresh process to that of the trivial Rust Worker", P50, (first, Shop), (first, TrivialRust), AtMost(2.0), AtMost(1.5));
-    row("CPU time a request with two processes to one", CPU, (Case::TwoProcesses, Shop), (Case::OneProcess, Shop), AtMost(1.1), AtMost(1.02));
+    row(
+        "first answer of a fresh process to that of the trivial Rust Worker",
+        P50,
+        (first, Shop),
+        (first, TrivialRust),
+        AtMost(2.0),
+        AtMost(1.5),
+    );
+    row(
+        "CPU time a request with two processes to one",
+        CPU,
+        (Case::TwoProcesses, Shop),
+        (Case::OneProcess, Shop),
+        AtMost(1.1),
+        AtMost(1.02),
+    );
     let open = Case::OpenSessions;
-    row("open sessions on one process: the highest rate with p99 under 150 ms to the bare JavaScript object's", RATE, (open, Shop), (open, BareJs), AtLeast(0.6), AtLeast(0.75));
+    row(
+        "open sessions on one process: the highest rate with p99 under 150 ms to the bare JavaScript object's",
+        RATE,
+        (open, Shop),
+        (open, BareJs),
+        AtLeast(0.6),
+        AtLeast(0.75),
+    );
     all.extend(sizes(results));
     all
 }
@@ -111,8 +167,20 @@ fn sizes(results: &Results) -> Vec<Verdict> {
     };
     let cart = format!("a cart of {LARGEST_LINES} lines, ");
     vec![
-        count("Wasm that an isolate of the edge loads, gzipped".to_owned(), sizes.wasm_gzipped, " KB", 400.0, Some(300.0)),
-        count(format!("{cart}token and cookie together"), sizes.token + sizes.cookie, " bytes", 1_024.0, None),
+        count(
+            "Wasm that an isolate of the edge loads, gzipped".to_owned(),
+            sizes.wasm_gzipped,
+            " KB",
+            400.0,
+            Some(300.0),
+        ),
+        count(
+            format!("{cart}token and cookie together"),
+            sizes.token + sizes.cookie,
+            " bytes",
+            1_024.0,
+            None,
+        ),
         count(format!("{cart}state"), sizes.state, " bytes", 4_096.0, None),
     ]
 }

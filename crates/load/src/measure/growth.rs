@@ -92,7 +92,8 @@ async fn carts(server: &Server, past: Past, products: &[Line]) -> Result<Vec<Vis
             if past.set {
                 let view = connection.ask(&visit.read()).await?.json()?;
                 for line in view["lines"].as_array().into_iter().flatten() {
-                    let path = format!("{}/lines/{}", visit.path(), line["line_id"].as_str().unwrap_or_default());
+                    let path =
+                        format!("{}/lines/{}", visit.path(), line["line_id"].as_str().unwrap_or_default());
                     let mut set = Ask::post(path, json!({ "quantity": 2 }).to_string());
                     set.method = "PATCH";
                     connection.ask(&visit.as_own(set)).await?;

@@ -55,11 +55,17 @@ pub async fn highest_rate(bench: &mut Bench, contender: Contender) -> Result<Fig
         let crowd = || Crowd { sessions: Arc::clone(&sessions), next: Arc::clone(&next), present: 0 };
         let requests = ((rate * probe_s) as usize).max(100);
         let before = used(&[process])?;
-        let tally =
-            play(port, (0..LANES).map(|_| crowd()).collect(), requests, Schedule::Rate(rate)).await?;
+        let tally = play(port, (0..LANES).map(|_| crowd()).collect(), requests, Schedule::Rate(rate)).await?;
         let cpu_ms = (used(&[process])? - before) / requests as f64;
         let figure = Figure { rate, p50_ms: tally.p(50.0), p99_ms: tally.p(99.0), cpu_ms };
         Ok((holds(&tally, requests), figure))
+    };
+    // What fails by a single mishap of the machine gets a second chance.
+    let probe = async |rate: f64| -> Result<(bool, Figure), String> {
+        match probe(rate).await? {
+            (false, _) => probe(rate).await,
+            held => Ok(held),
+        }
     };
     let (mut held, mut rate) = (Figure { rate: 0.0, ..Figure::default() }, FIRST);
     let mut failed = loop {
@@ -81,9 +87,7 @@ pub async fn highest_rate(bench: &mut Bench, contender: Contender) -> Result<Fig
 
 /// Whether all were answered, and nearly all in time.
 fn holds(tally: &Tally, requests: usize) -> bool {
-    tally.failed == 0
-        && tally.times_ms.len() == requests
-        && percentile(&tally.times_ms, 99.0) < P99_MS
+    tally.failed == 0 && tally.times_ms.len() == requests && percentile(&tally.times_ms, 99.0) < P99_MS
 }
 
 /// The sessions, each with the first product of its basket in its cart. Not as fast as can be: an object that has
@@ -92,8 +96,11 @@ async fn begun(port: u16, visits: Vec<Visit>, baskets: Vec<Basket>) -> Result<Ve
     let mut all: Vec<Open> = visits
         .into_iter()
         .zip(baskets)
-        .map(|(visit, basket)| {
-            Open { visit, rows: basket.rows, asked: AtomicUsize::new(0), tag: std::sync::Mutex::default() }
+        .map(|(visit, basket)| Open {
+            visit,
+            rows: basket.rows,
+            asked: AtomicUsize::new(0),
+            tag: std::sync::Mutex::default(),
         })
         .collect();
     fastrand::Rng::with_seed(1).shuffle(&mut all);
