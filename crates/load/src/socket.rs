@@ -28,6 +28,10 @@ use crate::visit::Visit;
 
 /// How many messages a socket sends, within what it may send at once.
 const MESSAGES: usize = 58;
+/// How many messages of many edits it sends: each edit stays in the cart as what it was, up to 512 a line.
+const MESSAGES_COALESCED: usize = 16;
+/// How many lines a cart has at least.
+const LINES_MIN: usize = 8;
 /// How many sockets send at a time.
 const AT_ONCE: usize = 2;
 /// How many edits of a socket are in flight: 64 of all.
@@ -47,7 +51,7 @@ impl Way {
     fn edits(self) -> usize {
         match self {
             Self::OneAFrame => MESSAGES,
-            Self::Coalesced => MESSAGES * IN_FLIGHT,
+            Self::Coalesced => MESSAGES_COALESCED * IN_FLIGHT,
         }
     }
 }
@@ -89,7 +93,8 @@ pub async fn open_all(
     let count = edits.div_ceil(way.edits()).max(AT_ONCE);
     let mut sockets = Vec::new();
     for visit in Visit::open_all(server, count).await? {
-        let basket = baskets.next().ok_or("there are no more baskets")?;
+        let basket =
+            baskets.find(|basket| basket.line_count() >= LINES_MIN).ok_or("there are no more baskets")?;
         sockets.push(open(server, &visit, basket).await?);
     }
     Ok(sockets)
@@ -194,7 +199,7 @@ async fn pipelined(open: &mut Open, frames: Vec<Message>) -> Result<Vec<f64>, St
 /// One message on the way, with all that was edited meanwhile.
 async fn coalesced(open: &mut Open, mut device: Device) -> Result<Vec<f64>, String> {
     let mut times = Vec::new();
-    for number in 0..MESSAGES {
+    for number in 0..MESSAGES_COALESCED {
         for edit in 0..IN_FLIGHT {
             device.edit(add(&open.basket, number * IN_FLIGHT + edit), now());
         }
