@@ -12,26 +12,26 @@ use tokio::net::TcpStream;
 /// How long an answer is waited for. The service gives up sooner by itself.
 const ANSWER_MAX: Duration = Duration::from_secs(30);
 
-/// A request, and the status that it must be answered with.
+/// A request, and with which of two statuses it must be answered.
 #[derive(Clone, Debug)]
 pub struct Ask {
     pub method: &'static str,
     pub path: String,
     pub headers: Vec<(&'static str, String)>,
     pub body: Bytes,
-    pub expects: u16,
+    pub expects: [u16; 2],
 }
 
 impl Ask {
     /// A request without a body.
     pub fn get(path: impl Into<String>) -> Self {
-        Self { method: "GET", path: path.into(), headers: Vec::new(), body: Bytes::new(), expects: 200 }
+        Self { method: "GET", path: path.into(), headers: Vec::new(), body: Bytes::new(), expects: [200; 2] }
     }
 
     /// A request with a body of JSON.
     pub fn post(path: impl Into<String>, body: impl Into<Bytes>) -> Self {
         let headers = vec![("Content-Type", "application/json".to_owned())];
-        Self { method: "POST", path: path.into(), headers, body: body.into(), expects: 200 }
+        Self { method: "POST", path: path.into(), headers, body: body.into(), expects: [200; 2] }
     }
 
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
@@ -40,7 +40,13 @@ impl Ask {
     }
 
     pub fn expecting(mut self, status: u16) -> Self {
-        self.expects = status;
+        self.expects = [status; 2];
+        self
+    }
+
+    /// Another status is as good.
+    pub fn or(mut self, status: u16) -> Self {
+        self.expects[1] = status;
         self
     }
 }
@@ -108,7 +114,7 @@ impl Connection {
         let response = self.sender.send_request(request).await.map_err(|error| error.to_string())?;
         let (head, body) = response.into_parts();
         let body = body.collect().await.map_err(|error| error.to_string())?.to_bytes();
-        if head.status.as_u16() != ask.expects {
+        if !ask.expects.contains(&head.status.as_u16()) {
             return Err(format!("{} {:.500}", head.status, String::from_utf8_lossy(&body)));
         }
         Ok(Answer { headers: head.headers, body })

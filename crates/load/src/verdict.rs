@@ -126,6 +126,7 @@ pub fn verdicts(results: &Results) -> Vec<Verdict> {
         ("time of an add after 300 HTTP edits to 10", Case::ManyEdits, Case::FewEdits),
     ] {
         row(what, P50, (many, Shop), (few, Shop), AtMost(2.0), AtMost(1.2));
+        row("the same: CPU time", CPU, (many, Shop), (few, Shop), AtMost(2.0), AtMost(1.2));
     }
     let first = Case::FirstAnswer;
     row(

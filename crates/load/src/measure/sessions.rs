@@ -118,8 +118,8 @@ impl Script for Crowd {
         let asked = open.asked.fetch_add(1, Ordering::Relaxed);
         if asked % (ADDS_A_READ + 1) == ADDS_A_READ {
             let tag = open.tag.lock().expect("no lane panics").clone();
-            // Where an add is on the way to the same cart, or its answer had no tag, it is shown anew.
-            return tag.map_or_else(|| open.visit.read(), |tag| open.visit.read_again(&tag));
+            // Where sessions are few and late, an add may come in between, and then it is shown too.
+            return tag.map_or_else(|| open.visit.read(), |tag| open.visit.read_again(&tag).or(200));
         }
         open.visit.add(&open.rows[asked % open.rows.len()])
     }
