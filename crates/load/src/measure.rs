@@ -16,7 +16,7 @@ use crate::options::Options;
 use crate::progress::Progress;
 use crate::sample::{percentile, sorted};
 use crate::schedule::Schedule;
-use crate::server::{Place, Server};
+use crate::server::{Place, Server, objects_max};
 use crate::socket::{self, Way};
 use crate::visit::{Healthz, Rereading, Shopping, Visit};
 
@@ -44,7 +44,15 @@ pub struct Bench {
 
 impl Bench {
     /// Starts nothing yet.
-    pub fn new(options: Options, all: Vec<Basket>) -> Self {
+    pub fn new(mut options: Options, all: Vec<Basket>) -> Self {
+        let most = objects_max();
+        if options.sessions > most {
+            println!(
+                "load: {most} open sessions, for want of files (ulimit -n), and not {}",
+                options.sessions
+            );
+            options.sessions = most;
+        }
         let state = if options.disk { options.work.join("state") } else { PathBuf::from("/dev/shm") };
         let (workerd, served) = (options.workerd.clone(), options.served.clone());
         let place = Place { workerd, served, state, inspector: None };

@@ -22,6 +22,25 @@ const SKU: &str = "1095275";
 /// Where workerd keeps state, below the folder of the settings.
 const STATE: &str = ".wrangler/state/workerd";
 
+/// How many files an object has open while it is awake: its database, the log of that, and the log's index.
+const FILES_AN_OBJECT: usize = 3;
+/// How many files are left for all else, connections say.
+const OTHER_FILES: usize = 1_000;
+
+/// How many objects may be awake in a process. One that runs out of files ends; whoever may have more asks for more by
+/// `ulimit -n`.
+pub fn objects_max() -> usize {
+    let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    objects_within(&limits).unwrap_or(usize::MAX)
+}
+
+/// By what the kernel says of a process; `None` where nothing is said, or there is no limit.
+fn objects_within(limits: &str) -> Option<usize> {
+    let files = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    let files: usize = files.split_ascii_whitespace().next()?.parse().ok()?;
+    Some(files.saturating_sub(OTHER_FILES) / FILES_AN_OBJECT)
+}
+
 /// A running Worker.
 pub struct Server {
     pub contender: Contender,
@@ -215,4 +234,22 @@ fn largest(folder: &Path) -> Result<PathBuf, String> {
         }
     }
     largest.map(|(_, path)| path).ok_or_else(|| format!("no database in {}", folder.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_objects_are_awake_as_there_are_files_for() {
+        let limits = |files: &str| {
+            format!(
+                "Limit  Soft Limit  Hard Limit  Units\nMax processes  5  5\nMax open files  {files}  99  files\n"
+            )
+        };
+        assert_eq!(objects_within(&limits("20000")), Some(6_333));
+        assert_eq!(objects_within(&limits("256")), Some(0));
+        assert_eq!(objects_within(&limits("unlimited")), None);
+        assert!(objects_max() > 0);
+    }
 }
