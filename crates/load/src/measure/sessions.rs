@@ -1,6 +1,8 @@
 //! Many sessions are open on one process: the highest rate of requests at which 99 of 100 are answered in time. The
 //! rate is raised until it fails, and then found between the last that held and the first that did not.
 
+use std::fs::OpenOptions;
+use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -46,22 +48,29 @@ struct Crowd {
 pub async fn highest_rate(bench: &mut Bench, contender: Contender) -> Result<Figure, String> {
     let (count, probe_s) = (bench.options.sessions, bench.options.probe_s);
     let baskets: Vec<Basket> = bench.baskets.by_ref().take(count).collect();
+    // Which rates were tried, and why one failed.
+    let log = bench.options.work.join("probes.txt");
+    let probes = OpenOptions::new().create(true).append(true).open(&log);
+    let mut probes = probes.map_err(|error| format!("{}: {error}", log.display()))?;
     let server = bench.server(contender).await?;
     let (port, process) = (server.port, server.process());
     let visits = Visit::open_all(server, count).await?;
     let sessions = Arc::new(begun(port, visits, baskets).await?);
     let next = Arc::new(AtomicUsize::new(0));
-    let probe = async |rate: f64| -> Result<(bool, Figure), String> {
+    let mut probe = async |rate: f64| -> Result<(bool, Figure), String> {
         let crowd = || Crowd { sessions: Arc::clone(&sessions), next: Arc::clone(&next), present: 0 };
         let requests = ((rate * probe_s) as usize).max(100);
         let before = used(&[process])?;
         let tally = play(port, (0..LANES).map(|_| crowd()).collect(), requests, Schedule::Rate(rate)).await?;
         let cpu_ms = (used(&[process])? - before) / requests as f64;
         let figure = Figure { rate, p50_ms: tally.p(50.0), p99_ms: tally.p(99.0), cpu_ms };
+        let why = tally.failure.as_deref().unwrap_or("none failed");
+        let said = format!("{}: {rate:.0} a second: p99 {:.0} ms, {why}\n", contender.title(), tally.p(99.0));
+        probes.write_all(said.as_bytes()).map_err(|error| error.to_string())?;
         Ok((holds(&tally, requests), figure))
     };
     // What fails by a single mishap of the machine gets a second chance.
-    let probe = async |rate: f64| -> Result<(bool, Figure), String> {
+    let mut probe = async |rate: f64| -> Result<(bool, Figure), String> {
         match probe(rate).await? {
             (false, _) => probe(rate).await,
             held => Ok(held),
@@ -93,16 +102,12 @@ fn holds(tally: &Tally, requests: usize) -> bool {
 /// The sessions, each with the first product of its basket in its cart. Not as fast as can be: an object that has
 /// just been called has its files open, and a process may have so many.
 async fn begun(port: u16, visits: Vec<Visit>, baskets: Vec<Basket>) -> Result<Vec<Open>, String> {
-    let mut all: Vec<Open> = visits
-        .into_iter()
-        .zip(baskets)
-        .map(|(visit, basket)| Open {
-            visit,
-            rows: basket.rows,
-            asked: AtomicUsize::new(0),
-            tag: std::sync::Mutex::default(),
-        })
-        .collect();
+    let open = |(visit, basket): (Visit, Basket)| {
+        // One of each: what is added again and again is not to come to the most that a line holds.
+        let rows = basket.rows.into_iter().map(|line| Line { quantity: 1, ..line }).collect();
+        Open { visit, rows, asked: AtomicUsize::new(0), tag: std::sync::Mutex::default() }
+    };
+    let mut all: Vec<Open> = visits.into_iter().zip(baskets).map(open).collect();
     fastrand::Rng::with_seed(1).shuffle(&mut all);
     let (count, sessions) = (all.len(), Arc::new(all));
     let next = Arc::new(AtomicUsize::new(0));
