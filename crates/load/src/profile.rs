@@ -55,10 +55,8 @@ pub async fn profile(options: &Options, baskets: Vec<Basket>, row: Row) -> Resul
     let (work, name) = (&options.work, row.name());
     write(&work.join(format!("profile-{name}.cpuprofile")), &profile.to_string())?;
     let text = work.join(format!("profile-{name}.txt"));
-    let mut said = format!(
-        "{name}, {} requests; the share of the time in which the isolate was busy.\n\n",
-        options.requests * 2
-    );
+    let mut said =
+        format!("{name}, {requests} requests: shares of the time in which the isolate was busy.\n\n");
     said.push_str(&shares(&profile)?);
     // By itself: V8's profiler would be in it.
     let load = Load::prepare(&server, &mut baskets, row, requests).await?;
