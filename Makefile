@@ -40,6 +40,10 @@ bench: ## time the core beside the crate crdts, as ratios (run it on a quiet mac
 	@cargo test --locked --release -p cart-core --test ratio -- --ignored --nocapture
 	@cargo bench --locked -p cart-core
 
+.PHONY: load
+load: ## load beside bare Workers, as ratios, into docs/performance.md (quiet machine, half an hour; QUICK=1, STATE=disk, PROFILE=add)
+	@QUICK="$(QUICK)" STATE="$(STATE)" PROFILE="$(PROFILE)" ROUNDS="$(ROUNDS)" tools/load
+
 .PHONY: soak
 soak: ## ten million random schedules of simulated regions, and the ledger of them in docs/soak.md (SCHEDULES=10000000)
 	@SCHEDULES="$(SCHEDULES)" tools/soak
