@@ -145,8 +145,8 @@ fn made_apart(region: Region, bytes_max: usize) -> Cart {
         let mut more = Cart::default();
         for nth in 0..1_000 {
             let at = number * 1_000 + nth;
-            let maker = actor((region as u64 + 1) << 24 | at / 120);
-            let line = add(&format!("{}", (region as u64 + 1) << 16 | at / 512), 1);
+            let maker = actor(((region as u64 + 1) << 24) | (at / 120));
+            let line = add(&format!("{}", ((region as u64 + 1) << 16) | (at / 512)), 1);
             more.join(&Cart::default().change(&line, stamp_of(Dot::new(maker, at % 120 + 1))));
         }
         more.join(&state);
