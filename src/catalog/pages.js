@@ -4,12 +4,13 @@
 /** What is on the shop's pages beside the catalog: with a last slash too. */
 const SLASHED = /^\/(?:cart|carts|sign-in|product\/[^/]+)\/$/;
 const PRODUCT = /^\/product\/([^/]*)$/;
-const API = /^\/(?:v1|peer)(?:\/|$)/;
+/** By its address as it came: most requests are the API's, and need no more than this look. */
+const API = /^[^/]+\/\/[^/]+\/(?:v1|peer)(?:[/?]|$)/;
 
 /** The page that a request asks for; null where it asks for none. `edge` answers requests of the API. */
 export async function page(request, assets, edge) {
+  if (!["GET", "HEAD"].includes(request.method) || API.test(request.url)) return null;
   const url = new URL(request.url);
-  if (!["GET", "HEAD"].includes(request.method) || API.test(url.pathname)) return null;
   if (SLASHED.test(url.pathname)) return Response.redirect(url.origin + url.pathname.slice(0, -1) + url.search, 308);
   const file = name => assets.fetch(new Request(`${url.origin}/pages/${name}`));
   const [, sku] = PRODUCT.exec(url.pathname) ?? [];

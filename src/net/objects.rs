@@ -2,10 +2,22 @@
 //! dots, frames by what a join is, the rest by what they are.
 
 use cart_core::id::Region;
-use worker::{Env, Response, Result, Stub};
+use js_sys::Promise;
+use wasm_bindgen::prelude::*;
+use worker::wasm_bindgen_futures::JsFuture;
+use worker::{Env, Response, Result, Stub, web_sys};
 
 use crate::net::breakers;
-use crate::net::peers::{bytes_of, post_of, upgrade};
+use crate::net::peers::{bytes_of, posted, upgrade};
+
+#[wasm_bindgen]
+extern "C" {
+    /// An object's stub as the platform has it: no request and no response are made for it that nobody looks at.
+    type RawStub;
+    #[wasm_bindgen(method, catch)]
+    fn fetch(this: &RawStub, url: &str, init: &web_sys::RequestInit)
+    -> std::result::Result<Promise, JsValue>;
+}
 
 /// How often a call is tried while the platform says that trying again may help.
 pub const TRIES_MAX: u32 = 3;
@@ -39,7 +51,8 @@ impl Object<'_> {
 
     /// The same, tried once.
     pub async fn once(&self, url: &str, body: &[u8]) -> Result<Vec<u8>> {
-        bytes_of(self.stub()?.fetch_with_request(post_of(url, body)?).await?).await
+        let stub: RawStub = self.stub()?.into_rpc();
+        bytes_of(JsFuture::from(stub.fetch(url, &posted(body)?)?).await?.unchecked_into()).await
     }
 
     /// What it answers to the wish for a socket.

@@ -1,5 +1,6 @@
 //! Requests to the processes that serve other regions, and their form: tagged, so that a region knows its own service.
 
+use worker::wasm_bindgen_futures::JsFuture;
 use worker::{Fetch, Request, Response, Result, WebSocket, web_sys};
 
 use crate::platform::clock::present;
@@ -21,7 +22,7 @@ pub const CALL_BYTES_MAX: usize = 2 * 1_024 * 1_024;
 
 /// To the process that serves the region.
 pub async fn post(config: &Config, url: &str, path: &str, body: &[u8]) -> Result<Vec<u8>> {
-    bytes_of(Fetch::Request(tagged(config, url, path, body)?).send().await?).await
+    bytes_of(Fetch::Request(tagged(config, url, path, body)?).send().await?.into()).await
 }
 
 /// A request that is of this service.
@@ -31,26 +32,38 @@ pub fn tagged(config: &Config, url: &str, path: &str, body: &[u8]) -> Result<Req
     Ok(request)
 }
 
-/// A request with a body. Not by the `RequestInit` of the crate `worker`, which brings all that a request may say of images.
+/// A request with a body.
 pub fn post_of(url: &str, body: &[u8]) -> Result<Request> {
+    Ok(web_sys::Request::new_with_str_and_init(url, &posted(body)?)?.into())
+}
+
+/// What makes a request one with a body. Not the `RequestInit` of the crate `worker`, which brings all that a request may
+/// say of images.
+pub fn posted(body: &[u8]) -> Result<web_sys::RequestInit> {
     let init = web_sys::RequestInit::new();
     init.set_method("POST");
     init.set_body(&js_sys::Uint8Array::from(body));
-    let request: Request = web_sys::Request::new_with_str_and_init(url, &init)?.into();
-    log::pass_on(request.headers())?;
-    Ok(request)
+    if let Some((name, parent)) = log::parent() {
+        let headers = web_sys::Headers::new()?;
+        headers.set(name, &parent)?;
+        init.set_headers(&headers);
+    }
+    Ok(init)
 }
 
-/// The bytes of an answer.
-pub async fn bytes_of(mut response: Response) -> Result<Vec<u8>> {
-    if response.status_code() == 507 {
+/// The bytes of an answer, in one piece. Of the platform's own response: that of the crate `worker` reads a stream, with
+/// a promise a piece and one for its end.
+pub async fn bytes_of(response: web_sys::Response) -> Result<Vec<u8>> {
+    let status = response.status();
+    if status == 507 {
         return Err(worker::Error::RustError("the other's database or disk is full".into()));
     }
-    if response.status_code() != 200 {
-        let (status, said) = (response.status_code(), response.text().await.unwrap_or_default());
+    let bytes = js_sys::Uint8Array::new(&JsFuture::from(response.array_buffer()?).await?).to_vec();
+    if status != 200 {
+        let said = String::from_utf8_lossy(&bytes);
         return Err(worker::Error::RustError(format!("the replica answered {status}: {said}")));
     }
-    response.bytes().await
+    Ok(bytes)
 }
 
 /// Asks the process that serves a region for a socket.
@@ -65,7 +78,9 @@ pub fn upgrade(url: &str, opening: &str) -> Result<Request> {
     let request: Request = web_sys::Request::new_with_str(url)?.into();
     request.headers().set("Upgrade", "websocket")?;
     request.headers().set(OPENING, opening)?;
-    log::pass_on(request.headers())?;
+    if let Some((name, parent)) = log::parent() {
+        request.headers().set(name, &parent)?;
+    }
     Ok(request)
 }
 
@@ -73,7 +88,7 @@ pub fn upgrade(url: &str, opening: &str) -> Result<Request> {
 pub async fn socket_or_bytes(answer: Result<Response>) -> Result<std::result::Result<WebSocket, Vec<u8>>> {
     let answer = answer?;
     if answer.status_code() != 101 {
-        return bytes_of(answer).await.map(Err);
+        return bytes_of(answer.into()).await.map(Err);
     }
     answer.websocket().map(Ok).ok_or_else(|| worker::Error::RustError("an upgrade without a socket".into()))
 }

@@ -44,9 +44,8 @@ async fn here(config: &Config, body: &[u8]) -> Result<Vec<u8>> {
     bytes_of(answered_here(&tagged(config, "https://stores", STORE_PATH, body)?).await?).await
 }
 
-async fn answered_here(request: &Request) -> Result<Response> {
-    let response = JsFuture::from(stores_here(request.inner())?).await?;
-    Ok(Response::from(response.unchecked_into::<web_sys::Response>()))
+async fn answered_here(request: &Request) -> Result<web_sys::Response> {
+    Ok(JsFuture::from(stores_here(request.inner())?).await?.unchecked_into())
 }
 
 /// Hands an operator's request on to the stores of this process, with what this isolate knows of the regions.
@@ -57,7 +56,7 @@ pub async fn operate(request: &Request, config: &Config) -> Result<Response> {
     });
     let request = request.clone_mut()?;
     request.headers().set(CIRCUITS, &circuits.collect::<Vec<_>>().join(" "))?;
-    let response = answered_here(&request).await?;
+    let response = Response::from(answered_here(&request).await?);
     // Its headers cannot be changed.
     let headers = response.headers().clone();
     Ok(Response::from_body(response.body().clone())?

@@ -55,13 +55,18 @@ pub fn commit(state: &State, Writes(writes): Writes) -> worker::Result<Rows> {
         }
     }
     let mut rows = Rows::default();
-    let mut turn = || {
-        for statement in statements.drain(..) {
-            rows = rows.plus(statement.run(&sql).map_err(JsValue::from)?);
-        }
-        Ok(JsValue::UNDEFINED)
-    };
-    storage.transaction_sync(&mut turn)?;
+    // One is all or nothing by itself.
+    if statements.len() > 1 {
+        let mut turn = || {
+            for statement in statements.drain(..) {
+                rows = rows.plus(statement.run(&sql).map_err(JsValue::from)?);
+            }
+            Ok(JsValue::UNDEFINED)
+        };
+        storage.transaction_sync(&mut turn)?;
+    } else if let Some(statement) = statements.pop() {
+        rows = statement.run(&sql)?;
+    }
     // In the same turn as the rows, so it is in their implicit transaction and behind their gate.
     for at in after {
         match at {

@@ -73,12 +73,9 @@ pub fn here(region: Region, cart: Option<&CartId>) {
     });
 }
 
-/// Names the trace of the present work to whom is called in its course.
-pub fn pass_on(headers: &Headers) -> worker::Result<()> {
-    match PRESENT.with_borrow(|work| work.parent.clone()) {
-        Some(parent) => headers.set(PARENT, &parent),
-        None => Ok(()),
-    }
+/// The header that names the trace of the present work to whom is called in its course, if it has one.
+pub fn parent() -> Option<(&'static str, String)> {
+    PRESENT.with_borrow(|work| Some((PARENT, work.parent.clone()?)))
 }
 
 /// Says what was tried in vain, why, and what happens next.
