@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
-"""The tools that test the rest: the browser's parts are asked for one by one, what
-answers at a port is not taken for another, each part of a bank has its turn, and what
-`verify` has passed is not done again, unless the tree is another."""
+"""The tools that test the rest: what answers at a port is not taken for another, the browser's parts are asked for one by
+one, each part of a bank has its turn, and what `verify` has passed is not done again, unless the tree is another."""
 
 import contextlib
 import http.server
@@ -28,7 +27,12 @@ def load(name):
 
 class Served(unittest.TestCase):
     def test_what_answers_at_its_port_is_not_taken_for_the_worker(self):
-        with http.server.HTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler) as other:
+        class Other(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response_only(204)
+                self.end_headers()
+
+        with http.server.HTTPServer(("127.0.0.1", 0), Other) as other:
             threading.Thread(target=other.serve_forever, daemon=True).start()
             script = f"set -e; source tools/served; serve {other.server_port}; echo served"
             with tempfile.TemporaryDirectory() as folder:
