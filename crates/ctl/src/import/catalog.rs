@@ -5,28 +5,14 @@ use std::io::{BufReader, Read};
 use std::path::Path;
 
 use flate2::read::GzDecoder;
-use serde::Deserialize;
 
+use super::source::Source;
 use super::title;
 use crate::failure::Failure;
 use crate::tree::Tree;
 
 /// Where it is in the project.
 pub const FILE: &str = "data/products.csv.gz";
-
-/// A row as the source has it.
-#[derive(Deserialize)]
-pub struct Source {
-    pub product_id: String,
-    pub manufacturer_id: i64,
-    pub department: String,
-    pub brand: String,
-    pub product_category: String,
-    pub product_type: String,
-    pub package_size: String,
-    /// None, where it was never sold.
-    pub price_cents: Option<i64>,
-}
 
 /// What is sold: a row, and the title that it has here.
 pub struct Product {

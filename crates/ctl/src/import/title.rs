@@ -1,7 +1,7 @@
 //! Titles: the source has none, so they are made of a product's type and its package. The till's abbreviations become
 //! words where they are common enough, and capitals become small letters.
 
-use super::catalog::Source;
+use super::source::Source;
 
 /// The till's abbreviations, where they are common enough to be worth a word.
 const WORDS: [(&str, &str); 49] = [
