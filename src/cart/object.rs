@@ -79,14 +79,12 @@ impl CartObject {
         });
         self.rows_since_wake.set(self.rows_since_wake.get().plus(rows));
         let sequence = self.replica.borrow().as_ref().map_or(0, |replica| replica.book().sequence);
-        Head {
-            reply,
-            region: call.region,
-            sequence,
-            rows,
-            rows_since_wake: self.rows_since_wake.get(),
-            again: false,
-        }
+        self.head(call, reply, sequence, rows)
+    }
+
+    fn head(&self, call: &Call, reply: Result<Reply, Problem>, sequence: u64, rows: Rows) -> Head {
+        let (region, rows_since_wake) = (call.region, self.rows_since_wake.get());
+        Head { reply, region, sequence, rows, rows_since_wake, again: false }
     }
 
     /// A step and its commit. `current` as in [`Self::turn`].
@@ -155,14 +153,7 @@ impl CartObject {
         });
         let sequence = reply.as_ref().map_or(0, |(_, sequence)| *sequence);
         let reply = reply.map(|(reply, _)| reply);
-        Head {
-            reply,
-            region: call.region,
-            sequence,
-            rows,
-            rows_since_wake: self.rows_since_wake.get(),
-            again: false,
-        }
+        self.head(call, reply, sequence, rows)
     }
 
     pub(super) fn load(&self, call: &Call, now: Millis, rows: &mut Rows) -> Result<Replica, Problem> {
