@@ -22,6 +22,8 @@ const SKU: &str = "1095275";
 const OTHER_SKU: &str = "1082185";
 /// How long regions may take to become equal once they can; they are equal within seconds.
 const EQUAL_MAX: Duration = Duration::from_secs(120);
+/// The last commit whose objects are called by requests, and not by RPC.
+const LAST_OF_REQUESTS: &str = "ed8469e32268b0cc324df3584ad2d249d71d4c9e";
 /// By which key the build to come keeps what it has added to ties.
 const ADDED: [u8; 1] = [240];
 
@@ -79,6 +81,31 @@ async fn what_the_build_before_has_served_is_served_on() {
     let back = Answer::of(call.header("Evercart-Clock-Skew-Ms", "120000")).await.expect(200).json();
     assert_eq!(quantity(&back), 5, "from its store: {back}");
     clean(&runtime);
+}
+
+/// Of a Worker that is deployed edges and objects are of two builds for a while: they understand each other.
+#[tokio::test(flavor = "multi_thread")]
+async fn edges_and_objects_of_two_builds_serve_together() {
+    let before = || Some(tree(LAST_OF_REQUESTS));
+    let of_two = [
+        Options { objects: before(), ..Options::default() },
+        Options { tree: before(), objects: Some(root()), ..Options::default() },
+    ];
+    for options in of_two {
+        let runtime = Runtime::start(options).await;
+        let shop = runtime.shop();
+        let session = shop.open().await;
+        add(&shop, &session, "k1", SKU, 2).await.expect(200);
+        add(&shop, &session, "k1", SKU, 2).await.expect(200);
+        let path = format!("/v1/carts/{}", session.cart_id);
+        assert_eq!(quantity(&view(&shop, &session, &path).await), 2, "once for each key");
+        let mut device = shop.device(&session, &session.cart_id).await;
+        edit(&mut device, 1);
+        shop.exchange(&session, &session.cart_id, &mut device).await;
+        assert_eq!(quantity(&view(&shop, &session, &path).await), 3);
+        let refused = Answer::of(shop.call(&shop.open().await, Method::GET, &path)).await;
+        assert_eq!(refused.expect(404).json()["code"], "cart_not_found");
+    }
 }
 
 /// Two processes, of which one has the new build first: who cannot read the other says so, and nothing is lost.

@@ -39,6 +39,9 @@ pub struct Options {
     pub vars: Vec<(String, String)>,
     /// Another tree to serve than this one, built already: for builds that are broken on purpose.
     pub tree: Option<PathBuf>,
+    /// Another tree whose objects serve, built already: of a Worker that is being deployed edges and objects are of two
+    /// builds for a while.
+    pub objects: Option<PathBuf>,
     /// Keep the state in this folder instead of a temporary one.
     pub state: Option<PathBuf>,
     /// Whether its disk can be filled: see [`Runtime::fill_disk`].
@@ -84,6 +87,10 @@ impl Runtime {
         let tree = options.tree.clone().unwrap_or_else(root);
         import(&tree, &state);
         deploy(&tree, scratch.path());
+        if let Some(objects) = &options.objects {
+            std::fs::create_dir(scratch.path().join("objects")).expect("a folder");
+            deploy(objects, &scratch.path().join("objects"));
+        }
         let log = scratch.path().join("log");
         Self { options, port: free_port(), state, log, child: None, scratch }
     }
@@ -221,6 +228,9 @@ impl Runtime {
             .process_group(0);
         if self.options.bounded_disk {
             command.env("LD_PRELOAD", full_disk(self.scratch.path())).env("EVERCART_FULL_DISK", self.full());
+        }
+        if self.options.objects.is_some() {
+            command.env("EVERCART_OBJECTS", self.scratch.path().join("objects/served"));
         }
         if let Some(cf) = &self.options.cf {
             let file = self.scratch.path().join("cf.json");
