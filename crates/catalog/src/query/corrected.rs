@@ -14,6 +14,8 @@ use super::matching::{Leaf, Saying};
 const CORRECTIONS_MAX: usize = 5;
 /// The most words that one is taken for the beginning of.
 const PREFIXED_MAX: usize = 500;
+/// The shortest word that was cut short.
+const CUT_SHORT_LETTERS_MIN: usize = 4;
 /// The shortest half of a word that was two.
 const HALF_LETTERS_MIN: usize = 3;
 
@@ -86,11 +88,18 @@ pub fn corrections(index: &Index, word: &str) -> Vec<Correction> {
     let mut corrections: Vec<Correction> = near
         .map(|(term, mistakes, written)| {
             let leaf = Leaf { term, mistakes: mistakes.saturating_add(1) };
-            Correction { said: as_written(index, term, written), saying: Saying { words: vec![vec![leaf]] } }
+            Correction { said: as_written(index, term, written), saying: Saying { words: vec![vec![leaf]], other: false } }
         })
         .collect();
     corrections.extend(halves(index, word));
     corrections
+}
+
+/// The most bought word that one is the beginning of, if it is long enough to say so.
+pub fn completed(index: &Index, word: &str) -> Option<Correction> {
+    let long = word.chars().count() >= CUT_SHORT_LETTERS_MIN;
+    let (leaf, said) = long.then(|| prefixed(index, word).into_iter().next()).flatten()?;
+    Some(Correction { said, saying: Saying { words: vec![vec![leaf]], other: false } })
 }
 
 /// A stem is no word; what leads to its term is.
@@ -125,5 +134,5 @@ fn halves(index: &Index, word: &str) -> Option<Correction> {
     });
     let (_, one, other, one_leaf, other_leaf) = ways.max_by_key(|way| way.0)?;
     let words = [one_leaf, other_leaf].map(|leaf| vec![Leaf { mistakes: 2, ..leaf }]).into();
-    Some(Correction { said: format!("{one} {other}"), saying: Saying { words } })
+    Some(Correction { said: format!("{one} {other}"), saying: Saying { words, other: false } })
 }

@@ -20,6 +20,8 @@ pub struct Leaf {
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct Saying {
     pub words: Vec<Vec<Leaf>>,
+    /// Whether it was said in other words: what has the words themselves comes first.
+    pub other: bool,
 }
 
 /// A word or phrase of the query: any of these ways to say it.
@@ -39,8 +41,9 @@ pub fn costs(index: &Index, slots: &[Slot]) -> Vec<u32> {
     for slot in slots {
         let mut best = vec![NONE; index.texts()];
         for saying in &slot.sayings {
+            let other = u32::from(saying.other) << FIELDS;
             let said = all_of(index, &saying.words);
-            best.iter_mut().zip(said).for_each(|(best, cost)| *best = better(*best, cost));
+            best.iter_mut().zip(said).filter(|(_, cost)| *cost != NONE).for_each(|(best, cost)| *best = better(*best, cost + other));
         }
         sum = Some(match sum {
             None => best,
@@ -111,11 +114,12 @@ fn all_of(index: &Index, words: &[Vec<Leaf>]) -> Vec<u32> {
 
 fn cost(posting: Posting, mistakes: u8) -> u32 {
     let [title, category, maker] = [Field::Title, Field::Category, Field::Maker].map(|field| posting.is_in(field));
+    // In twos: between two fields is the better one in other words.
     let field = match (title, category, maker) {
         (true, _, _) => 0,
-        (false, true, _) => 1,
-        (false, false, true) => 2,
-        (false, false, false) => 3,
+        (false, true, _) => 2,
+        (false, false, true) => 4,
+        (false, false, false) => 6,
     };
     u32::from(mistakes) << MISTAKES | field << FIELDS | u32::from(title && category) << BOTH | u32::from(title)
 }

@@ -35,7 +35,7 @@ pub fn of(index: &Index, text: &str, limit: usize) -> Suggestions {
     if limit == 0 || asked.typed(last).chars().count() < LETTERS_MIN {
         return Suggestions::default();
     }
-    let slot = |words: Vec<Leaf>| Slot { sayings: vec![Saying { words: vec![words] }] };
+    let slot = |words: Vec<Leaf>| Slot { sayings: vec![Saying { words: vec![words], other: false }] };
     let slots: Vec<Slot> = before.iter().map(|token| slot(exact(index, token))).collect();
     let fitting = costs(index, &slots);
     let fits = |term: usize| {

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use super::Said;
 use super::asked::Asked;
-use super::corrected::{Correction, corrections, exact, exact_word, prefixed};
+use super::corrected::{Correction, completed, corrections, exact, exact_word, prefixed};
 use super::matching::{Leaf, NONE, Saying, Slot, costs, products, terms};
 use crate::index::{Index, Part};
 use crate::synonyms::PHRASE_WORDS_MAX;
@@ -108,7 +108,7 @@ fn attempt(index: &Index, tokens: &[&Token], reading: Reading) -> Option<Found> 
         });
         let words: Vec<Vec<Leaf>> = words.collect();
         let unknown = words.iter().any(Vec::is_empty);
-        slot.sayings.push(Saying { words });
+        slot.sayings.push(Saying { words, other: false });
         slot.sayings.extend(instead(index, &tokens[at..at + length]));
         let unsaid = unknown && slot.sayings.len() == 1;
         let correct = match reading.correct {
@@ -118,7 +118,9 @@ fn attempt(index: &Index, tokens: &[&Token], reading: Reading) -> Option<Found> 
             Correct::All => true,
         };
         if let (true, 1, Kind::Word(word)) = (correct, length, &tokens[at].kind) {
-            let found = corrections(index, word);
+            let mut found = corrections(index, word);
+            // Also cut short: refrig.
+            found.extend(completed(index, word).filter(|_| unsaid));
             slot.sayings.extend(found.iter().map(|correction| correction.saying.clone()));
             corrected.push((at, found));
         }
@@ -145,10 +147,10 @@ fn instead(index: &Index, tokens: &[&Token]) -> Vec<Saying> {
     }
     let phrases = index.synonyms().of(&stems).filter_map(|phrase| {
         let words: Option<Vec<Vec<Leaf>>> = phrase.iter().map(|stem| Some(vec![exact_word(index, stem)?])).collect();
-        Some(Saying { words: words? })
+        Some(Saying { words: words?, other: true })
     });
     let joined = if tokens.len() == 2 { joined(index, tokens) } else { None };
-    phrases.chain(joined.map(|leaf| Saying { words: vec![vec![leaf]] })).collect()
+    phrases.chain(joined.map(|leaf| Saying { words: vec![vec![leaf]], other: true })).collect()
 }
 
 /// Two words that are one in the catalog: butter milk.
