@@ -308,7 +308,7 @@ fn once<'a>(field: &'static str, names: impl Iterator<Item = &'a String>) -> Res
 
 fn price(minor: Option<i64>) -> Result<(), Refusal> {
     match minor {
-        Some(minor @ ..0) => Err(Refusal::PriceNegative(minor)),
+        Some(minor) if minor < 0 => Err(Refusal::PriceNegative(minor)),
         Some(minor) if minor > PRICE_MINOR_MAX => Err(Refusal::PriceAbsurd(minor)),
         Some(_) | None => Ok(()),
     }

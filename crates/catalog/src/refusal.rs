@@ -61,7 +61,9 @@ pub enum Refusal {
     #[error("the price {0} is above {max} minor units; check its unit", max = limits::PRICE_MINOR_MAX)]
     PriceAbsurd(i64),
     /// Bounds of a quantity that no quantity meets.
-    #[error("no quantity is between {min} and {max} in steps of {step}; give a minimum up to the maximum, and a step from 1")]
+    #[error(
+        "no quantity is between {min} and {max} in steps of {step}; give a minimum up to the maximum, and a step from 1"
+    )]
     QuantityBounds {
         /// The smallest.
         min: u32,
@@ -71,7 +73,9 @@ pub enum Refusal {
         step: u32,
     },
     /// A GTIN whose check digit is wrong, or that is none.
-    #[error("the GTIN {0:?} is not 8, 12, 13 or 14 digits of which the last checks the others; read it again from the package")]
+    #[error(
+        "the GTIN {0:?} is not 8, 12, 13 or 14 digits of which the last checks the others; read it again from the package"
+    )]
     Gtin(String),
     /// A picture that a page of the shop could not load.
     #[error("the picture {0:?} is not an address that begins with https:// or /; give one")]
@@ -83,7 +87,9 @@ pub enum Refusal {
     #[error("the minimum age {0} is not from 1 to {max}; leave it out if anybody may buy it", max = limits::AGE_MAX)]
     Age(u32),
     /// What is no region.
-    #[error("{0:?} is no ISO 3166-1 code of two capital letters, with up to three letters or digits behind a hyphen; use those")]
+    #[error(
+        "{0:?} is no ISO 3166-1 code of two capital letters, with up to three letters or digits behind a hyphen; use those"
+    )]
     Region(String),
     /// A kit that has itself in it, or nothing of something.
     #[error("the kit's component {0:?} is the kit itself, or its quantity is 0; correct or remove it")]

@@ -16,7 +16,9 @@ pub enum Reject {
     #[error("a filter names {0} values, and may name {max}; name fewer", max = crate::query::FILTER_VALUES_MAX)]
     FilterValues(usize),
     /// A cursor that this service did not make for this query.
-    #[error("the cursor is not one of this query; send next of an answer unchanged, with the same query, filters and sort")]
+    #[error(
+        "the cursor is not one of this query; send next of an answer unchanged, with the same query, filters and sort"
+    )]
     CursorInvalid,
     /// A cursor of a version that is no longer served.
     #[error("the catalog has changed since this cursor was made; begin again with the first page")]
@@ -110,7 +112,8 @@ mod tests {
         ] {
             assert_eq!((reject.code(), reject.status()), (code, status));
         }
-        let damaged = [Unreadable::Foreign, Unreadable::Newer(9), Unreadable::Older(0), Unreadable::Damaged("x")];
+        let damaged =
+            [Unreadable::Foreign, Unreadable::Newer(9), Unreadable::Older(0), Unreadable::Damaged("x")];
         let codes = ["index_foreign", "index_newer", "index_older", "index_damaged"];
         assert_eq!(damaged.map(|reason| reason.code()), codes);
     }

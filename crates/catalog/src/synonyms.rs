@@ -39,17 +39,22 @@ impl Synonyms {
         for (at, line) in text.lines().enumerate() {
             let wrong = |problem: String| Wrong { line: at + 1, problem };
             if at >= LINES_MAX {
-                return Err(wrong(format!("there are more than {LINES_MAX} lines; keep those that are asked for")));
+                return Err(wrong(format!(
+                    "there are more than {LINES_MAX} lines; keep those that are asked for"
+                )));
             }
             let line = line.split('#').next().unwrap_or("").trim();
             if line.is_empty() {
                 continue;
             }
             let phrases = |text: &str| -> Result<Vec<Phrase>, Wrong> {
-                let phrases: Result<Vec<Phrase>, Wrong> = text.split(',').map(|part| phrase(part).map_err(wrong)).collect();
+                let phrases: Result<Vec<Phrase>, Wrong> =
+                    text.split(',').map(|part| phrase(part).map_err(wrong)).collect();
                 let phrases = phrases?;
                 if phrases.len() > LINE_PHRASES_MAX {
-                    return Err(wrong(format!("there are more than {LINE_PHRASES_MAX} phrases; use two lines")));
+                    return Err(wrong(format!(
+                        "there are more than {LINE_PHRASES_MAX} phrases; use two lines"
+                    )));
                 }
                 Ok(phrases)
             };
@@ -61,7 +66,9 @@ impl Synonyms {
             } else {
                 let all = phrases(line)?;
                 if all.len() < 2 {
-                    return Err(wrong("one phrase alone has no synonym; add one behind a comma, or =>".to_owned()));
+                    return Err(wrong(
+                        "one phrase alone has no synonym; add one behind a comma, or =>".to_owned(),
+                    ));
                 }
                 for from in &all {
                     all.iter().for_each(|to| synonyms.add(from, to));
@@ -88,7 +95,9 @@ impl Synonyms {
 
     /// A line for each phrase: stems with spaces, a tab, and the others, with commas.
     pub(crate) fn lines(&self) -> Vec<String> {
-        let joined = |others: &BTreeSet<Phrase>| others.iter().map(|phrase| phrase.join(" ")).collect::<Vec<_>>().join(",");
+        let joined = |others: &BTreeSet<Phrase>| {
+            others.iter().map(|phrase| phrase.join(" ")).collect::<Vec<_>>().join(",")
+        };
         self.0.iter().map(|(phrase, others)| format!("{}\t{}", phrase.join(" "), joined(others))).collect()
     }
 
@@ -143,7 +152,13 @@ mod tests {
 
     #[test]
     fn a_line_that_says_nothing_is_named() {
-        for (text, line) in [("a cup, mug", 0), ("mug", 1), ("\nmug, 12 oz", 2), ("mug =>", 1), ("one two three four five, mug", 1)] {
+        for (text, line) in [
+            ("a cup, mug", 0),
+            ("mug", 1),
+            ("\nmug, 12 oz", 2),
+            ("mug =>", 1),
+            ("one two three four five, mug", 1),
+        ] {
             assert_eq!(Synonyms::read(text).err().map_or(0, |wrong| wrong.line), line, "{text}");
         }
         assert_eq!(Synonyms::of_lines(["no tab"].into_iter()), None);

@@ -11,7 +11,7 @@ const FAR: u8 = u8::MAX / 2;
 
 type Row = [u8; LETTERS_MAX + 1];
 
-/// How many mistakes a word may have: of 1 to 3 letters none, of 4 to 8 one, of more two; with a digit, none.
+/// How many mistakes may be made in a word: of 1 to 3 letters none, of 4 to 8 one, of more two; with a digit, none.
 pub fn budget(word: &str) -> u8 {
     if word.chars().any(|letter| letter.is_numeric()) {
         return 0;
@@ -20,6 +20,19 @@ pub fn budget(word: &str) -> u8 {
         0..=3 => 0,
         4..=8 => 1,
         9..=LETTERS_MAX => 2,
+        _ => 0,
+    }
+}
+
+/// The most mistakes that there may be in what was typed, whatever was meant: that may have been longer.
+pub fn budget_of_typed(typed: &str) -> u8 {
+    if typed.chars().any(|letter| letter.is_numeric()) {
+        return 0;
+    }
+    match typed.chars().count() {
+        0..=2 => 0,
+        3..=6 => 1,
+        7..=LETTERS_MAX => 2,
         _ => 0,
     }
 }
@@ -162,9 +175,15 @@ mod tests {
 
     #[test]
     fn short_words_and_numbers_are_as_they_are() {
-        for (word, mistakes) in
-            [("ham", 0), ("milk", 1), ("crackers", 1), ("margarine", 2), ("b12xyz", 0), ("12345678", 0), ("", 0)]
-        {
+        for (word, mistakes) in [
+            ("ham", 0),
+            ("milk", 1),
+            ("crackers", 1),
+            ("margarine", 2),
+            ("b12xyz", 0),
+            ("12345678", 0),
+            ("", 0),
+        ] {
             assert_eq!(budget(word), mistakes, "{word}");
         }
         assert_eq!(budget(&"a".repeat(25)), 0);

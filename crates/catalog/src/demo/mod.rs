@@ -81,6 +81,9 @@ mod tests {
         assert_eq!(product.title(), "Cheese Crackers, 13.5 oz");
         assert_eq!(product.category(), ["Grocery", "Crackers/Miscellaneous Bkd Food"]);
         assert_eq!(product.description(), Some("Cheez-Its/Gol"));
-        assert_eq!((product.size(), product.price_minor(), product.popularity()), (Some("13.5 oz"), Some(219), 4));
+        assert_eq!(
+            (product.size(), product.price_minor(), product.popularity()),
+            (Some("13.5 oz"), Some(219), 4)
+        );
     }
 }

@@ -13,7 +13,8 @@ use crate::synonyms::Synonyms;
 use crate::words::{Kind, Token, sizes, stem, tokens};
 
 /// What makes products one text, and the order of texts: those of one title and size stand together.
-type Key<'a> = (&'a str, Option<&'a str>, &'a [String], Option<&'a str>, Option<&'a str>, Option<&'a str>, Vec<&'a str>);
+type Key<'a> =
+    (&'a str, Option<&'a str>, &'a [String], Option<&'a str>, Option<&'a str>, Option<&'a str>, Vec<&'a str>);
 
 /// The bytes of an index of these products, in any order; no two may share a SKU.
 pub fn build(products: &[Product], synonyms: &Synonyms, edition: &Edition) -> Result<Vec<u8>, Unbuildable> {
@@ -32,13 +33,24 @@ pub fn build(products: &[Product], synonyms: &Synonyms, edition: &Edition) -> Re
         building.text(texts);
     }
     building.firsts.push(rows.len() as u32);
-    building.bytes(&rows, synonyms, edition).filter(|bytes| bytes.len() <= super::INDEX_BYTES_MAX).ok_or(Unbuildable::TooLarge)
+    building
+        .bytes(&rows, synonyms, edition)
+        .filter(|bytes| bytes.len() <= super::INDEX_BYTES_MAX)
+        .ok_or(Unbuildable::TooLarge)
 }
 
 fn key(product: &Product) -> Key<'_> {
     let options = product.as_draft().options.iter().map(|choice| choice.value.as_str()).collect();
     let maker = product.manufacturer().filter(|maker| is_name(maker));
-    (product.title(), product.size(), product.category(), product.brand(), maker, product.description(), options)
+    (
+        product.title(),
+        product.size(),
+        product.category(),
+        product.brand(),
+        maker,
+        product.description(),
+        options,
+    )
 }
 
 /// A manufacturer's number is a code, and not looked for.
@@ -48,7 +60,8 @@ fn is_name(maker: &str) -> bool {
 
 #[derive(Default)]
 struct Building<'a> {
-    surfaces: BTreeMap<String, String>,
+    /// Each with its stem, and how much is bought of what has it.
+    surfaces: BTreeMap<String, (String, u32)>,
     stems: BTreeMap<String, Term>,
     measures: BTreeMap<u64, Term>,
     titles: Names<'a>,
@@ -70,13 +83,12 @@ struct Term {
 
 impl Term {
     fn add(&mut self, text: u32, field: Field, sold: u64) {
-        let weight = u32::try_from(sold).unwrap_or(u32::MAX).saturating_add(1);
         if let Some(last) = self.postings.last_mut().filter(|last| last.text == text) {
             last.fields |= field as u8;
             return;
         }
         self.postings.push(Posting { text, fields: field as u8 });
-        self.weight = self.weight.saturating_add(weight);
+        self.weight = self.weight.saturating_add(weight_of(sold));
     }
 }
 
@@ -100,7 +112,8 @@ impl<'a> Building<'a> {
         let Some((key, _)) = rows.first() else { return };
         let (title, size, category, brand, maker, description, options) = key;
         let text = self.sold.len() as u32;
-        let sold: u64 = rows.iter().fold(0, |sum: u64, (_, product)| sum.saturating_add(product.popularity()));
+        let sold: u64 =
+            rows.iter().fold(0, |sum: u64, (_, product)| sum.saturating_add(product.popularity()));
         let mut said = BTreeSet::new();
         for token in tokens(title) {
             if let Kind::Word(word) = &token.kind {
@@ -134,7 +147,8 @@ impl<'a> Building<'a> {
             Kind::Word(word) => {
                 let stem = stem(word);
                 self.stems.entry(stem.clone()).or_default().add(text, field, sold);
-                self.surfaces.entry(word.clone()).or_insert(stem);
+                let surface = self.surfaces.entry(word.clone()).or_insert((stem, 0));
+                surface.1 = surface.1.saturating_add(weight_of(sold));
             }
             Kind::Measure(measure) => self.measures.entry(measure.key()).or_default().add(text, field, sold),
         }
@@ -146,8 +160,13 @@ impl<'a> Building<'a> {
         put(Section::Meta, meta(edition, rows.len(), self.sold.len())?);
         let terms: BTreeMap<&str, u64> = self.stems.keys().map(String::as_str).zip(0..).collect();
         put(Section::Stems, automaton(terms.iter().map(|(stem, term)| (*stem, *term)))?);
-        let known = |stem: &String| terms.get(stem.as_str()).copied().unwrap_or_default();
-        put(Section::Words, automaton(self.surfaces.iter().map(|(word, stem)| (word.as_str(), known(stem))))?);
+        let entry = |(stem, weight): &(String, u32)| {
+            u64::from(*weight) << 32 | terms.get(stem.as_str()).copied().unwrap_or_default()
+        };
+        put(
+            Section::Words,
+            automaton(self.surfaces.iter().map(|(word, surface)| (word.as_str(), entry(surface))))?,
+        );
         let (mut offsets, mut weights, mut postings) = (Vec::new(), Vec::new(), Vec::new());
         for term in self.stems.values().chain(self.measures.values()) {
             offsets.extend(u32::try_from(postings.len()).ok()?.to_le_bytes());
@@ -177,9 +196,13 @@ impl<'a> Building<'a> {
         put(Section::TextProducts, self.firsts.iter().flat_map(|first| first.to_le_bytes()).collect());
         let products = || rows.iter().map(|(_, product)| *product);
         let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-        let column = |of: &dyn Fn(&Product) -> Option<i64>| Values::write(&products().map(of).collect::<Vec<_>>());
+        let column =
+            |of: &dyn Fn(&Product) -> Option<i64>| Values::write(&products().map(of).collect::<Vec<_>>());
         put(Section::Price, column(&|product| product.price_minor()));
-        put(Section::Popularity, column(&|product| Some(signed(product.popularity())).filter(|sold| *sold > 0)));
+        put(
+            Section::Popularity,
+            column(&|product| Some(signed(product.popularity())).filter(|sold| *sold > 0)),
+        );
         put(Section::Created, column(&|product| product.created_ms().map(signed)));
         let (mut skus, mut names) = (Vec::new(), Vec::new());
         for product in products() {
@@ -202,6 +225,11 @@ impl<'a> Building<'a> {
         put(Section::Synonyms, Strings::write(&synonyms.lines()));
         framed(&sections)
     }
+}
+
+/// A text that was never bought is one all the same.
+fn weight_of(sold: u64) -> u32 {
+    u32::try_from(sold).unwrap_or(u32::MAX).saturating_add(1)
 }
 
 fn automaton<'a>(words: impl Iterator<Item = (&'a str, u64)>) -> Option<Vec<u8>> {

@@ -271,11 +271,16 @@ impl Index {
         for map in [self.words()?, self.stems()?] {
             let mut stream = map.stream();
             while let Some((_, term)) = fst::Streamer::next(&mut stream) {
-                (term < self.word_terms as u64).then_some(())?;
+                (term_of(term) < self.word_terms).then_some(())?;
             }
         }
         Some(())
     }
+}
+
+/// The term of an entry of [`Section::Words`] or [`Section::Stems`]; above it is how much is bought of what has the word.
+pub(crate) fn term_of(entry: u64) -> usize {
+    (entry & u64::from(u32::MAX)) as usize
 }
 
 const NO_IDS: Ids<'static> = Ids::NONE;

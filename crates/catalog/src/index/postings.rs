@@ -60,7 +60,8 @@ impl<'a> Postings<'a> {
         let mut before = None;
         while !self.rest.is_empty() {
             let posting = self.next()?;
-            let in_order = before.is_none_or(|before| before < posting.text) && (posting.text as usize) < texts;
+            let in_order =
+                before.is_none_or(|before| before < posting.text) && (posting.text as usize) < texts;
             (in_order && (1..16).contains(&posting.fields)).then_some(())?;
             before = Some(posting.text);
         }
@@ -86,8 +87,9 @@ mod tests {
 
     #[test]
     fn postings_read_as_written_and_only_in_order() {
-        let all: Vec<Posting> =
-            [(0, 1), (1, 15), (300, 2), (u32::MAX - 1, 8)].map(|(text, fields)| Posting { text, fields }).into();
+        let all: Vec<Posting> = [(0, 1), (1, 15), (300, 2), (u32::MAX - 1, 8)]
+            .map(|(text, fields)| Posting { text, fields })
+            .into();
         let mut bytes = Vec::new();
         Postings::write(&all, &mut bytes);
         assert_eq!(Postings::new(&bytes).collect::<Vec<_>>(), all);

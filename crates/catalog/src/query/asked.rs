@@ -27,13 +27,14 @@ pub struct Asked<'a> {
 
 impl<'a> Asked<'a> {
     pub fn of(text: &'a str) -> Self {
-        let end = text.floor_char_boundary(QUERY_BYTES_MAX);
-        let text = &text[..end.min(text.len())];
-        let whole = end == text.len() && text.len() < QUERY_BYTES_MAX;
+        let whole = text.len() <= QUERY_BYTES_MAX;
+        let text = &text[..text.floor_char_boundary(QUERY_BYTES_MAX)];
         let mut tokens = tokens(text);
         let ignored = tokens.len() > QUERY_WORDS_MAX;
         tokens.truncate(QUERY_WORDS_MAX);
-        let open = tokens.last().is_some_and(|last| matches!(last.kind, Kind::Word(_)) && last.range.end == text.len());
+        let open = tokens
+            .last()
+            .is_some_and(|last| matches!(last.kind, Kind::Word(_)) && last.range.end == text.len());
         Self { text, tokens, open, ignored: ignored || !whole }
     }
 

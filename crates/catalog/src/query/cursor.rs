@@ -45,7 +45,8 @@ pub fn write(after: &After, query: &Query, version: u64) -> String {
 /// Where the page after a cursor begins.
 pub fn read(text: &str, query: &Query, edition: &Edition) -> Result<After, Reject> {
     let bytes = Some(text).filter(|text| text.len() <= CURSOR_LENGTH_MAX);
-    let bytes = bytes.and_then(|text| Base64UrlUnpadded::decode_vec(text).ok()).ok_or(Reject::CursorInvalid)?;
+    let bytes =
+        bytes.and_then(|text| Base64UrlUnpadded::decode_vec(text).ok()).ok_or(Reject::CursorInvalid)?;
     let mut rest = &bytes[..];
     let mut take = || {
         let (number, after) = decode::u64(rest).map_err(|_| Reject::CursorInvalid)?;

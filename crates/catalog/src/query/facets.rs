@@ -88,8 +88,9 @@ impl Values<'_> {
         // Names are in order, so their numbers are.
         some.sort_by_key(|(id, count)| (Reverse(*count), *id));
         some.truncate(FACET_VALUES_MAX);
-        let listed = |(id, count): (usize, u32)| {
-            Counted { value: self.names.get(id - 1).to_owned(), products: count as usize }
+        let listed = |(id, count): (usize, u32)| Counted {
+            value: self.names.get(id - 1).to_owned(),
+            products: count as usize,
         };
         some.into_iter().map(listed).collect()
     }
@@ -141,7 +142,8 @@ impl<'a> Tally<'a> {
     pub fn facets(self) -> Facets {
         let minor = 10_i64.pow(u32::from(self.index.edition().digits));
         let (amounts, counts) = &self.prices;
-        let priced = || counts.iter().enumerate().filter_map(|(rank, count)| Some((amounts.amount(rank)?, *count)));
+        let priced =
+            || counts.iter().enumerate().filter_map(|(rank, count)| Some((amounts.amount(rank)?, *count)));
         let ends = BANDS_MAJOR.map(|major| Some(major * minor)).into_iter().chain([None]);
         let begins = [0].into_iter().chain(BANDS_MAJOR.map(|major| major * minor));
         let band = |(from, to): (i64, Option<i64>)| {

@@ -44,7 +44,11 @@ impl<'a> Sieve<'a> {
         Self {
             index,
             by_text: [
-                (DEPARTMENT, index.ids(Part::TextDepartment), wanted(Part::Departments, &filters.departments)),
+                (
+                    DEPARTMENT,
+                    index.ids(Part::TextDepartment),
+                    wanted(Part::Departments, &filters.departments),
+                ),
                 (CATEGORY, index.ids(Part::TextCategory), wanted(Part::Categories, &filters.categories)),
                 (BRAND, index.ids(Part::TextBrand), wanted(Part::Brands, &filters.brands)),
             ],
@@ -70,7 +74,8 @@ impl<'a> Sieve<'a> {
         }
         if !self.filters.prices.is_empty() {
             let price = self.price.get(product);
-            let fits = price.is_some_and(|price| self.filters.prices.iter().any(|band| band.contains(&price)));
+            let fits =
+                price.is_some_and(|price| self.filters.prices.iter().any(|band| band.contains(&price)));
             failed |= if fits { 0 } else { PRICE };
         }
         if self.filters.in_stock && !self.index.can_be_sold(product) {

@@ -17,7 +17,9 @@ pub fn of(index: &Index, title: &str, terms: &BTreeSet<usize>) -> Vec<Range<usiz
             let term = stems.as_ref().and_then(|stems| stems.get(stem(word)));
             term.is_some_and(|term| terms.contains(&(term as usize)))
         }
-        Kind::Measure(measure) => index.measures(measure.key()..=measure.key()).any(|term| terms.contains(&term)),
+        Kind::Measure(measure) => {
+            index.measures(measure.key()..=measure.key()).any(|term| terms.contains(&term))
+        }
     };
     tokens(title).into_iter().filter(|token| meant(&token.kind)).map(|token| token.range).collect()
 }

@@ -20,8 +20,6 @@ pub struct Leaf {
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct Saying {
     pub words: Vec<Vec<Leaf>>,
-    /// Whether it was said in other words: what has the words themselves comes first.
-    pub other: bool,
 }
 
 /// A word or phrase of the query: any of these ways to say it.
@@ -41,9 +39,8 @@ pub fn costs(index: &Index, slots: &[Slot]) -> Vec<u32> {
     for slot in slots {
         let mut best = vec![NONE; index.texts()];
         for saying in &slot.sayings {
-            let other = u32::from(saying.other) << FIELDS;
             let said = all_of(index, &saying.words);
-            best.iter_mut().zip(said).filter(|(_, cost)| *cost != NONE).for_each(|(best, cost)| *best = better(*best, cost + other));
+            best.iter_mut().zip(said).for_each(|(best, cost)| *best = better(*best, cost));
         }
         sum = Some(match sum {
             None => best,
@@ -69,7 +66,9 @@ impl<'a> Fit<'a> {
         let said = cost & 0xff;
         let category = cost >> BOTH & 0xff;
         let unsaid = self.words.get(text).saturating_sub(said).min(8);
-        let close = 512 + UNSAID * i64::from(unsaid) - SOLD * i64::from(self.sold.get(text)) - CATEGORY * i64::from(category);
+        let close = 512 + UNSAID * i64::from(unsaid)
+            - SOLD * i64::from(self.sold.get(text))
+            - CATEGORY * i64::from(category);
         (i64::from(cost >> FIELDS) << 16) + close
     }
 }
@@ -113,15 +112,18 @@ fn all_of(index: &Index, words: &[Vec<Leaf>]) -> Vec<u32> {
 }
 
 fn cost(posting: Posting, mistakes: u8) -> u32 {
-    let [title, category, maker] = [Field::Title, Field::Category, Field::Maker].map(|field| posting.is_in(field));
-    // In twos: between two fields is the better one in other words.
+    let [title, category, maker] =
+        [Field::Title, Field::Category, Field::Maker].map(|field| posting.is_in(field));
     let field = match (title, category, maker) {
         (true, _, _) => 0,
-        (false, true, _) => 2,
-        (false, false, true) => 4,
-        (false, false, false) => 6,
+        (false, true, _) => 1,
+        (false, false, true) => 2,
+        (false, false, false) => 3,
     };
-    u32::from(mistakes) << MISTAKES | field << FIELDS | u32::from(title && category) << BOTH | u32::from(title)
+    u32::from(mistakes) << MISTAKES
+        | field << FIELDS
+        | u32::from(title && category) << BOTH
+        | u32::from(title)
 }
 
 fn better(one: u32, other: u32) -> u32 {

@@ -171,7 +171,8 @@ impl Search for Index {
             return Err(Reject::Limit(query.limit));
         }
         query.filters.check()?;
-        let after = query.cursor.as_deref().map(|cursor| cursor::read(cursor, query, self.edition())).transpose()?;
+        let after =
+            query.cursor.as_deref().map(|cursor| cursor::read(cursor, query, self.edition())).transpose()?;
         let understood = understood::of(self, &asked::Asked::of(&query.text));
         Ok(page::of(self, query, after, understood))
     }

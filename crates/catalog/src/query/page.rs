@@ -91,7 +91,12 @@ fn gather<'a>(index: &'a Index, query: &Query, understood: &Understood) -> Gathe
                 continue;
             }
             products += 1;
-            let candidate = Candidate { key: keys.of_product(product, fit), text: text as u32, product: product as u32, same: 1 };
+            let candidate = Candidate {
+                key: keys.of_product(product, fit),
+                text: text as u32,
+                product: product as u32,
+                same: 1,
+            };
             if query.collapse {
                 alike.push((price.rank(product).map_or(0, |rank| rank + 1), candidate));
             } else {
@@ -134,7 +139,8 @@ impl<'a> Keys<'a> {
 
     fn of_product(&self, product: usize, fit: i64) -> Key {
         // What is not known is last.
-        let known = |amount: Option<i64>, sign: i64| amount.map_or(i64::MAX, |amount| amount.saturating_mul(sign));
+        let known =
+            |amount: Option<i64>, sign: i64| amount.map_or(i64::MAX, |amount| amount.saturating_mul(sign));
         let popular = || -self.popularity.get(product).unwrap_or(0);
         let (first, second) = match self.sort {
             Sort::Relevance => (fit, popular()),

@@ -35,11 +35,14 @@ pub fn of(index: &Index, text: &str, limit: usize) -> Suggestions {
     if limit == 0 || asked.typed(last).chars().count() < LETTERS_MIN {
         return Suggestions::default();
     }
-    let slot = |words: Vec<Leaf>| Slot { sayings: vec![Saying { words: vec![words], other: false }] };
+    let slot = |words: Vec<Leaf>| Slot { sayings: vec![Saying { words: vec![words] }] };
     let slots: Vec<Slot> = before.iter().map(|token| slot(exact(index, token))).collect();
     let fitting = costs(index, &slots);
     let fits = |term: usize| {
-        slots.is_empty() || index.postings(term).any(|posting| fitting.get(posting.text as usize).is_some_and(|cost| *cost != NONE))
+        slots.is_empty()
+            || index
+                .postings(term)
+                .any(|posting| fitting.get(posting.text as usize).is_some_and(|cost| *cost != NONE))
     };
     let finished = match &last.kind {
         Kind::Word(word) => finished(index, word),
@@ -51,7 +54,11 @@ pub fn of(index: &Index, text: &str, limit: usize) -> Suggestions {
     let terms: Vec<usize> = finished.iter().map(|(term, _)| *term).collect();
     let query = Query { text: text.to_owned(), limit, ..Query::default() };
     let products = index.search(&query).map(|answer| answer.hits).unwrap_or_default();
-    Suggestions { words, categories: categories(index, before.iter().filter_map(|token| token.word()), &terms, limit), products }
+    Suggestions {
+        words,
+        categories: categories(index, before.iter().filter_map(|token| token.word()), &terms, limit),
+        products,
+    }
 }
 
 /// Words that begin so, or that it is a mistyping of; the most bought first.
@@ -79,7 +86,8 @@ fn categories<'a>(
     let Some(stems) = index.stems() else { return Vec::new() };
     let fits = |name: &str| {
         let words: Vec<String> = tokens(name).iter().filter_map(|token| token.word().map(stem)).collect();
-        let ends = words.iter().any(|word| stems.get(word).is_some_and(|term| terms.contains(&(term as usize))));
+        let ends =
+            words.iter().any(|word| stems.get(word).is_some_and(|term| terms.contains(&(term as usize))));
         ends && before.iter().all(|stem| words.contains(stem))
     };
     let fitting: Vec<bool> = names.iter().map(fits).collect();
@@ -93,7 +101,8 @@ fn categories<'a>(
             *count += index.products_of(text).len();
         }
     }
-    let mut found: Vec<(usize, usize)> = counts.into_iter().enumerate().filter(|(_, count)| *count > 0).collect();
+    let mut found: Vec<(usize, usize)> =
+        counts.into_iter().enumerate().filter(|(_, count)| *count > 0).collect();
     found.sort_by_key(|(at, count)| (Reverse(*count), *at));
     let counted = |(at, products): (usize, usize)| Counted { value: names.get(at).to_owned(), products };
     found.into_iter().take(limit).map(counted).collect()

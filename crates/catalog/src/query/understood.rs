@@ -63,7 +63,8 @@ pub fn of(index: &Index, asked: &Asked<'_>) -> Understood {
     let mut found = read(index, &kept, asked.open);
     if found.is_none() {
         // A word that nothing has keeps the others from finding anything.
-        let (known, unknown): (Vec<&Token>, Vec<&Token>) = kept.iter().partition(|token| is_known(index, token));
+        let (known, unknown): (Vec<&Token>, Vec<&Token>) =
+            kept.iter().partition(|token| is_known(index, token));
         if !known.is_empty() && !unknown.is_empty() {
             said.dropped_words.extend(unknown.iter().map(|token| asked.typed(token).to_owned()));
             kept = known;
@@ -108,7 +109,7 @@ fn attempt(index: &Index, tokens: &[&Token], reading: Reading) -> Option<Found> 
         });
         let words: Vec<Vec<Leaf>> = words.collect();
         let unknown = words.iter().any(Vec::is_empty);
-        slot.sayings.push(Saying { words, other: false });
+        slot.sayings.push(Saying { words });
         slot.sayings.extend(instead(index, &tokens[at..at + length]));
         let unsaid = unknown && slot.sayings.len() == 1;
         let correct = match reading.correct {
@@ -121,7 +122,7 @@ fn attempt(index: &Index, tokens: &[&Token], reading: Reading) -> Option<Found> 
             let mut found = corrections(index, word);
             // Also cut short: refrig.
             found.extend(completed(index, word).filter(|_| unsaid));
-            slot.sayings.extend(found.iter().map(|correction| correction.saying.clone()));
+            slot.sayings.extend(found.iter().flat_map(|correction| said(index, correction)));
             corrected.push((at, found));
         }
         slots.push(slot);
@@ -146,11 +147,23 @@ fn instead(index: &Index, tokens: &[&Token]) -> Vec<Saying> {
         return Vec::new();
     }
     let phrases = index.synonyms().of(&stems).filter_map(|phrase| {
-        let words: Option<Vec<Vec<Leaf>>> = phrase.iter().map(|stem| Some(vec![exact_word(index, stem)?])).collect();
-        Some(Saying { words: words?, other: true })
+        let words: Option<Vec<Vec<Leaf>>> =
+            phrase.iter().map(|stem| Some(vec![exact_word(index, stem)?])).collect();
+        Some(Saying { words: words? })
     });
     let joined = if tokens.len() == 2 { joined(index, tokens) } else { None };
-    phrases.chain(joined.map(|leaf| Saying { words: vec![vec![leaf]], other: true })).collect()
+    phrases.chain(joined.map(|leaf| Saying { words: vec![vec![leaf]] })).collect()
+}
+
+/// A correction, and what else may be said for it.
+fn said(index: &Index, correction: &Correction) -> Vec<Saying> {
+    let stems: Vec<String> = correction.said.split(' ').map(stem).collect();
+    let mistakes = correction.saying.words.iter().flatten().map(|leaf| leaf.mistakes).max().unwrap_or(0);
+    let instead = index.synonyms().of(&stems).filter_map(|phrase| {
+        let leaf = |stem: &String| Some(vec![Leaf { mistakes, ..exact_word(index, stem)? }]);
+        Some(Saying { words: phrase.iter().map(leaf).collect::<Option<_>>()? })
+    });
+    [correction.saying.clone()].into_iter().chain(instead).collect()
 }
 
 /// Two words that are one in the catalog: butter milk.
@@ -175,12 +188,14 @@ fn is_known(index: &Index, token: &Token) -> bool {
 fn did_you_mean(index: &Index, asked: &Asked<'_>, kept: &[&Token], found: &Found) -> Option<String> {
     let best = found.costs.iter().enumerate().min_by_key(|(_, cost)| **cost).map(|(text, _)| text)?;
     let has = |term: usize| index.postings(term).any(|posting| posting.text as usize == best);
-    let said = |correction: &Correction| correction.saying.words.iter().flatten().all(|leaf| has(leaf.term));
+    let found_by = |saying: &Saying| saying.words.iter().flatten().all(|leaf| has(leaf.term));
+    let said = |correction: &Correction| said(index, correction).iter().any(found_by);
     let mut words: Vec<String> = kept.iter().map(|token| asked.typed(token).to_owned()).collect();
     let mut changed = false;
     for (at, corrections) in &found.corrected {
         let as_typed = exact(index, kept[*at]).iter().any(|leaf| has(leaf.term));
-        if let Some(correction) = corrections.iter().find(|correction| said(correction)).filter(|_| !as_typed) {
+        if let Some(correction) = corrections.iter().find(|correction| said(correction)).filter(|_| !as_typed)
+        {
             words[*at].clone_from(&correction.said);
             changed = true;
         }

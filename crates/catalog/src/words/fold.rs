@@ -41,9 +41,13 @@ mod tests {
 
     #[test]
     fn forms_of_a_word_share_a_stem() {
-        for (one, other) in
-            [("eggs", "egg"), ("berries", "berry"), ("men's", "men"), ("tissues", "tissue"), ("baked", "baking")]
-        {
+        for (one, other) in [
+            ("eggs", "egg"),
+            ("berries", "berry"),
+            ("men's", "men"),
+            ("tissues", "tissue"),
+            ("baked", "baking"),
+        ] {
             assert_eq!(stem(one), stem(other));
         }
         assert_ne!(stem("leggs"), stem("eggs"));

@@ -57,8 +57,18 @@ impl Measure {
     pub fn spelled_out(thousandths: u64, unit: &str) -> Option<Self> {
         let clear = matches!(
             unit,
-            "gallon" | "gallons" | "gal" | "quart" | "quarts" | "pint" | "pints" | "liter" | "liters" | "litre"
-                | "litres" | "dozen"
+            "gallon"
+                | "gallons"
+                | "gal"
+                | "quart"
+                | "quarts"
+                | "pint"
+                | "pints"
+                | "liter"
+                | "liters"
+                | "litre"
+                | "litres"
+                | "dozen"
         );
         if clear { Self::of(thousandths, unit) } else { None }
     }
@@ -91,7 +101,11 @@ impl Measure {
             }
             Dimension::Weight => ranges.push(of(Dimension::Ounce, parts(OUNCE_MG))),
             Dimension::Volume => ranges.push(of(Dimension::Ounce, parts(FLUID_OUNCE_UL))),
-            Dimension::Count | Dimension::Length | Dimension::Area | Dimension::Percent | Dimension::Loads => {}
+            Dimension::Count
+            | Dimension::Length
+            | Dimension::Area
+            | Dimension::Percent
+            | Dimension::Loads => {}
         }
         ranges
     }
@@ -111,9 +125,8 @@ pub fn is_unit(word: &str) -> bool {
 /// A unit's dimension, and how many of its smallest units it is.
 fn known(unit: &str) -> Option<(Dimension, u64)> {
     Some(match unit {
-        "ct" | "count" | "cnt" | "pk" | "pack" | "packs" | "pc" | "pcs" | "piece" | "pieces" | "ea" | "rolls" | "roll" => {
-            (Dimension::Count, 1_000)
-        }
+        "ct" | "count" | "cnt" | "pk" | "pack" | "packs" | "pc" | "pcs" | "piece" | "pieces" | "ea"
+        | "rolls" | "roll" => (Dimension::Count, 1_000),
         "dz" | "doz" | "dozen" => (Dimension::Count, 12_000),
         "oz" | "ozs" | "ounce" | "ounces" | "z" => (Dimension::Ounce, 1_000),
         "lb" | "lbs" | "pound" | "pounds" => (Dimension::Weight, 453_592),

@@ -16,21 +16,51 @@ const DEMO_BYTES_MAX: usize = 2_500_000;
 
 /// Products that have something of everything.
 fn some() -> Vec<Product> {
-    let draft = |sku: &str, title: &str| Draft { sku: sku.to_owned(), title: title.to_owned(), ..Draft::default() };
+    let draft =
+        |sku: &str, title: &str| Draft { sku: sku.to_owned(), title: title.to_owned(), ..Draft::default() };
     let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<String>>();
     let drafts = [
-        Draft { price_minor: Some(349), size: Some("1 gal".to_owned()), popularity: 90, category: names(&["Dairy", "Milk"]), ..draft("1001", "Whole Milk") },
-        Draft { price_minor: Some(349), size: Some("1 gal".to_owned()), popularity: 40, category: names(&["Dairy", "Milk"]), ..draft("1002", "Whole Milk") },
-        Draft { price_minor: Some(i64::from(u32::MAX) * 100), created_ms: Some(1_700_000_000_000), brand: Some("Crème & Co".to_owned()), ..draft("L-9", "Laptop 14 in") },
-        Draft { options: vec![Choice { name: "Colour".to_owned(), value: "Rot".to_owned() }], manufacturer: Some("Näherei".to_owned()), description: Some("Baumwolle".to_owned()), price_minor: Some(1), ..draft("007", "T-Shirt") },
-        Draft { availability: Availability::Stopped, price_minor: Some(5), manufacturer: Some("12".to_owned()), ..draft("4294967295", "Old Milk") },
+        Draft {
+            price_minor: Some(349),
+            size: Some("1 gal".to_owned()),
+            popularity: 90,
+            category: names(&["Dairy", "Milk"]),
+            ..draft("1001", "Whole Milk")
+        },
+        Draft {
+            price_minor: Some(349),
+            size: Some("1 gal".to_owned()),
+            popularity: 40,
+            category: names(&["Dairy", "Milk"]),
+            ..draft("1002", "Whole Milk")
+        },
+        Draft {
+            price_minor: Some(i64::from(u32::MAX) * 100),
+            created_ms: Some(1_700_000_000_000),
+            brand: Some("Crème & Co".to_owned()),
+            ..draft("L-9", "Laptop 14 in")
+        },
+        Draft {
+            options: vec![Choice { name: "Colour".to_owned(), value: "Rot".to_owned() }],
+            manufacturer: Some("Näherei".to_owned()),
+            description: Some("Baumwolle".to_owned()),
+            price_minor: Some(1),
+            ..draft("007", "T-Shirt")
+        },
+        Draft {
+            availability: Availability::Stopped,
+            price_minor: Some(5),
+            manufacturer: Some("12".to_owned()),
+            ..draft("4294967295", "Old Milk")
+        },
         draft("x", "Unpriced"),
     ];
     drafts.into_iter().map(|draft| Product::check(draft).expect("a product")).collect()
 }
 
 fn some_bytes(products: &[Product]) -> Vec<u8> {
-    build(products, &Synonyms::read("shirt, tee\nlaptop => notebook").expect("synonyms"), &edition()).expect("bytes")
+    build(products, &Synonyms::read("shirt, tee\nlaptop => notebook").expect("synonyms"), &edition())
+        .expect("bytes")
 }
 
 /// Another build reads what this one has written: `UPDATE_GOLDEN=1` writes them anew, with a new format.
@@ -96,7 +126,9 @@ fn damaged_bytes_are_an_error_and_never_a_panic() {
             for text in ["milk", "milk 1 gal", "mlik", "shirt", "lap", "zzz", ""] {
                 let query = Query { text: text.to_owned(), facets: true, ..Query::default() };
                 let answer = index.search(&query).expect("an answer");
-                answer.next.map(|next| index.search(&Query { cursor: Some(next), ..query }).expect("an answer"));
+                answer
+                    .next
+                    .map(|next| index.search(&Query { cursor: Some(next), ..query }).expect("an answer"));
                 index.suggest(text, 5);
             }
             Ok(())

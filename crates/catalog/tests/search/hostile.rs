@@ -43,14 +43,18 @@ fn answered(text: &str) {
     }
     assert_eq!(index.search(&query), Ok(answer), "{text:?}");
     let suggestions = index.suggest(text, 5);
-    assert!(suggestions.words.len() <= 5 && suggestions.categories.len() <= 5 && suggestions.products.len() <= 5);
+    assert!(
+        suggestions.words.len() <= 5 && suggestions.categories.len() <= 5 && suggestions.products.len() <= 5
+    );
 }
 
 #[test]
 fn what_is_too_long_is_cut_and_said() {
     let index = &demo().index;
     let ask = |text: String| index.search(&Query { text, ..Query::default() }).expect("an answer");
-    for text in ["milk ".repeat(2_000), "m".repeat(10_000), "é".repeat(5_000), "1".repeat(10_000), "a-".repeat(5_000)] {
+    for text in
+        ["milk ".repeat(2_000), "m".repeat(10_000), "é".repeat(5_000), "1".repeat(10_000), "a-".repeat(5_000)]
+    {
         assert!(ask(text).said.ignored);
     }
     let ten = ["milk"; QUERY_WORDS_MAX].join(" ");

@@ -25,7 +25,8 @@ struct Judged {
 
 fn queries() -> Vec<Judged> {
     let read = |line: &'static str| {
-        let [class, query, types, package] = line.split('\t').collect::<Vec<_>>().try_into().expect("four columns");
+        let [class, query, types, package] =
+            line.split('\t').collect::<Vec<_>>().try_into().expect("four columns");
         let types: Vec<&str> = types.split('|').collect();
         let meant = demo().sources.values().filter(|source| types.contains(&source.product_type.as_str()));
         let categories = meant.map(|source| source.product_category.as_str()).collect();
@@ -48,7 +49,8 @@ impl Judged {
     /// Of the hits, beside the best order of all that there is, each look once.
     fn ndcg(&self, hits: &[Hit]) -> f64 {
         let gain = |(at, grade): (usize, u32)| f64::from(2_u32.pow(grade) - 1) / ((at + 2) as f64).log2();
-        let found: f64 = hits.iter().map(|hit| self.grade(&demo().sources[&hit.sku])).enumerate().map(gain).sum();
+        let found: f64 =
+            hits.iter().map(|hit| self.grade(&demo().sources[&hit.sku])).enumerate().map(gain).sum();
         let looks = |source: &Source| (title::of(source), source.price_cents);
         let mut best: BTreeMap<_, u32> = BTreeMap::new();
         for source in demo().sources.values() {
@@ -76,7 +78,10 @@ fn the_judged_queries_are_answered_well() {
         in_vain += usize::from(answer.said.in_vain());
         if ndcg < 0.6 {
             let first = answer.hits.first().map_or("nothing", |hit| hit.title.as_str());
-            short.push(format!("  {:8} {:28} {ndcg:.2}  {first} {:?}", judged.class, judged.query, answer.said.did_you_mean));
+            short.push(format!(
+                "  {:8} {:28} {ndcg:.2}  {first} {:?}",
+                judged.class, judged.query, answer.said.did_you_mean
+            ));
         }
     }
     let mean = |all: &[f64]| all.iter().sum::<f64>() / all.len() as f64;

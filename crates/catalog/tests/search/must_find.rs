@@ -36,7 +36,11 @@ fn bread_is_bread() {
     let answer = ask("bread");
     assert!(types(&answer).iter().all(|name| name.contains("BREAD")), "{:?}", types(&answer));
     let aside = ["BREADING", "FRZN BREADED", "CROUTONS", "MUFFIN"];
-    assert!(!types(&answer).iter().any(|name| aside.iter().any(|aside| name.contains(aside))), "{:?}", types(&answer));
+    assert!(
+        !types(&answer).iter().any(|name| aside.iter().any(|aside| name.contains(aside))),
+        "{:?}",
+        types(&answer)
+    );
 }
 
 #[test]
@@ -54,7 +58,11 @@ fn cola_by_any_name_is_a_soft_drink() {
     for text in ["coca cola", "coke", "Coca-Cola", "cocacola", "pepsi", "soda"] {
         let answer = ask(text);
         let department = |hit: &catalog::query::Hit| demo().sources[&hit.sku].product_category.clone();
-        assert!(answer.hits.iter().all(|hit| department(hit) == "SOFT DRINKS"), "{text}: {:?}", types(&answer));
+        assert!(
+            answer.hits.iter().all(|hit| department(hit) == "SOFT DRINKS"),
+            "{text}: {:?}",
+            types(&answer)
+        );
     }
 }
 
@@ -84,7 +92,8 @@ fn what_cannot_be_sold_comes_last_in_any_order() {
             let mut cursor = None;
             let mut sold = Vec::new();
             for _ in 0..20 {
-                let answer = index.search(&Query { cursor: cursor.take(), ..query.clone() }).expect("an answer");
+                let answer =
+                    index.search(&Query { cursor: cursor.take(), ..query.clone() }).expect("an answer");
                 sold.extend(answer.hits.iter().map(|hit| (hit.can_be_sold, hit.price_minor)));
                 cursor = answer.next;
                 if cursor.is_none() {
@@ -92,7 +101,8 @@ fn what_cannot_be_sold_comes_last_in_any_order() {
                 }
             }
             assert!(sold.is_sorted_by_key(|(sold, _)| !sold), "{text} {sort:?}");
-            let prices: Vec<Option<i64>> = sold.iter().filter(|(sold, _)| *sold).map(|(_, price)| *price).collect();
+            let prices: Vec<Option<i64>> =
+                sold.iter().filter(|(sold, _)| *sold).map(|(_, price)| *price).collect();
             match sort {
                 Sort::PriceUp => assert!(prices.is_sorted(), "{text}"),
                 Sort::PriceDown => assert!(prices.is_sorted_by(|one, other| one >= other), "{text}"),
@@ -104,7 +114,9 @@ fn what_cannot_be_sold_comes_last_in_any_order() {
 
 #[test]
 fn no_words_find_nothing() {
-    for (text, category) in [("qqqqqqqqqqqq", true), ("молоко", true), ("zzxxzz yyvvyy", true), ("chese qqqqqqqqqq", false)] {
+    for (text, category) in
+        [("qqqqqqqqqqqq", true), ("молоко", true), ("zzxxzz yyvvyy", true), ("chese qqqqqqqqqq", false)]
+    {
         let answer = ask(text);
         assert_eq!(answer.hits.len(), 10, "{text}");
         assert_eq!(answer.said.nearest_category.is_some(), category, "{text}: {:?}", answer.said);

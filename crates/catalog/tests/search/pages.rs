@@ -32,7 +32,8 @@ fn a_walk_sees_each_product_once() {
     for sort in SORTS {
         for collapse in [true, false] {
             let filters = Filters { departments: vec!["Grocery".to_owned()], ..Filters::default() };
-            let query = Query { text: "milk".to_owned(), sort, collapse, filters, limit: 7, ..Query::default() };
+            let query =
+                Query { text: "milk".to_owned(), sort, collapse, filters, limit: 7, ..Query::default() };
             let hits = walk(index, index, &query);
             let skus: BTreeSet<&String> = hits.iter().map(|hit| &hit.sku).collect();
             assert_eq!(skus.len(), hits.len(), "{sort:?}");

@@ -25,7 +25,7 @@ NO_THING = re.compile(r"^(PRIMAL|LEAN|CHOICE|SELECT|NATURAL|SMOKED|ENTREES|PATTI
                       r"PIZZA|SNACKS|POULTRY|LUNCH|SANDWICH SAUCE|BASIC|CARDS|PARTY|CHILDREN|DIPS|TRAY|REFRIGERATED$|"
                       r"GARDEN|REGULAR|MEAT|ROLLS|JUICE|GASOLINE|NEWSPAPER|INSIDE|VEGETABLES ALL|RIBS|LINKS|SOUP/|MISC)")
 # A till's words that are misspelt or run together: nobody types them, other than as a typo that was not made here.
-ODD = re.compile(r"BEERALE|IWS|SAUCESSALSA|SPECILATY|CHOCOCLATE|INSTORE|GOODS|PREPACK|SEMI|RTS|NAPKINS|ENROBED|CHUB")
+ODD = re.compile(r"BEERALE|IWS|SAUCESSALSA|SPECILATY|CHOCOCLATE|INSTORE|GOODS|PREPACK|SEMI|RTS|NAPKINS|PINTS|ENROBED|CHUB")
 # What a thing is like, and no thing, where a query's last word is put into its other number.
 LIKE = set("canned dry sweet white red yellow green ripe microwave dried frozen liquid whole instant boneless flu".split())
 BRANDS = [
@@ -61,7 +61,7 @@ SYNONYMS = [
     ("deodorant", ["SOLID/STK DEODORANTS", "ROLL-ON DEODORANTS", "AEROSOL DEODORANTS", "ANTIPERSPIRANTS ONLY (ALL OTHE"]),
     ("painkiller", ["ADULT ANALGESICS"]),
     ("gatorade", ["ISOTONIC DRINKS SINGLE SERVE", "ISOTONIC DRINKS MULTI-SERVE"]),
-    ("trash bags", ["GARBAGE KITCHEN COMPACTOR BA"]),
+    ("trash bags", ["GARBAGE KITCHEN COMPACTOR BA", "PLASTIC TRASH BAGS"]),
     ("dish soap", ["LIQUID DISH DETERGENT"]),
     ("dryer sheets", ["FABRIC SOFTENER SHEETS"]),
     ("tin foil", ["ALUMINUM FOIL"]),

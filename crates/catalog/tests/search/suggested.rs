@@ -24,7 +24,7 @@ fn what_was_typed_before_stays_and_fits() {
     assert_eq!(chips.words[0], "potato chips");
     let none = index.suggest("toothpaste ban", 5);
     assert!(!none.words.contains(&"toothpaste bananas".to_owned()), "{:?}", none.words);
-    assert_eq!(index.suggest("bannan", 3).words[0], "bananas");
+    assert_eq!(index.suggest("bannana", 3).words[0], "bananas");
     assert_eq!(index.suggest("ch", 99).words.len(), 10);
     assert_eq!(index.suggest("ch", 0), Default::default());
 }

@@ -18,12 +18,15 @@ const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyz";
 fn words() -> (Vec<String>, BTreeSet<String>) {
     let (mut sold, mut known) = (BTreeMap::<String, u64>::new(), BTreeSet::new());
     for product in &demo().products {
-        let fields = product.category().iter().map(String::as_str).chain(product.description()).chain(product.brand());
+        let fields =
+            product.category().iter().map(String::as_str).chain(product.description()).chain(product.brand());
         for text in [product.title()].into_iter().chain(fields) {
             known.extend(tokens(text).iter().filter_map(|token| token.word().map(stem)));
         }
         for token in tokens(product.title()) {
-            let typed = token.word().filter(|word| word.len() >= 4 && word.bytes().all(|byte| byte.is_ascii_lowercase()));
+            let typed = token
+                .word()
+                .filter(|word| word.len() >= 4 && word.bytes().all(|byte| byte.is_ascii_lowercase()));
             if let Some(word) = typed {
                 *sold.entry(word.to_owned()).or_default() += 1 + product.popularity();
             }
@@ -58,7 +61,8 @@ fn mistakes_find_what_was_meant() {
         hits.into_iter().map(|hit| hit.sku).collect::<BTreeSet<String>>()
     };
     // With a space behind it, so that a mistake is not the beginning of another word.
-    let meant: BTreeMap<&String, BTreeSet<String>> = words.iter().map(|word| (word, first(&format!("{word} ")))).collect();
+    let meant: BTreeMap<&String, BTreeSet<String>> =
+        words.iter().map(|word| (word, first(&format!("{word} ")))).collect();
     let (mut recall, mut missed, mut made) = (0.0, Vec::new(), 0);
     while made < MISTAKES {
         let word = &words[numbers.below(words.len())];
