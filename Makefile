@@ -40,6 +40,10 @@ bench: ## time the core beside the crate crdts, as ratios (run it on a quiet mac
 	@cargo test --locked --release -p cart-core --test ratio -- --ignored --nocapture
 	@cargo bench --locked -p cart-core
 
+.PHONY: search-times
+search-times: ## time the search beside SQLite's FTS5 and tantivy, as tables (quiet machine; fetches tantivy for Python)
+	@tools/search_times
+
 .PHONY: load
 load: ## load beside bare Workers, as ratios, into docs/performance.md (quiet machine, half an hour; QUICK=1, STATE=disk, PROFILE=add)
 	@QUICK="$(QUICK)" STATE="$(STATE)" PROFILE="$(PROFILE)" ROUNDS="$(ROUNDS)" tools/load

@@ -4,10 +4,9 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 
+use ::catalog::demo::{Source, title};
 use flate2::read::GzDecoder;
 
-use super::source::Source;
-use super::title;
 use crate::failure::Failure;
 use crate::tree::Tree;
 

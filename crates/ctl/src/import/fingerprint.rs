@@ -10,7 +10,8 @@ use crate::failure::Failure;
 use crate::tree::Tree;
 
 /// How rows become SQL: who changes that makes other databases.
-const HOW: [&str; 3] = [include_str!("catalog.rs"), include_str!("sql.rs"), include_str!("title.rs")];
+const HOW: [&str; 3] =
+    [include_str!("catalog.rs"), include_str!("sql.rs"), include_str!("../../../catalog/src/demo/title.rs")];
 /// Lines that decide what wrangler calls a file, and how it writes it.
 const LINES: [(&str, &str); 2] = [("wrangler.toml", "database_id"), ("package.json", "\"wrangler\"")];
 

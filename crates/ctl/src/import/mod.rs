@@ -5,9 +5,7 @@
 
 mod catalog;
 mod fingerprint;
-mod source;
 mod sql;
-mod title;
 mod wrangler;
 
 use std::fs;

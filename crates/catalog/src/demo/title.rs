@@ -1,7 +1,7 @@
 //! Titles: the source has none, so they are made of a product's type and its package. The till's abbreviations become
 //! words where they are common enough, and capitals become small letters.
 
-use super::source::Source;
+use super::Source;
 
 /// The till's abbreviations, where they are common enough to be worth a word.
 const WORDS: [(&str, &str); 49] = [
@@ -67,7 +67,8 @@ pub fn of(row: &Source) -> String {
     if size.is_empty() { name } else { format!("{name}, {size}") }
 }
 
-fn words(text: &str) -> String {
+/// A till's name as words: `FRZN MEAT` is Frozen Meat.
+pub fn words(text: &str) -> String {
     let text = without_marks(whole(text));
     let text = colons(&text).replace('&', " & ");
     let text = possessives(&withs(&text));
@@ -195,7 +196,7 @@ fn capitalized(text: &str) -> String {
 
 /// `A B D  8 OZ` is 8 oz: the letters before the size are the shops' that carry it. Without a number, or with one that
 /// is some code, there is no size.
-fn package(text: &str) -> String {
+pub fn package(text: &str) -> String {
     let spaced = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let size = zeros(without_shops(&spaced));
     let digits = runs(&size, |byte| byte.is_ascii_digit());
