@@ -93,7 +93,7 @@ impl fmt::Debug for CardCode {
 
 /// What makes the sum zero: each place has its power of a generator of GF(32), which all differ.
 fn check_digit(body: &[u8]) -> u8 {
-    body.iter().rev().fold(0, |sum, symbol| double(sum ^ symbol))
+    body.iter().fold(0, |sum, symbol| double(sum ^ symbol))
 }
 
 /// Times the generator: x, modulo x^5 + x^2 + 1.

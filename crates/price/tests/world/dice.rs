@@ -36,6 +36,11 @@ impl Dice {
         &of[self.below(of.len() as u64) as usize]
     }
 
+    /// One of some texts.
+    pub fn text<'a>(&mut self, of: &[&'a str]) -> &'a str {
+        of[self.below(of.len() as u64) as usize]
+    }
+
     /// Some of them, each once in so many times.
     pub fn some<T: Clone>(&mut self, of: &[T], once_in: u64) -> Vec<T> {
         of.iter().filter(|_| self.once_in(once_in)).cloned().collect()

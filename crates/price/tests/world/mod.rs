@@ -137,7 +137,7 @@ impl World {
 
     /// A buyer of this shop.
     pub fn case(&self, dice: &mut Dice) -> Case {
-        let currency = currency(dice.one(&CURRENCIES));
+        let currency = currency(dice.text(&CURRENCIES));
         Case {
             now_s: self.moment(dice),
             currency,
@@ -189,7 +189,7 @@ impl World {
                 key.split_once('/').map_or((key, None), |(sku, variant)| (sku, Some(variant)));
             let step = self.catalog.product(sku, variant).map_or(1, |product| product.measure.step);
             let off_step = u64::from(dice.once_in(60));
-            let most = *dice.one(&[3, 3, 12, 2_000]);
+            let most = *dice.one(&[3, 3, 12, 120]);
             let added = dice.once_in(3).then(|| Money { amount_minor: dice.from_to(1, 5_000), currency });
             Line {
                 id: format!("l{:02}-{number}", dice.below(90)),
@@ -215,7 +215,10 @@ impl World {
             some.push(match codes.len() {
                 0 => "NOSUCH".to_owned(),
                 _ if dice.once_in(10) => "OTHERSHOP".to_owned(),
-                _ => spelled(dice.one(&codes), dice),
+                _ => {
+                    let code = *dice.one(&codes);
+                    spelled(code, dice)
+                }
             });
         }
         some
@@ -264,8 +267,8 @@ fn catalog(dice: &mut Dice) -> Catalog {
         let product = Product {
             base,
             categories: vec![format!("c{}", dice.below(3)), format!("d{}", dice.below(5))],
-            brand: (!dice.once_in(4)).then(|| (*dice.one(&BRANDS)).to_owned()),
-            tax_class: (*dice.one(&["standard", "standard", "food", "books"])).to_owned(),
+            brand: (!dice.once_in(4)).then(|| dice.text(&BRANDS).to_owned()),
+            tax_class: dice.text(&["standard", "standard", "food", "books"]).to_owned(),
             measure: Measure { unit: unit.to_owned(), scale, step },
             content: (!dice.once_in(3)).then(|| Content {
                 amount: *dice.one(&[0, 75, 330, 500, 1_500]),
@@ -292,10 +295,10 @@ fn lists(catalog: &Catalog, dice: &mut Dice) -> Lists {
                 prices.insert(key.clone(), dice.from_to(1, 30_000));
             }
         }
-        let group = dice.once_in(2).then(|| (*dice.one(&GROUPS)).to_owned());
+        let group = dice.once_in(2).then(|| dice.text(&GROUPS).to_owned());
         lists.push(PriceList {
             id: format!("list-{number}"),
-            currency: currency(dice.one(&CURRENCIES)),
+            currency: currency(dice.text(&CURRENCIES)),
             group,
             prices,
         });

@@ -94,7 +94,7 @@ fn selector(dice: &mut Dice) -> Selector {
     match dice.below(5) {
         0 => selector.skus = (0..8).map(|_| format!("s{:02}", dice.below(24))).collect(),
         1 => selector.categories = [format!("c{}", dice.below(3))].into(),
-        2 => selector.brands = [(*dice.one(&BRANDS)).to_owned()].into(),
+        2 => selector.brands = [dice.text(&BRANDS).to_owned()].into(),
         3 => {
             selector.categories = [format!("c{}", dice.below(3)), format!("d{}", dice.below(5))].into();
             selector.except = (0..3).map(|_| format!("s{:02}", dice.below(24))).collect();
@@ -121,7 +121,7 @@ fn conditions(dice: &mut Dice) -> Conditions {
             _ => Default::default(),
         },
         currencies: if dice.once_in(10) {
-            [currency("USD"), currency(dice.one(&CURRENCIES))].into()
+            [currency("USD"), currency(dice.text(&CURRENCIES))].into()
         } else {
             Default::default()
         },
@@ -141,7 +141,7 @@ fn window(dice: &mut Dice) -> (Option<LocalTime>, Option<LocalTime>) {
         "2026-02-28T23:59:59",
         "2026-06-15T00:00:00",
     ];
-    let mut two = [(); 2].map(|()| LocalTime::parse(dice.one(&turns)).expect("a time"));
+    let mut two = [(); 2].map(|()| LocalTime::parse(dice.text(&turns)).expect("a time"));
     two.sort();
     let until = (two[0] < two[1] && dice.once_in(2)).then_some(two[1]);
     (dice.once_in(3).then_some(two[0]), until)
