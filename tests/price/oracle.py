@@ -3,6 +3,7 @@
 standard input as lines of JSON: a shop, then its carts, each with the answer that it was given.
 
     oracle.py carts     {"world": ..}, {"case": .., "answer": ..}, ..
+    oracle.py zones     {"zone": .., "local": .., "moments": [first, second], "at": .., "shown": ..}, ..
     oracle.py rates     {"day": .., "from": .., "to": .., "converted": [[amount, converted], ..]}, ..
 
 It shares no code with what it judges. It ends with an error at the first difference, and prints the cart.
@@ -769,5 +770,21 @@ def rates(lines):
     print(f"{count} conversions on {len(seen)} days are equal")
 
 
+def zones(lines):
+    """Compares moments of local times with the time zone database."""
+    count, names = 0, set()
+    for text in lines:
+        line = json.loads(text)
+        ours = [instant(line["zone"], line["local"], last) for last in (False, True)]
+        if ours != line["moments"]:
+            sys.exit(f"{line['local']} in {line['zone']} is {ours}, not {line['moments']}")
+        shown = datetime.datetime.fromtimestamp(line["at"], ZoneInfo(line["zone"])).replace(tzinfo=None).isoformat()
+        if shown != line["shown"]:
+            sys.exit(f"at {line['at']} {line['zone']} shows {shown}, not {line['shown']}")
+        count += 1
+        names.add(line["zone"])
+    print(f"{count} local times of {len(names)} zones are equal")
+
+
 if __name__ == "__main__":
-    {"carts": carts, "rates": rates}[sys.argv[1]](sys.stdin)
+    {"carts": carts, "rates": rates, "zones": zones}[sys.argv[1]](sys.stdin)

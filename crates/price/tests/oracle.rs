@@ -84,3 +84,39 @@ fn conversions_of_29_currencies_on_120_days_are_equal_to_the_decimal_calculation
         }
     });
 }
+
+/// Each zone of the table through ten years, at every turn of its clocks and between.
+#[test]
+fn pr8_zones_are_those_of_the_time_zone_database() {
+    use price::time::{Date, LocalTime};
+    use price::zone::{Twice, Zone};
+    judged("zones", |out| {
+        for name in world::ZONES.lines().filter_map(|line| line.split(' ').next()) {
+            let zone = Zone::named(name, world::ZONES).expect("a zone");
+            let first = Date::parse("2026-01-01").expect("a day").start().0;
+            // An odd step, so that all minutes of an hour are met; hours of nights in which clocks are set.
+            for step in 0..9_000 {
+                let at_s = first + step * 35_100;
+                let time = LocalTime(at_s - at_s.rem_euclid(900));
+                let moments = [zone.moment(time, Twice::First), zone.moment(time, Twice::Second)];
+                let line = json!({ "zone": name, "local": time, "moments": moments, "shown": zone.local(at_s), "at": at_s });
+                writeln!(out, "{line}").expect("it reads");
+            }
+            for day in 0..3_653 {
+                for half_hour in [1, 2, 3, 4, 5, 6] {
+                    let time = LocalTime(first + day * 86_400 + half_hour * 1_800 + 900);
+                    let offset = |twice| zone.moment(time, twice) - time.0;
+                    // Where both are as a day before, there is nothing to see.
+                    let before = LocalTime(time.0 - 86_400);
+                    let plain = zone.moment(before, Twice::First) - before.0;
+                    if offset(Twice::First) != plain || offset(Twice::Second) != plain {
+                        let moments = [zone.moment(time, Twice::First), zone.moment(time, Twice::Second)];
+                        let shown = zone.local(moments[0]);
+                        let line = json!({ "zone": name, "local": time, "moments": moments, "shown": shown, "at": moments[0] });
+                        writeln!(out, "{line}").expect("it reads");
+                    }
+                }
+            }
+        }
+    });
+}

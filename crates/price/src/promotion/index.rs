@@ -100,12 +100,12 @@ impl Promotions {
     /// Those that run now, need no code and are for some of the products; and how many steps it took to find them.
     pub fn running(&self, products: &[Traits<'_>], now_s: i64) -> (BTreeMap<usize, Candidate>, u64) {
         let mut found: BTreeMap<usize, Candidate> = BTreeMap::new();
-        let mut steps = 0;
+        let (mut steps, mut looked_up) = (0, 0);
         for (number, product) in products.iter().enumerate() {
-            let by_category = product.categories.iter().filter_map(|name| self.by_category.get(name));
-            let lists =
-                [self.by_sku.get(product.sku), product.brand.and_then(|brand| self.by_brand.get(brand))];
-            let chosen = lists.into_iter().flatten().chain(by_category).flatten();
+            let by_category = product.categories.iter().map(|name| self.by_category.get(name));
+            let by_brand = product.brand.map(|brand| self.by_brand.get(brand));
+            let lists = [self.by_sku.get(product.sku)].into_iter().chain(by_brand).chain(by_category);
+            let chosen = lists.inspect(|_| looked_up += 1).flatten().flatten();
             for &at in chosen.chain(&self.of_all_products) {
                 steps += 1;
                 let entry = &self.all[at];
@@ -115,7 +115,7 @@ impl Promotions {
             }
         }
         found.retain(|_, candidate| !candidate.lines.is_empty());
-        (found, steps)
+        (found, steps + looked_up)
     }
 
     /// One by its number, for the products.

@@ -82,7 +82,7 @@ pub struct Taken {
     pub coupons: Vec<Coupon>,
     /// What is sent along, and by which promotion's number.
     pub gifts: Vec<(usize, Gift)>,
-    /// How often a promotion was looked at for a product: what the work is measured by.
+    /// Visits of the index by a product, and of a product by a promotion: what the work is measured by.
     pub steps: u64,
 }
 

@@ -52,7 +52,7 @@ pub struct Priced {
     /// What is agreed to: SHA-256, in hexadecimal, over lines, shipping, taxes, totals and cards. The same whatever the
     /// order of lines, and whichever versions it came from.
     pub digest: String,
-    /// How often a promotion was looked at for a product.
+    /// What it took: visits of a line by a stage, of the index by a product, of a product by a promotion.
     #[serde(skip)]
     pub steps: u64,
 }

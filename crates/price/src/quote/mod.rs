@@ -119,7 +119,8 @@ pub fn price(request: &Request<'_>) -> Result<Priced, Refusal> {
             shipping: request.shipping.version(),
         },
         digest: String::new(),
-        steps: taken.steps,
+        // Each line is grouped, taxed and shown.
+        steps: 3 * request.lines.len() as u64 + taken.steps,
     };
     priced.digest = shown::digest(&priced);
     Ok(priced)
