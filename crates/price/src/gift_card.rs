@@ -4,13 +4,13 @@
 //! The letters are those of D. Crockford's Base 32, without I, L, O and U. The check digit makes a weighted sum over
 //! GF(32) zero, with a weight of its own for each place: it finds each wrong letter, and any two that changed places.
 
-use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::currency::Currency;
 use crate::money::Money;
+use crate::order::sort_by_key;
 use crate::refusal::Refusal;
 
 const LETTERS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
@@ -150,11 +150,12 @@ pub fn pay(total_minor: i64, currency: Currency, cards: &[Card], now_s: i64) -> 
         .enumerate()
         .filter_map(|(at, card)| usable(card).map(|(until_s, code, amount)| (until_s, code, amount, at)))
         .collect();
-    order.sort_unstable_by_key(|&(until_s, code, _, at)| (until_s, code, at));
+    sort_by_key(&mut order, |&(until_s, code, _, at)| (until_s, code, at));
     let mut paid: Vec<Option<i64>> = vec![None; cards.len()];
-    let (mut left, mut seen) = (total_minor, BTreeSet::new());
+    let (mut left, mut seen) = (total_minor, Vec::new());
     for (_, code, amount, at) in order {
-        if seen.insert(code) {
+        if !seen.contains(&code) {
+            seen.push(code);
             let part = amount.min(left);
             left -= part;
             paid[at] = Some(part);

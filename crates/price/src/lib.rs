@@ -10,6 +10,7 @@ pub mod decimal;
 pub mod gift_card;
 pub mod list;
 pub mod money;
+pub mod order;
 pub mod promotion;
 pub mod quantity;
 pub mod quote;

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::currency::Currency;
 use crate::decimal::Decimal;
 use crate::money::times;
+use crate::order::sort_by_key;
 use crate::refusal::Refusal;
 use crate::time::{Date, LocalTime};
 use crate::zone::{Twice, Zone};
@@ -276,6 +277,6 @@ pub fn publications(csv: &str) -> Result<Vec<Publication>, Refusal> {
         }
         all.push(Publication { day: Date::parse(values[0])?, per_euro });
     }
-    all.sort_by_key(|publication| publication.day);
+    sort_by_key(&mut all, |publication: &Publication| publication.day);
     Ok(all)
 }

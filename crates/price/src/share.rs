@@ -2,6 +2,7 @@
 //! capped by what is left of a share; what remains is spread again.
 
 use crate::money::{minor, times};
+use crate::order::order;
 use crate::refusal::Refusal;
 
 /// One to spread over.
@@ -41,9 +42,8 @@ pub fn spread(amount: i64, shares: &[Share]) -> Result<Vec<i64>, Refusal> {
             parts.push((at, product / weights, product % weights));
         }
         let units = rest - parts.iter().map(|(_, part, _)| part).sum::<i128>();
-        let mut by_remainder: Vec<usize> = (0..parts.len()).collect();
         // Stable: ties stay in the order of identity.
-        by_remainder.sort_by_key(|&at| std::cmp::Reverse(parts[at].2));
+        let by_remainder = order(parts.len(), &mut |a, b| parts[b].2.cmp(&parts[a].2));
         for &at in by_remainder.iter().take(usize::try_from(units).expect("fewer than there are shares")) {
             parts[at].1 += 1;
         }

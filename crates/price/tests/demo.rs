@@ -99,7 +99,7 @@ fn the_real_coupons_are_promotions_by_the_stated_table() {
     println!("coupons by what they take off: {by_amount:?}");
     let stated = AMOUNTS.iter().map(|(_, amount)| *amount).chain([AMOUNT_WITHOUT_PRICES]);
     assert!(by_amount.keys().copied().collect::<BTreeSet<_>>() == stated.collect(), "{by_amount:?}");
-    Promotions::new(1, promotions, Zone::named("America/New_York", ZONES).unwrap())
+    Promotions::new(1, promotions, &Zone::named("America/New_York", ZONES).unwrap())
         .expect("all can be meant");
 }
 

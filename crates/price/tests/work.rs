@@ -87,7 +87,7 @@ fn a_hundred_coupons_are_a_hundred_looks_at_each_line() {
 #[test]
 fn the_index_is_built_once_for_a_version() {
     let promotions: Vec<Promotion> = (0..10_000).map(|number| of(promotion(number))).collect();
-    let index = Promotions::new(7, promotions, Zone::UTC).unwrap();
+    let index = Promotions::new(7, promotions, &Zone::utc()).unwrap();
     assert_eq!((index.version(), index.len()), (7, 10_000));
 }
 
@@ -115,10 +115,13 @@ fn what_cannot_be_meant_is_refused() {
             promotion
         },
     ] {
-        assert!(Promotions::new(1, vec![of(wrong.clone())], Zone::UTC).is_err(), "{wrong}");
+        assert!(Promotions::new(1, vec![of(wrong.clone())], &Zone::utc()).is_err(), "{wrong}");
     }
-    assert!(Promotions::new(1, vec![of(base.clone()), of(base.clone())], Zone::UTC).is_err(), "one id twice");
-    assert!(Promotions::new(1, vec![of(base.clone())], Zone::UTC).is_ok());
+    assert!(
+        Promotions::new(1, vec![of(base.clone()), of(base.clone())], &Zone::utc()).is_err(),
+        "one id twice"
+    );
+    assert!(Promotions::new(1, vec![of(base.clone())], &Zone::utc()).is_ok());
     for unknown in [
         with("kind", json!({"amount": {"XXX": 1}})),
         with("from", json!("2026-02-29T00:00:00")),

@@ -2,6 +2,7 @@
 //! nothing. Counted by product and not by unit: a million units take no longer than one.
 
 use super::BuyGet;
+use crate::order::sort_by_key;
 
 /// Units of one product, in the order of identity.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -46,7 +47,7 @@ pub fn give(rule: &BuyGet, units: &[Units]) -> Given {
         return Given::default();
     }
     let mut sorted: Vec<&Units> = units.iter().collect();
-    sorted.sort_by_key(|there| there.unit_minor);
+    sort_by_key(&mut sorted, |there| there.unit_minor);
 
     let mut out = Given::default();
     let mut to_give = times * get;

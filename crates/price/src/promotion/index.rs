@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::select::{Selector, Traits};
 use super::{Kind, Promotion};
+use crate::order::sort_by;
 use crate::refusal::Refusal;
 use crate::zone::{Twice, Zone};
 
@@ -50,9 +51,9 @@ impl Promotions {
     ///
     /// # Errors
     /// [`Refusal::Invalid`] if a promotion cannot be meant, or two have one id.
-    pub fn new(version: u64, promotions: Vec<Promotion>, zone: Zone) -> Result<Self, Refusal> {
+    pub fn new(version: u64, promotions: Vec<Promotion>, zone: &Zone) -> Result<Self, Refusal> {
         let mut promotions = promotions;
-        promotions.sort_by(|a, b| a.id.cmp(&b.id));
+        sort_by(&mut promotions, |a, b| a.id.cmp(&b.id));
         if let Some(pair) = promotions.windows(2).find(|pair| pair[0].id == pair[1].id) {
             return Err(Refusal::invalid("id", format!("{} is there twice", pair[0].id)));
         }
@@ -127,7 +128,7 @@ impl Promotions {
         candidate
     }
 
-    fn add(&mut self, promotion: Promotion, zone: Zone) {
+    fn add(&mut self, promotion: Promotion, zone: &Zone) {
         let at = self.all.len();
         if promotion.codes.is_empty() {
             let given = match &promotion.kind {

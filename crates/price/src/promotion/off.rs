@@ -6,6 +6,7 @@ use super::outcome::Reason;
 use super::take::{Holding, Occasion, Table};
 use super::{Amounts, BuyGet, Kind, Promotion, Spread, Step, StepOff, Target};
 use crate::money::{Ppm, minor, sum, times};
+use crate::order::sort_by_key;
 use crate::refusal::Refusal;
 use crate::share::{Share, spread};
 
@@ -140,7 +141,7 @@ impl Case<'_> {
     fn of_given(&self, rule: &BuyGet, candidate: &Candidate) -> Result<Result<Off, Reason>, Refusal> {
         let goods = &self.table.goods;
         let mut both: Vec<usize> = candidate.lines.iter().chain(&candidate.given).copied().collect();
-        both.sort_unstable();
+        sort_by_key(&mut both, |line| *line);
         both.dedup();
         let is_open =
             |&line: &usize| goods[line].measure.scale == 0 && self.barred(&goods[line].holding).is_none();
@@ -168,7 +169,7 @@ impl Case<'_> {
             let held = both.iter().any(|&line| self.barred(&goods[line].holding).is_some());
             return Ok(Err(if held { self.all_held(&both) } else { Reason::NotEligible }));
         }
-        amounts.sort_unstable();
+        sort_by_key(&mut amounts, |(line, _)| *line);
         Ok(Ok(Off::Lines { amounts, bought: out.bought }))
     }
 

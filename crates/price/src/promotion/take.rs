@@ -1,7 +1,7 @@
 //! PR6: in which order promotions act, and what became of each. First those of lines, then of the order, then of
 //! shipping; by priority; of one priority the larger benefit, as things stood when that priority's turn came; then by id.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::index::{Candidate, Promotions, plain_code};
 use super::off::{Off, off};
@@ -10,6 +10,7 @@ use super::select::{Traits, names_any};
 use super::{Gift, Kind};
 use crate::currency::Currency;
 use crate::money::Rounding;
+use crate::order::{sort_by, sort_by_key};
 use crate::quantity::Measure;
 use crate::quote::request::Limits;
 use crate::refusal::Refusal;
@@ -124,14 +125,14 @@ pub fn take(
         for at in of_turn {
             steps += looked_at(&candidates[&at]);
             match off(at, promotions, &candidates[&at], table, occasion)? {
-                Ok(off) => by_benefit.push((std::cmp::Reverse(off.amount()?), at)),
+                Ok(off) => by_benefit.push((off.amount()?, at)),
                 Err(reason) => {
                     outcomes.insert(at, Outcome::NotApplied(reason));
                 }
             }
         }
         // Numbers are in the order of ids.
-        by_benefit.sort_unstable();
+        sort_by_key(&mut by_benefit, |(benefit, at)| (std::cmp::Reverse(*benefit), *at));
         for (_, at) in by_benefit {
             steps += looked_at(&candidates[&at]);
             // Anew: others of this turn have acted since.
@@ -218,12 +219,14 @@ struct Codes {
     /// By promotion, the plain code that it acts by.
     used: BTreeMap<usize, String>,
     /// By plain code, those that are used up.
-    used_up: BTreeSet<String>,
+    used_up: Vec<String>,
 }
 
 fn codes(promotions: &Promotions, coupons: &[String], occasion: &Occasion<'_>) -> Codes {
-    let mut out = Codes { by_promotion: BTreeMap::new(), used: BTreeMap::new(), used_up: BTreeSet::new() };
-    let plain: BTreeSet<String> = coupons.iter().map(|code| plain_code(code)).collect();
+    let mut out = Codes { by_promotion: BTreeMap::new(), used: BTreeMap::new(), used_up: Vec::new() };
+    let mut plain: Vec<String> = coupons.iter().map(|code| plain_code(code)).collect();
+    sort_by(&mut plain, String::cmp);
+    plain.dedup();
     for code in plain {
         let none_left = |uses: &BTreeMap<String, u64>| uses.get(&code) == Some(&0);
         let used_up = none_left(&occasion.limits.uses) || none_left(&occasion.limits.customer_uses);
@@ -237,7 +240,7 @@ fn codes(promotions: &Promotions, coupons: &[String], occasion: &Occasion<'_>) -
             }
         }
         if used_up {
-            out.used_up.insert(code);
+            out.used_up.push(code);
         }
     }
     out

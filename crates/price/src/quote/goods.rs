@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::answer::{ListPrice, Problem};
 use super::request::{Line, Product, Request};
 use crate::list::Origin;
+use crate::order::sort_by;
 use crate::promotion::select::Traits;
 use crate::promotion::take::Goods;
 use crate::rates::Freshness;
@@ -72,7 +73,7 @@ pub fn group<'a>(request: &Request<'a>, places: &[&str]) -> Result<Grouped<'a>, 
     }
     let mut groups: Vec<Group<'_>> = groups.into_values().collect();
     for group in &mut groups {
-        group.lines.sort_by(|&a, &b| request.lines[a].id.cmp(&request.lines[b].id));
+        sort_by(&mut group.lines, |&a, &b| request.lines[a].id.cmp(&request.lines[b].id));
         let measure = &group.product.measure;
         group.list_minor =
             measure.price(group.price.unit_minor, group.quantity, request.merchant.rounding)?;

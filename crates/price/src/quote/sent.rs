@@ -4,6 +4,7 @@ use super::answer::OptionPrice;
 use super::goods::Group;
 use super::request::Request;
 use crate::money::Ppm;
+use crate::order::sort_by;
 use crate::rates::Freshness;
 use crate::refusal::Refusal;
 use crate::tax::Address;
@@ -54,7 +55,7 @@ impl Sending {
             let (id, title) = (option.id.clone(), option.title.clone());
             all.options.push(OptionPrice { id, title, days: option.days, price_minor });
         }
-        all.options.sort_by(|a, b| (a.price_minor, &a.id).cmp(&(b.price_minor, &b.id)));
+        sort_by(&mut all.options, |a, b| (a.price_minor, &a.id).cmp(&(b.price_minor, &b.id)));
         let wanted = request.shipping_option;
         all.chosen = all.options.iter().position(|option| Some(option.id.as_str()) == wanted);
         if all.chosen.is_none() && !all.options.is_empty() {

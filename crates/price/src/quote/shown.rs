@@ -14,6 +14,7 @@ use super::sent::Sending;
 use crate::currency::Currency;
 use crate::gift_card::CardPaid;
 use crate::money::sum;
+use crate::order::sort_by;
 use crate::promotion::Gift;
 use crate::promotion::take::{Holding, Table};
 use crate::refusal::Refusal;
@@ -226,7 +227,7 @@ struct Agreed<'a> {
 /// The digest of what is agreed to.
 pub fn digest(priced: &Priced) -> String {
     let mut lines: Vec<&PricedLine> = priced.lines.iter().collect();
-    lines.sort_by(|a, b| a.id.cmp(&b.id));
+    sort_by(&mut lines, |a, b| a.id.cmp(&b.id));
     let agreed = Agreed {
         currency: priced.currency,
         place: &priced.place,

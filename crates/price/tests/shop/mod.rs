@@ -63,7 +63,7 @@ impl Shop {
         Self {
             now_s: utc("2026-06-15T12:00:00"),
             currency: Currency::of("USD").expect("a currency"),
-            zone: Zone::UTC,
+            zone: Zone::utc(),
             coupons: Vec::new(),
             cards: Vec::new(),
             customer: Customer::default(),
@@ -139,7 +139,7 @@ impl Shop {
 
     pub fn try_price(&self, lines: &[Line]) -> Result<Priced, Refusal> {
         let promotions = self.promotions.iter().cloned().map(of).collect();
-        let promotions = Promotions::new(1, promotions, self.zone)?;
+        let promotions = Promotions::new(1, promotions, &self.zone)?;
         price(&Request {
             now_s: self.now_s,
             currency: self.currency,

@@ -22,7 +22,7 @@ impl Dice {
     }
 
     /// From one to another, both included.
-    pub fn from_to(&mut self, first: i64, last: i64) -> i64 {
+    pub fn within(&mut self, first: i64, last: i64) -> i64 {
         first + self.below((last - first + 1) as u64) as i64
     }
 

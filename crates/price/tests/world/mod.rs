@@ -81,8 +81,7 @@ impl World {
         let zone = (*dice.one(&["America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "Asia/Tokyo"]))
             .to_owned();
         let catalog = catalog(&mut dice);
-        let promotions =
-            (0..dice.from_to(5, 40)).map(|number| offers::promotion(number, &mut dice)).collect();
+        let promotions = (0..dice.within(5, 40)).map(|number| offers::promotion(number, &mut dice)).collect();
         let rules = [Rounding::HalfUp, Rounding::HalfUp, Rounding::HalfEven, Rounding::HalfDown];
         let mut taxes: TaxTable = serde_json::from_str(TAXES).expect("the table of taxes");
         for area in &mut taxes.areas {
@@ -110,7 +109,7 @@ impl World {
     /// Makes the index anew.
     pub fn index(&mut self) {
         let zone = Zone::named(&self.zone, ZONES).expect("a zone of the table");
-        let index = Promotions::new(1, self.promotions.clone(), zone).expect("promotions that can be meant");
+        let index = Promotions::new(1, self.promotions.clone(), &zone).expect("promotions that can be meant");
         self.index = Some(index);
     }
 
@@ -165,7 +164,7 @@ impl World {
 
     fn moment(&self, dice: &mut Dice) -> i64 {
         let year = LocalTime::parse("2026-01-01T00:00:00").expect("a time").0;
-        let any = year + dice.from_to(0, 364 * 86_400);
+        let any = year + dice.within(0, 364 * 86_400);
         if dice.once_in(2) {
             return any;
         }
@@ -177,12 +176,12 @@ impl World {
         } else {
             promotion.until.map(|time| zone.moment(time, Twice::Second))
         };
-        turn.map_or(any, |turn| turn + dice.from_to(-1, 1))
+        turn.map_or(any, |turn| turn + dice.within(-1, 1))
     }
 
     fn lines(&self, currency: Currency, dice: &mut Dice) -> Vec<Line> {
         let skus: Vec<&String> = self.catalog.products.keys().collect();
-        let count = if dice.once_in(20) { 0 } else { dice.from_to(1, 12) };
+        let count = if dice.once_in(20) { 0 } else { dice.within(1, 12) };
         let line = |number: i64, dice: &mut Dice| {
             let key = if dice.once_in(60) { "gone" } else { dice.one(&skus).as_str() };
             let (sku, variant) =
@@ -190,7 +189,7 @@ impl World {
             let step = self.catalog.product(sku, variant).map_or(1, |product| product.measure.step);
             let off_step = u64::from(dice.once_in(60));
             let most = *dice.one(&[3, 3, 12, 120]);
-            let added = dice.once_in(3).then(|| Money { amount_minor: dice.from_to(1, 5_000), currency });
+            let added = dice.once_in(3).then(|| Money { amount_minor: dice.within(1, 5_000), currency });
             Line {
                 id: format!("l{:02}-{number}", dice.below(90)),
                 sku: sku.to_owned(),
@@ -248,7 +247,7 @@ impl World {
                 }
             }
             if dice.once_in(12) {
-                limits.budgets_minor.insert(promotion.id.clone(), dice.from_to(0, 1_000));
+                limits.budgets_minor.insert(promotion.id.clone(), dice.within(0, 1_000));
             }
         }
         limits
@@ -257,7 +256,7 @@ impl World {
 
 fn catalog(dice: &mut Dice) -> Catalog {
     let mut products = BTreeMap::new();
-    for number in 0..dice.from_to(4, 24) {
+    for number in 0..dice.within(4, 24) {
         let (scale, step, unit) =
             *dice.one(&[(0, 1, "piece"), (0, 1, "piece"), (0, 6, "piece"), (2, 25, "lb"), (3, 1, "kg")]);
         let base = (!dice.once_in(10)).then(|| Money {
@@ -292,7 +291,7 @@ fn lists(catalog: &Catalog, dice: &mut Dice) -> Lists {
         let mut prices = BTreeMap::new();
         for key in catalog.products.keys() {
             if dice.once_in(3) {
-                prices.insert(key.clone(), dice.from_to(1, 30_000));
+                prices.insert(key.clone(), dice.within(1, 30_000));
             }
         }
         let group = dice.once_in(2).then(|| dice.text(&GROUPS).to_owned());
@@ -313,7 +312,7 @@ fn lists(catalog: &Catalog, dice: &mut Dice) -> Lists {
     let mut multipliers = BTreeMap::new();
     for place in ["CH", "US", "US-NY", "JP", "DE"] {
         if dice.once_in(3) {
-            multipliers.insert(place.to_owned(), Ppm(dice.from_to(700_000, 1_500_000) as u32));
+            multipliers.insert(place.to_owned(), Ppm(dice.within(700_000, 1_500_000) as u32));
         }
     }
     Lists { version: 1, lists, multipliers, endings }
@@ -337,10 +336,10 @@ fn cards(currency: Currency, dice: &mut Dice) -> Vec<Card> {
     for number in 0..*dice.one(&[0, 0, 1, 3]) {
         let code = CardCode::of_bits([number as u8 + dice.below(2) as u8; 10]).to_string();
         let amount = Money {
-            amount_minor: dice.from_to(0, 20_000),
+            amount_minor: dice.within(0, 20_000),
             currency: if dice.once_in(8) { Currency::EUR } else { currency },
         };
-        let until_s = dice.once_in(3).then(|| 1_780_000_000 + dice.from_to(-10_000_000, 10_000_000));
+        let until_s = dice.once_in(3).then(|| 1_780_000_000 + dice.within(-10_000_000, 10_000_000));
         cards.push(Card {
             code: match dice.below(6) {
                 0 => code.to_lowercase().replace('-', " "),

@@ -35,7 +35,7 @@ pub fn promotion(number: i64, dice: &mut Dice) -> Promotion {
         },
         kind,
         target,
-        priority: dice.from_to(0, 2) as i32,
+        priority: dice.within(0, 2) as i32,
         products: selector(dice),
         conditions: conditions(dice),
         from,
@@ -58,10 +58,10 @@ fn percentage(dice: &mut Dice) -> Ppm {
 
 /// In most currencies.
 fn amounts(dice: &mut Dice, most: i64) -> Amounts {
-    let mut amounts = Amounts::from([(currency("USD"), dice.from_to(0, most))]);
+    let mut amounts = Amounts::from([(currency("USD"), dice.within(0, most))]);
     for code in CURRENCIES {
         if !dice.once_in(5) {
-            amounts.insert(currency(code), dice.from_to(0, most));
+            amounts.insert(currency(code), dice.within(0, most));
         }
     }
     amounts
@@ -69,11 +69,11 @@ fn amounts(dice: &mut Dice, most: i64) -> Amounts {
 
 fn buy_get(dice: &mut Dice) -> BuyGet {
     BuyGet {
-        buy: dice.from_to(1, 3) as u32,
-        get: dice.from_to(1, 2) as u32,
+        buy: dice.within(1, 3) as u32,
+        get: dice.within(1, 2) as u32,
         of: dice.once_in(2).then(|| selector(dice)),
         off: if dice.once_in(3) { percentage(dice) } else { Ppm::ONE },
-        times_max: dice.once_in(4).then(|| dice.from_to(1, 3) as u32),
+        times_max: dice.once_in(4).then(|| dice.within(1, 3) as u32),
     }
 }
 
@@ -86,7 +86,7 @@ fn steps(dice: &mut Dice) -> Vec<Step> {
             StepOff::Amount(amounts(dice, 900))
         },
     };
-    (0..dice.from_to(1, 3)).map(|_| step(dice)).collect()
+    (0..dice.within(1, 3)).map(|_| step(dice)).collect()
 }
 
 fn selector(dice: &mut Dice) -> Selector {
