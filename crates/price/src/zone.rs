@@ -1,7 +1,7 @@
 //! Time zones, for what a merchant says by the clock on the wall. A zone is its rule as POSIX writes it (IEEE 1003.1,
 //! `TZ`), which the time zone database has for each: `data/zones.txt`, which the crate `jiff` reads. It says how clocks are
-//! set from now on, and not how they once were: promotions are of now. The database itself would be a hundred times as
-//! large (`docs/prices.md` has the sizes).
+//! set from now on, and not how they once were: promotions are of now. A page need not load the database for that
+//! (`docs/prices.md` has the sizes).
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
