@@ -35,14 +35,16 @@ pub mod store;
 /// What comes to the edge's module.
 #[cfg(not(feature = "stores"))]
 mod events {
-    use worker::{Context, Env, Request, Response, Result, event};
+    use worker::{Context, Env, Result, event, web_sys};
 
-    use crate::platform::log::{self, Work};
+    use crate::platform::log::{self, PARENT, Work};
+    use crate::platform::request::Request;
 
     #[event(fetch)]
-    async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
-        let work = Work::of(request.headers());
-        log::within(work, crate::serve::serve(request, &env, &context)).await
+    async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<web_sys::Response> {
+        let request = Request::from(request);
+        let work = Work::of(request.head.header(PARENT));
+        log::within(work, crate::serve::serve(&request, &env, &context)).await
     }
 }
 
@@ -50,15 +52,17 @@ mod events {
 #[cfg(feature = "stores")]
 mod events {
     use wasm_bindgen::JsValue;
-    use worker::{
-        Context, Env, MessageBatch, Request, Response, Result, ScheduleContext, ScheduledEvent, event,
-    };
+    use worker::{Context, Env, MessageBatch, Result, ScheduleContext, ScheduledEvent, event, web_sys};
 
-    use crate::{ops, platform::log, store};
+    use crate::platform::log::{self, PARENT, Work};
+    use crate::platform::request::Request;
+    use crate::{ops, store};
 
     #[event(fetch)]
-    async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response> {
-        log::within(log::Work::of(request.headers()), ops::stores::serve(request, &env)).await
+    async fn fetch(request: web_sys::Request, env: Env, _context: Context) -> Result<web_sys::Response> {
+        let request = Request::from(request);
+        let work = Work::of(request.head.header(PARENT));
+        log::within(work, ops::stores::serve(&request, &env)).await
     }
 
     #[event(queue)]

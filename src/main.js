@@ -1,8 +1,11 @@
 // The Worker: one script of two Wasm modules. That of the edge is loaded with it. That of the stores is
 // loaded when first something comes for them, so that no shopper waits for it.
-import { WorkerEntrypoint, exports } from "cloudflare:workers";
+import { DurableObject, WorkerEntrypoint } from "cloudflare:workers";
+import bridge from "./bridge.js";
 import Edge, { CartObject as Cart } from "./index.js";
-import { page } from "./pages.js";
+import { isPage, page } from "./pages.js";
+
+globalThis.evercart = bridge;
 
 /** The longest message of a socket, in bytes: the largest sync twice over. */
 const MESSAGE_BYTES_MAX = 256 * 1024;
@@ -12,11 +15,39 @@ const RUNTIME_TAKES_IN = 64 * 1024;
 const TAKES_IN_MAX = 16 * 1024 * 1024;
 
 /** A cart's object. What Wasm is handed it copies, and its memory never shrinks: so what is too long is not. */
-export class CartObject extends Cart {
+export class CartObject extends DurableObject {
+  #cart = new Cart(this.ctx, this.env);
+  // Each look at it makes a proxy.
+  #answerNow = this.#cart.answerNow;
+
+  /** What it answers to the bytes of a call, as src/cart/call.rs says: at once where it can. */
+  call(bytes, parent, readsOnly) {
+    return this.#answerNow.call(this.#cart, bytes, parent, readsOnly) ?? this.#cart.answer(bytes, parent);
+  }
+
+  /** The wish for a socket; and what edges of the build before ask, whose calls are requests. */
+  async fetch(request) {
+    if (request.method !== "POST") return this.#cart.fetch(request);
+    const bytes = new Uint8Array(await request.arrayBuffer()), parent = request.headers.get("traceparent") ?? undefined;
+    return new Response(await this.call(bytes, parent, request.url.endsWith("/read-only")));
+  }
+
+  alarm() {
+    return this.#cart.alarm();
+  }
+
   webSocketMessage(socket, message) {
     const bytes = typeof message === "string" ? message.length : message.byteLength;
-    if (bytes <= MESSAGE_BYTES_MAX) return super.webSocketMessage(socket, message);
+    if (bytes <= MESSAGE_BYTES_MAX) return this.#cart.webSocketMessage(socket, message);
     socket.close(1009, `a message has at most ${MESSAGE_BYTES_MAX} bytes: send less, or sync over HTTP`);
+  }
+
+  webSocketClose(socket, code, reason, clean) {
+    return this.#cart.webSocketClose(socket, code, reason, clean);
+  }
+
+  webSocketError(socket, error) {
+    return this.#cart.webSocketError(socket, error);
   }
 }
 
@@ -40,25 +71,30 @@ export class Stores extends WorkerEntrypoint {
   }
 }
 
-// The way from the edge's module to the stores of this process: see src/net/stores.rs.
-globalThis.evercartStores = (request) => exports.Stores.fetch(request);
+let edge;
 
-export default class extends WorkerEntrypoint {
-  async fetch(request) {
-    const edge = asked => new Edge(this.ctx, this.env).fetch(asked);
-    const response = (await page(request, this.env.ASSETS, edge)) ?? (await edge(request));
-    if (request.body && !request.bodyUsed) await takeIn(request);
-    return response;
-  }
-
-  queue(batch) {
-    return new Stores(this.ctx, this.env).queue(batch);
-  }
-
-  scheduled(event) {
-    return new Stores(this.ctx, this.env).scheduled(event);
-  }
+/** What the edge's module answers. It is asked as what worker-build makes of it, which begins it anew where it has failed. */
+function served(request, env, ctx) {
+  edge ??= new Edge(ctx, env).fetch;
+  return edge.call({ env, ctx }, request);
 }
+
+export default {
+  async fetch(request, env, ctx) {
+    const asked = request => served(request, env, ctx);
+    const response = await (isPage(request) ? page(request, env.ASSETS, asked) : asked(request));
+    if (!request.bodyUsed && request.body) await takeIn(request);
+    return response;
+  },
+
+  queue(batch, env, ctx) {
+    return new Stores(ctx, env).queue(batch);
+  },
+
+  scheduled(event, env, ctx) {
+    return new Stores(ctx, env).scheduled(event);
+  },
+};
 
 /**
  * Takes in a body that nobody read, so that who sends all before they listen hears the answer: a connection that ends in

@@ -1,16 +1,18 @@
 //! From a request to an answer: what is between processes, what is the stores' module's, and all others by one table,
 //! which joins those of the contexts and from which `/openapi.json` may not differ.
 
-use worker::{Context, Env, Method, Request, Response};
+use worker::{Context, Env, web_sys};
 
 use crate::door::exchange::Exchange;
 use crate::door::headers::{common_headers, preflight};
 use crate::door::route::{Entry, Route, path_and_query};
 use crate::door::visitor::Visitor;
 use crate::net::{peers, stores};
+use crate::platform::answer::{Answer, refused};
 use crate::platform::config::Config;
 use crate::platform::log;
 use crate::platform::problem::Problem;
+use crate::platform::request::Request;
 use crate::{cart, catalog, ops, session};
 use std::rc::Rc;
 
@@ -56,51 +58,43 @@ const fn joined() -> [Entry<Endpoint>; COUNT] {
 }
 
 /// Serves a request. Refusals become problem+json here and nowhere else.
-pub async fn serve(mut request: Request, env: &Env, context: &Context) -> worker::Result<Response> {
+pub async fn serve(request: &Request, env: &Env, context: &Context) -> worker::Result<web_sys::Response> {
     let config = Config::of(env);
     let mut visitor = None;
     let outcome = match &config {
-        Ok(config) => handle(&mut request, env, config, &mut visitor).await,
+        Ok(config) => handle(request, env, config, &mut visitor).await,
         Err(problem) => Err(problem.clone()),
     };
-    let response = match outcome {
-        Ok(response) => {
+    let mut answer = match outcome {
+        Ok(answer) => {
             if let (Ok(config), Some(visitor)) = (&config, &visitor) {
                 session::call::note_use(context, env, config, visitor);
             }
-            response
+            answer
         }
-        Err(problem) => problem.response()?,
+        Err(problem) => refused(&problem),
     };
-    common_headers(&response, &request, config.as_deref().ok(), visitor.as_ref());
-    if request.method() == Method::Head {
-        return Ok(Response::empty()?
-            .with_status(response.status_code())
-            .with_headers(response.headers().clone()));
-    }
-    Ok(response)
+    common_headers(&mut answer, &request.head, config.as_deref().ok(), visitor.as_ref());
+    answer.response(request.head.method() == "HEAD")
 }
 
 async fn handle(
-    request: &mut Request,
+    request: &Request,
     env: &Env,
     config: &Rc<Config>,
     visitor: &mut Option<Visitor>,
-) -> Result<Response, Problem> {
-    // Not `request.url()`: the Url type brings 100 KB of tables for host names, and the host is not needed.
-    let url = request.inner().url();
-    let (path, query) = path_and_query(&url);
+) -> Result<Answer, Problem> {
+    let (path, query) = path_and_query(request.head.url());
     let visitor = visitor.insert(Visitor::of(request, config)?);
     log::here(visitor.near, None);
-    // As it came: the crate takes methods that it does not know for GET.
-    let method = request.inner().method();
+    let method = request.head.method();
     if method == "OPTIONS"
         && let Some(methods) = Route::methods(&ROUTES, path)
     {
-        return preflight(&methods);
+        return Ok(preflight(methods));
     }
     if path == peers::LIVE_PATH && method == "GET" {
-        return cart::incoming::receive_opening(request, env, config).await;
+        return cart::incoming::receive_opening(&request.head, env, config).await;
     }
     if path == peers::PATH && method == "POST" {
         return cart::incoming::receive(request, env, config).await;
@@ -112,7 +106,7 @@ async fn handle(
     if path == ops::faults::PATH {
         ops::faults::check(config)?;
     }
-    let Route { endpoint, cart, item } = Route::find(&ROUTES, &method, path)?;
+    let Route { endpoint, cart, item } = Route::find(&ROUTES, method, path)?;
     match endpoint {
         Endpoint::Session(endpoint) => {
             let mut exchange = Exchange::of(request, env, config, visitor, query)?;

@@ -2,11 +2,11 @@
 
 use cart_core::command::{Command, Fields};
 use futures_util::future::LocalBoxFuture;
-use worker::Response;
 
 use crate::cart::asked::{Batch, CouponCode, LineChange, NewLine};
 use crate::door::exchange::Exchange;
 use crate::door::route::Entry;
+use crate::platform::answer::Answer;
 use crate::platform::body;
 use crate::platform::json;
 use crate::platform::problem::Problem;
@@ -64,10 +64,10 @@ pub async fn serve(
     endpoint: Endpoint,
     cart: Option<String>,
     item: Option<String>,
-) -> Result<Response, Problem> {
+) -> Result<Answer, Problem> {
     let cart = cart.as_deref().unwrap_or_default();
     let socket = (endpoint == Endpoint::Live).then_some(cart);
-    exchange.visitor.enter(exchange.request.headers(), exchange.config, socket)?;
+    exchange.visitor.enter(&exchange.request.head, exchange.config, socket)?;
     let item = item.unwrap_or_default();
     // What edits is made a list of commands first, and all is waited for in one place: each would be in the Wasm by itself.
     let (commands, context) = match endpoint {

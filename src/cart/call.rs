@@ -13,10 +13,11 @@ use serde::{Deserialize, Serialize};
 use worker::{Env, WebSocket};
 
 use crate::door::exchange::Exchange;
-use crate::net::breakers::through;
+use crate::net::breakers::{in_time, through};
 use crate::net::failure::Failure;
-use crate::net::objects::{Object, READ_ONLY, TRIES_MAX};
+use crate::net::objects::{Object, TRIES_MAX};
 use crate::net::peers::{self, socket_or_bytes};
+use crate::platform::clock::present;
 use crate::platform::config::Config;
 use crate::platform::deadline::CALL_MS;
 use crate::platform::problem::{Kind, Problem};
@@ -109,13 +110,16 @@ pub async fn send_within(
     let way = async {
         match config.peer(call.region) {
             Some(url) => {
-                let answer = peers::post(config, url, peers::PATH, &body).await;
-                answer.map_err(|error| Failure::of_object(&error))
+                let answer = async {
+                    let answer = peers::post(config, url, peers::PATH, &body).await;
+                    answer.map_err(|error| Failure::of_object(&error))
+                };
+                in_time(call.region, deadline_ms, answer).await
             }
-            None => deliver(env, call, &body).await,
+            None => deliver(env, call, &body, deadline_ms).await,
         }
     };
-    head_of(&through(config, from, Holder::Replica(call.region), deadline_ms, way).await?)
+    head_of(&through(config, from, Holder::Replica(call.region), way).await?)
 }
 
 fn head_of(bytes: &[u8]) -> Result<(Reply, Head), Problem> {
@@ -146,7 +150,7 @@ pub async fn open(env: &Env, config: &Config, from: Region, opening: &Opening) -
         };
         socket_or_bytes(answer).await.map_err(|error| Failure::of_object(&error))
     };
-    match through(config, from, Holder::Replica(region), CALL_MS, way).await? {
+    match through(config, from, Holder::Replica(region), in_time(region, CALL_MS, way)).await? {
         Ok(socket) => Ok(Opened::Socket(socket)),
         Err(bytes) => head_of(&bytes).map(|(reply, _)| Opened::Said(reply)),
     }
@@ -165,12 +169,13 @@ pub fn object<'a>(env: &'a Env, call: &Call) -> Object<'a> {
 }
 
 /// To the object, in this process or wherever the platform has it.
-pub async fn deliver(env: &Env, call: &Call, body: &[u8]) -> Result<Vec<u8>, Failure> {
-    let object = object(env, call);
+pub async fn deliver(env: &Env, call: &Call, body: &[u8], deadline_ms: u64) -> Result<Vec<u8>, Failure> {
+    let (object, until) = (object(env, call), present().plus(deadline_ms));
     // A device is to know that a sync was tried twice, which only the edge can say: see `Head::again`.
     let repeats = !matches!(call.input, Input::Sync { .. });
-    match object.call(body, repeats).await {
-        Ok(bytes) => Ok(bytes),
+    match object.call(body, repeats, until).await {
+        Ok(Some(bytes)) => Ok(bytes),
+        Ok(None) => Err(Failure::Hung(call.region)),
         Err(error) => {
             let failure = Failure::of_object(&error);
             // So the platform says that a commit has failed, among other things.
@@ -178,14 +183,14 @@ pub async fn deliver(env: &Env, call: &Call, body: &[u8]) -> Result<Vec<u8>, Fai
             if !hidden && !matches!(failure, Failure::Full) {
                 return Err(failure);
             }
-            without_writing(&object, call).await.ok_or(failure)
+            without_writing(&object, call, until).await.ok_or(failure)
         }
     }
 }
 
 /// What can be answered by a cart that cannot be written, its disk being full or not: what it shows, or that an edit is
 /// done. That one is not there yet says nothing: its call may still be on its way.
-async fn without_writing(object: &Object<'_>, call: &Call) -> Option<Vec<u8>> {
+async fn without_writing(object: &Object<'_>, call: &Call, until: Millis) -> Option<Vec<u8>> {
     let reads = matches!(call.input, Input::Read);
     let input = if let Input::Edit(edit) = &call.input {
         Input::Replay(edit.clone())
@@ -197,8 +202,8 @@ async fn without_writing(object: &Object<'_>, call: &Call) -> Option<Vec<u8>> {
     let body = pack(&Call { input, ..call.clone() });
     let mut tries = 1;
     let bytes = loop {
-        match object.once(READ_ONLY, &body).await {
-            Ok(bytes) => break bytes,
+        match object.once(&body, true, until).await {
+            Ok(bytes) => break bytes?,
             // An alarm that fails at the same time resets it too.
             Err(_) if tries < TRIES_MAX => tries += 1,
             Err(_) => return None,

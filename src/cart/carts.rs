@@ -7,14 +7,13 @@ use cart_core::replica::{Edit, Input, Reply, ReplyKind, actors_of_key};
 use cart_core::view::Offers;
 use serde::Serialize;
 use serde_json::{Value, json};
-use worker::Response;
 
 use crate::cart::asked::NewCart;
 use crate::cart::call::{Head, odd_reply};
 use crate::cart::shown::{is_replayed, show};
 use crate::door::exchange::Exchange;
 use crate::door::visitor::idempotency_key;
-use crate::platform::answer::{self, Setter, rfc3339};
+use crate::platform::answer::{self, Answer, rfc3339};
 use crate::platform::body;
 use crate::platform::problem::{Kind, Problem};
 
@@ -23,9 +22,9 @@ const CARTS_PAGE: usize = 50;
 
 impl Exchange<'_> {
     /// A further cart of the session; without a session, a new one with its first cart.
-    pub(super) async fn create_cart(&mut self) -> Result<Response, Problem> {
+    pub(super) async fn create_cart(&mut self) -> Result<Answer, Problem> {
         let NewCart { currency } = body::json(self.request).await?;
-        let (key, minted) = idempotency_key(self.request.headers())?;
+        let (key, minted) = idempotency_key(&self.request.head)?;
         self.minted = minted;
         let fresh = self.visitor.session.is_none();
         let session = self.visitor.session_or_new(self.config)?.clone();
@@ -54,19 +53,18 @@ impl Exchange<'_> {
             }
             enrolled?;
         }
-        let response = self.view(&cart_id, &reply, &head, 201, Offers::default()).await?;
-        let mut set = Setter(response.headers());
-        set.put("Location", &format!("/v1/carts/{cart_id}"));
+        let mut answer = self.view(&cart_id, &reply, &head, 201, Offers::default()).await?;
+        answer.put("Location", format!("/v1/carts/{cart_id}"));
         if is_replayed(&reply) {
-            set.put("Idempotency-Replayed", "true");
+            answer.put("Idempotency-Replayed", "true");
         }
         if minted {
-            set.put("Idempotency-Key", key.as_str());
+            answer.put("Idempotency-Key", key.as_str().to_owned());
         }
-        Ok(response)
+        Ok(answer)
     }
 
-    pub(super) async fn list_carts(&mut self) -> Result<Response, Problem> {
+    pub(super) async fn list_carts(&mut self) -> Result<Answer, Problem> {
         let session = self.visitor.session()?.clone();
         let (reply, _) = self.call_as(&session, &session.root, Input::Carts).await?;
         let ReplyKind::Carts(carts) = reply.kind else { return Err(odd_reply()) };
@@ -88,7 +86,7 @@ impl Exchange<'_> {
         answer::json_of(&json!({"carts": page, "next_cursor": next}), 200)
     }
 
-    pub(super) async fn show_cart(&mut self, cart: &str) -> Result<Response, Problem> {
+    pub(super) async fn show_cart(&mut self, cart: &str) -> Result<Answer, Problem> {
         let (cart_id, reply, head) = self.read(cart).await?;
         self.view(&cart_id, &reply, &head, 200, Offers::default()).await
     }
@@ -100,7 +98,7 @@ impl Exchange<'_> {
     }
 
     /// All that is held of a cart (privacy).
-    pub(super) async fn export(&mut self, cart: &str) -> Result<Response, Problem> {
+    pub(super) async fn export(&mut self, cart: &str) -> Result<Answer, Problem> {
         #[derive(Serialize)]
         struct Export {
             session_id: String,
@@ -128,18 +126,17 @@ impl Exchange<'_> {
     }
 
     /// Erases a cart for ever (privacy), once for each key: a repeat for `current` erases no other.
-    pub(super) async fn erase_cart(&mut self, cart: &str) -> Result<Response, Problem> {
+    pub(super) async fn erase_cart(&mut self, cart: &str) -> Result<Answer, Problem> {
         let (address, session, _) = self.owned(cart)?;
-        let (key, minted) = idempotency_key(self.request.headers())?;
+        let (key, minted) = idempotency_key(&self.request.head)?;
         let actors = actors_of_key(session.day(), &session.id, &format!("erase {}", key.as_str()));
-        let gone = || answer::empty(204);
         if !minted {
             let erased = Input::Erased { actors: actors.clone() };
             let (reply, _) = self.call_as(&session, &session.root, erased).await?;
             if matches!(reply.kind, ReplyKind::Answer(true)) {
-                let response = gone()?;
-                Setter(response.headers()).put("Idempotency-Replayed", "true");
-                return Ok(response);
+                let mut answer = answer::empty(204);
+                answer.put("Idempotency-Replayed", "true");
+                return Ok(answer);
             }
         }
         let cart_id = if cart == "current" { self.newest(&session).await?.0 } else { address };
@@ -157,6 +154,6 @@ impl Exchange<'_> {
         if !done {
             erased?;
         }
-        gone()
+        Ok(answer::empty(204))
     }
 }

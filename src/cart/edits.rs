@@ -5,14 +5,13 @@ use cart_core::command::{COMMANDS_MAX, Command};
 use cart_core::id::CartId;
 use cart_core::replica::{Edit, Input, Reply, Tried};
 use cart_core::view::Offers;
-use worker::Response;
 
 use crate::cart::call::Head;
 use crate::cart::shown::{is_replayed, versions_of};
 use crate::catalog::call::offers;
 use crate::door::exchange::Exchange;
 use crate::door::visitor::idempotency_key;
-use crate::platform::answer::Setter;
+use crate::platform::answer::Answer;
 use crate::platform::problem::Problem;
 
 impl Exchange<'_> {
@@ -22,17 +21,17 @@ impl Exchange<'_> {
         cart: &str,
         commands: Vec<Command>,
         context: Option<String>,
-    ) -> Result<Response, Problem> {
+    ) -> Result<Answer, Problem> {
         if commands.len() > COMMANDS_MAX {
             let problem = format!("has {} commands; at most {COMMANDS_MAX} are allowed", commands.len());
             return Err(Problem::invalid("commands", problem));
         }
-        let (key, minted) = idempotency_key(self.request.headers())?;
+        let (key, minted) = idempotency_key(&self.request.head)?;
         self.minted = minted;
         let mut outcome = self.edit_once(cart, commands, context, key.as_str()).await;
         // A key that the edge made is told where it is of use: with the answer, and where a retry may help.
         match &mut outcome {
-            Ok(response) if minted => Setter(response.headers()).put("Idempotency-Key", key.as_str()),
+            Ok(answer) if minted => answer.put("Idempotency-Key", key.as_str().to_owned()),
             Err(problem) if minted && problem.status >= 500 => {
                 problem.idempotency_key = Some(key.as_str().into())
             }
@@ -47,10 +46,12 @@ impl Exchange<'_> {
         commands: Vec<Command>,
         context: Option<String>,
         key: &str,
-    ) -> Result<Response, Problem> {
+    ) -> Result<Answer, Problem> {
         let (address, session, _) = self.address(cart)?;
         let known = self.check_commands(&commands).await?;
-        let context = context.or(self.query.context.take()).or_else(|| self.header("Evercart-Context"));
+        let context = context
+            .or(self.query.context.take())
+            .or_else(|| self.header("Evercart-Context").map(str::to_owned));
         let if_match = self.header("If-Match");
         let mut edit = Edit::of(session.day(), &session.id, key, commands);
         if self.minted {
@@ -67,7 +68,7 @@ impl Exchange<'_> {
             }
             edit.seen = context.map(|context| self.config.signer.seen(&cart_id, &context)).transpose()?;
             // Where none matches, the replica still has to say whether this is a retry.
-            edit.if_version = if_match.and_then(|wanted| versions_of(&wanted));
+            edit.if_version = if_match.and_then(versions_of);
             let (reply, head) = self.call_as(&session, &cart_id, Input::Edit(edit)).await?;
             (cart_id, reply, head)
         } else {
@@ -83,12 +84,12 @@ impl Exchange<'_> {
         reply: &Reply,
         head: &Head,
         known: Offers,
-    ) -> Result<Response, Problem> {
-        let response = self.view(cart_id, reply, head, 200, known).await?;
+    ) -> Result<Answer, Problem> {
+        let mut answer = self.view(cart_id, reply, head, 200, known).await?;
         if is_replayed(reply) {
-            Setter(response.headers()).put("Idempotency-Replayed", "true");
+            answer.put("Idempotency-Replayed", "true");
         }
-        Ok(response)
+        Ok(answer)
     }
 
     /// What can be told of the commands without the cart: their form, and that the catalog has the products that they
@@ -104,7 +105,7 @@ impl Exchange<'_> {
             }
         }
         let skus = added.iter().map(String::as_str);
-        let offers = offers(self.env, Offers::default(), skus, self.visitor.now).await;
+        let (offers, _) = offers(self.env, Offers::default(), skus, self.visitor.now).await;
         // Of which it cannot be known now is taken, as a device's is: it is shown without a price until it is.
         match added.iter().find(|sku| !offers.known.contains_key(*sku) && !offers.is_unknown(sku)) {
             Some(sku) => {

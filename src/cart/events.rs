@@ -16,18 +16,19 @@ use futures_util::{FutureExt as _, StreamExt as _};
 use serde_json::json;
 use worker::wasm_bindgen_futures::JsFuture;
 use worker::web_sys::AbortSignal;
-use worker::{Env, Request, Response, WebSocket, WebsocketEvent};
+use worker::{Env, Response, WebSocket, WebsocketEvent};
 
 use crate::cart::call::{Call, Opened, Opening, caller, odd_reply, open};
 use crate::cart::shown::show;
 use crate::door::exchange::{Exchange, Query};
 use crate::door::visitor::{PROTOCOLS, Visitor, fault};
-use crate::platform::answer::{self, Setter, rfc3339};
+use crate::platform::answer::{self, Answer, rfc3339};
 use crate::platform::body::{self, Empty};
 use crate::platform::clock::{self, present};
 use crate::platform::config::Config;
 use crate::platform::deadline::within;
 use crate::platform::problem::Problem;
+use crate::platform::request::Request;
 
 /// The protocol of sockets.
 const PROTOCOL: &str = "evercart.v1";
@@ -42,7 +43,7 @@ const STREAM_MS: u64 = 600_000;
 
 impl Exchange<'_> {
     /// A socket of a device.
-    pub(super) async fn live(&mut self, cart: &str) -> Result<Response, Problem> {
+    pub(super) async fn live(&mut self, cart: &str) -> Result<Answer, Problem> {
         let header = |name: &str| self.header(name).unwrap_or_default();
         if !header("Upgrade").eq_ignore_ascii_case("websocket") {
             let detail = "this path opens a WebSocket: send Upgrade: websocket, or use POST ../sync";
@@ -51,14 +52,15 @@ impl Exchange<'_> {
         let spoken = header(PROTOCOLS).split(',').any(|name| name.trim() == PROTOCOL);
         let socket = self.connect(cart, false).await?;
         let response = Response::from_websocket(socket).map_err(|error| Problem::object(&error))?;
+        let mut answer = Answer::made(response.into());
         if spoken {
-            Setter(response.headers()).put(PROTOCOLS, PROTOCOL);
+            answer.put(PROTOCOLS, PROTOCOL);
         }
-        Ok(response)
+        Ok(answer)
     }
 
     /// What opens a socket where no header can be set.
-    pub(super) async fn ticket(&mut self, cart: &str) -> Result<Response, Problem> {
+    pub(super) async fn ticket(&mut self, cart: &str) -> Result<Answer, Problem> {
         let Empty {} = body::json(self.request).await?;
         let (_, reply, _) = self.read(cart).await?;
         // It has no sockets. That is no failure: every device that showed the cart comes here once.
@@ -72,18 +74,18 @@ impl Exchange<'_> {
     }
 
     /// The view now, and after each change.
-    pub(super) async fn events(&mut self, cart: &str) -> Result<Response, Problem> {
+    pub(super) async fn events(&mut self, cart: &str) -> Result<Answer, Problem> {
         // What refuses a read refuses this, as it does.
         let (cart_id, ..) = self.read(cart).await?;
         let socket = self.connect(cart_id.as_str(), true).await?;
-        let last = self.header("Last-Event-ID");
+        let last = self.header("Last-Event-ID").map(str::to_owned);
         let lines = Rc::default();
         let feed = Feed {
             lines: Rc::clone(&lines),
             writer: Box::pin(
                 Watch {
-                    gone: self.request.inner().signal(),
-                    request: self.request.clone().map_err(|error| Problem::object(&error))?,
+                    gone: self.request.raw.signal(),
+                    request: self.request.clone(),
                     env: self.env.clone(),
                     config: Rc::clone(self.config),
                     visitor: self.visitor.clone(),
@@ -96,10 +98,10 @@ impl Exchange<'_> {
             ended: false,
         };
         let response = Response::from_stream(feed).map_err(|error| Problem::object(&error))?;
-        let mut set = Setter(response.headers());
-        set.put("Content-Type", "text/event-stream");
-        set.put("Cache-Control", "no-store");
-        Ok(response)
+        let mut answer = Answer::made(response.into());
+        answer.put("Content-Type", "text/event-stream");
+        answer.put("Cache-Control", "no-store");
+        Ok(answer)
     }
 
     /// Opens a socket where the session's edits go.
@@ -205,7 +207,7 @@ impl Watch {
         loop {
             self.prove(&mut proved);
             let Ok((version, body)) =
-                version_now(&mut self.visitor, &mut self.request, &self.env, &self.config, &self.cart).await
+                version_now(&mut self.visitor, &self.request, &self.env, &self.config, &self.cart).await
             else {
                 return;
             };
@@ -249,7 +251,7 @@ impl Watch {
 /// The view as a read gives it, with its version, while the session lasts.
 async fn version_now(
     visitor: &mut Visitor,
-    request: &mut Request,
+    request: &Request,
     env: &Env,
     config: &Rc<Config>,
     cart: &str,
@@ -262,7 +264,7 @@ async fn version_now(
     let (cart_id, reply, head) = exchange.read(cart).await?;
     let now = exchange.visitor.now;
     let shown = show(env, config, &cart_id, &reply, head.region, now, Offers::default()).await?;
-    Ok((shown.version, shown.body))
+    Ok((shown.version.clone(), shown.body.clone()))
 }
 
 /// The body of an answer that is written while it is read, no faster.

@@ -28,16 +28,21 @@ impl CartObject {
         match self.need(call, rows) {
             None => return true,
             Some(Need::Nothing) => {}
-            Some(Need::Fresh) => self.ask(call, &config, Need::Fresh).await,
-            Some(Need::Holders) => {
+            Some(need @ Need::Fresh) => self.ask(call, &config, need).await,
+            Some(need @ Need::Holders) => {
                 let _one = self.one_asks.lock().await;
-                self.ask(call, &config, Need::Holders).await;
+                self.ask(call, &config, need).await;
             }
         }
         let pull = |region: &Region| self.pull(call, &config, Holder::Replica(*region));
         let heard = join_all(call.shown_by.iter().map(pull)).await;
         heard.iter().for_each(|heard| self.asked.borrow_mut().hear(heard));
         heard.iter().all(|heard| *heard == Heard::Told)
+    }
+
+    /// Whether there is nobody to be asked before it answers: then it knows what it must.
+    pub(super) fn is_prepared(&self, call: &Call, rows: &mut Rows) -> bool {
+        call.shown_by.is_empty() && matches!(self.need(call, rows), None | Some(Need::Nothing))
     }
 
     /// What the replica needs before it answers, unless it cannot be read.

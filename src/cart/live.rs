@@ -15,6 +15,7 @@ use crate::cart::sockets::{
 };
 use crate::door::visitor::fault;
 use crate::net::peers::OPENING;
+use crate::platform::answer::refused;
 use crate::platform::body::{self, DELTA_BYTES_MAX};
 use crate::platform::clock;
 use crate::platform::problem::{Kind, Problem};
@@ -26,7 +27,7 @@ impl CartObject {
         let text = request.headers().get(OPENING)?.unwrap_or_default();
         let (opening, format) = match opening_of(&text) {
             Ok(opening) => opening,
-            Err(reject) => return Problem::from(reject).response(),
+            Err(reject) => return Ok(refused(&reject.into()).response(false)?.into()),
         };
         let call = Call { input: Input::Read, ..opening.call };
         let mut rows = Rows::default();
@@ -75,7 +76,7 @@ impl CartObject {
             Ok(response) => return send(socket, &message_of(SYNC, &[seq], &response)),
             Err(problem) => problem,
         };
-        send(socket, &message_of(REFUSED, &[seq], &problem.body().unwrap_or_default()));
+        send(socket, &message_of(REFUSED, &[seq], &problem.body()));
         match problem.kind() {
             Kind::SessionExpired | Kind::SessionEnded => close(socket, Closing::SignIn),
             Kind::CartNotFound => close(socket, Closing::Gone),

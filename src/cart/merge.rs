@@ -5,11 +5,11 @@ use cart_core::reject::Reject;
 use cart_core::replica::{Caller, Input, ReplyKind};
 use cart_core::session::Session;
 use cart_core::view::Offers;
-use worker::Response;
 
 use crate::cart::asked::Guest;
 use crate::cart::call::{caller, odd_reply};
 use crate::door::exchange::Exchange;
+use crate::platform::answer::Answer;
 use crate::platform::body;
 use crate::platform::problem::{Kind, Problem};
 use crate::session::call::must_live;
@@ -19,7 +19,7 @@ const CHAIN_MAX: usize = 16;
 
 impl Exchange<'_> {
     /// A guest's cart joins this one: sealed first, so that it can be merged once only.
-    pub(super) async fn merge(&mut self, cart: &str) -> Result<Response, Problem> {
+    pub(super) async fn merge(&mut self, cart: &str) -> Result<Answer, Problem> {
         let Guest { cart_id: guest, token } = body::json(self.request).await?;
         let (address, session, _) = self.address(cart)?;
         let (mut cart_id, before) =

@@ -3,11 +3,11 @@
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use cart_core::money::Money;
 use serde::Serialize;
-use worker::{Env, Response};
+use worker::Env;
 
 use crate::catalog::d1::{self, Department, Product};
 use crate::door::route::Entry;
-use crate::platform::answer::{self, Setter};
+use crate::platform::answer::{self, Answer};
 use crate::platform::problem::Problem;
 
 /// What can be asked of the catalog.
@@ -27,7 +27,7 @@ pub async fn serve(
     endpoint: Endpoint,
     query: &str,
     sku: Option<String>,
-) -> Result<Response, Problem> {
+) -> Result<Answer, Problem> {
     match endpoint {
         Endpoint::ListProducts => list(env, query).await,
         Endpoint::ShowProduct => show(env, &sku.unwrap_or_default()).await,
@@ -119,7 +119,7 @@ struct Shown {
 }
 
 /// A page of the products asked for; with the first page of the whole catalog, its departments.
-async fn list(env: &Env, query: &str) -> Result<Response, Problem> {
+async fn list(env: &Env, query: &str) -> Result<Answer, Problem> {
     let Browse { words, category, after, size } = Browse::of(query)?;
     let whole = words.is_empty() && category.is_none() && after.is_none();
     // One more than is shown tells whether there is more.
@@ -133,7 +133,7 @@ async fn list(env: &Env, query: &str) -> Result<Response, Problem> {
     answer(&Listed { products, next_cursor, categories })
 }
 
-async fn show(env: &Env, sku: &str) -> Result<Response, Problem> {
+async fn show(env: &Env, sku: &str) -> Result<Answer, Problem> {
     let product = d1::product(env, sku).await?;
     let product = product.ok_or_else(|| {
         Problem::new(404, "product_not_found", "the catalog has no such product; GET /v1/products lists all")
@@ -147,11 +147,10 @@ fn shown(product: Product) -> Shown {
     Shown { sku, title, brand, category: department, package_size, unit_price }
 }
 
-fn answer<T: Serialize>(body: &T) -> Result<Response, Problem> {
-    let response = answer::json_of(body, 200)?;
-    let mut set = Setter(response.headers());
-    set.put("Cache-Control", "public, max-age=60");
+fn answer<T: Serialize>(body: &T) -> Result<Answer, Problem> {
+    let mut answer = answer::json_of(body, 200)?;
+    answer.put("Cache-Control", "public, max-age=60");
     // An answer kept for one site names no other.
-    set.put("Vary", "Origin");
-    Ok(response)
+    answer.put("Vary", "Origin");
+    Ok(answer)
 }

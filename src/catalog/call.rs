@@ -23,8 +23,15 @@ thread_local! {
 }
 
 /// What the catalog has of these products, beside what is `known` already, of which it is not asked again. Where it
-/// cannot be asked, what it had when it was asked last.
-pub async fn offers(env: &Env, known: Offers, skus: impl IntoIterator<Item = &str>, now: Millis) -> Offers {
+/// cannot be asked, what it had when it was asked last. And until when it would be the same if nothing was known: that is
+/// over where something was, or is not known now.
+pub async fn offers(
+    env: &Env,
+    known: Offers,
+    skus: impl IntoIterator<Item = &str>,
+    now: Millis,
+) -> (Offers, Millis) {
+    let mut until = now.plus(if known == Offers::default() { FRESH_MS } else { 0 });
     let mut offers = known;
     // Those to be looked up, with what they were before.
     let mut missing = Ordered::<String, Option<Offer>>::default();
@@ -35,6 +42,7 @@ pub async fn offers(env: &Env, known: Offers, skus: impl IntoIterator<Item = &st
             }
             match kept.get(sku) {
                 Some((offer, at)) if now.0 < at.0 + FRESH_MS && at.0 <= now.0 => {
+                    until = until.min(at.plus(FRESH_MS));
                     offers.known.extend(offer.clone().map(|offer| (sku.to_owned(), offer)));
                 }
                 old => {
@@ -44,7 +52,7 @@ pub async fn offers(env: &Env, known: Offers, skus: impl IntoIterator<Item = &st
         }
     });
     if missing.is_empty() {
-        return offers;
+        return (offers, until);
     }
     match d1::fetch(env, missing.keys()).await {
         Ok(products) => {
@@ -62,6 +70,7 @@ pub async fn offers(env: &Env, known: Offers, skus: impl IntoIterator<Item = &st
         }
         Err(fault) => {
             fault.log();
+            until = now;
             for (sku, before) in missing {
                 match before {
                     Some(offer) => {
@@ -76,7 +85,7 @@ pub async fn offers(env: &Env, known: Offers, skus: impl IntoIterator<Item = &st
             }
         }
     }
-    offers
+    (offers, until)
 }
 
 /// Whether the catalog answers.

@@ -5,11 +5,15 @@
 const SLASHED = /^\/(?:cart|carts|sign-in|product\/[^/]+)\/$/;
 const PRODUCT = /^\/product\/([^/]*)$/;
 /** By its address as it came: most requests are the API's, and need no more than this look. */
-const API = /^[^/]+\/\/[^/]+\/(?:v1|peer)(?:[/?]|$)/;
+const API = /^[^/]+\/\/[^/]+\/(?:v1|peer|healthz|readyz|openapi\.json)(?:[/?]|$)/;
 
-/** The page that a request asks for; null where it asks for none. `edge` answers requests of the API. */
+/** Whether a request may ask for a page. */
+export function isPage({ method, url }) {
+  return (method === "GET" || method === "HEAD") && !API.test(url);
+}
+
+/** The page that it asks for, or what `edge` answers, which is asked of the API. */
 export async function page(request, assets, edge) {
-  if (!["GET", "HEAD"].includes(request.method) || API.test(request.url)) return null;
   const url = new URL(request.url);
   if (SLASHED.test(url.pathname)) return Response.redirect(url.origin + url.pathname.slice(0, -1) + url.search, 308);
   const file = name => assets.fetch(new Request(`${url.origin}/pages/${name}`));
@@ -21,7 +25,7 @@ export async function page(request, assets, edge) {
     // The page asks for itself, and says so where the catalog does not answer.
     return answer.ok ? as(200, told(shell, await answer.json(), url)) : as(503, shell);
   }
-  return request.headers.get("Accept")?.includes("text/html") ? as(404, await file("gone")) : null;
+  return request.headers.get("Accept")?.includes("text/html") ? as(404, await file("gone")) : edge(request);
 }
 
 /** A product's page, with what it is called for those who find it or link to it. */

@@ -3,15 +3,16 @@
 use std::rc::Rc;
 
 use cart_core::command::Place;
-use worker::{Env, Request};
+use worker::Env;
 
 use crate::door::visitor::Visitor;
 use crate::platform::config::Config;
 use crate::platform::problem::Problem;
+use crate::platform::request::Request;
 
 /// What the functions of endpoints are given.
 pub struct Exchange<'a> {
-    pub request: &'a mut Request,
+    pub request: &'a Request,
     pub env: &'a Env,
     pub config: &'a Rc<Config>,
     pub visitor: &'a mut Visitor,
@@ -23,7 +24,7 @@ pub struct Exchange<'a> {
 impl<'a> Exchange<'a> {
     /// That of a request, if its parameters are known ones.
     pub fn of(
-        request: &'a mut Request,
+        request: &'a Request,
         env: &'a Env,
         config: &'a Rc<Config>,
         visitor: &'a mut Visitor,
@@ -33,8 +34,8 @@ impl<'a> Exchange<'a> {
     }
 
     /// A header of the request.
-    pub fn header(&self, name: &str) -> Option<String> {
-        self.request.headers().get(name).ok().flatten()
+    pub fn header(&self, name: &str) -> Option<&'a str> {
+        self.request.head.header(name)
     }
 }
 

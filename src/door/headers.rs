@@ -2,48 +2,42 @@
 
 use cart_core::session::TOKEN_MS;
 use cart_core::time::Millis;
-use worker::{Request, Response};
 
 use crate::door::visitor::{COOKIE, Visitor};
-use crate::platform::answer::{self, Setter};
+use crate::platform::answer::{self, Answer};
 use crate::platform::config::Config;
-use crate::platform::problem::Problem;
+use crate::platform::log::PARENT;
+use crate::platform::request::Head;
 
 /// What every answer carries.
-pub fn common_headers(
-    response: &Response,
-    request: &Request,
-    config: Option<&Config>,
-    visitor: Option<&Visitor>,
-) {
-    let mut set = Setter(response.headers());
+pub fn common_headers(answer: &mut Answer, head: &Head, config: Option<&Config>, visitor: Option<&Visitor>) {
     if let Some(visitor) = visitor {
-        set.put("Evercart-Region", visitor.served.get().name());
+        answer.put("Evercart-Region", visitor.served.get().name());
     } else if let Some(here) = config.and_then(|config| config.here) {
-        set.put("Evercart-Region", here.name());
+        answer.put("Evercart-Region", here.name());
     }
-    if let Ok(Some(parent)) = request.headers().get("traceparent") {
-        set.put("traceparent", &parent);
+    if let Some(parent) = head.header(PARENT) {
+        answer.put(PARENT, parent.to_owned());
     }
-    set.put("X-Content-Type-Options", "nosniff");
+    answer.put("X-Content-Type-Options", "nosniff");
     if let Some(origin) = visitor.and_then(|visitor| visitor.origin.as_ref()) {
-        set.put("Access-Control-Allow-Origin", origin);
-        set.put("Access-Control-Allow-Credentials", "true");
-        set.put("Access-Control-Expose-Headers", EXPOSED);
-        set.put("Vary", "Origin");
+        answer.put("Access-Control-Allow-Origin", origin.clone());
+        answer.put("Access-Control-Allow-Credentials", "true");
+        answer.put("Access-Control-Expose-Headers", EXPOSED);
+        answer.put("Vary", "Origin");
     }
     if let (Some(config), Some(visitor)) = (config, visitor)
         && let Some(session) = visitor.renewed()
         // Where no replica has answered, nobody has looked whether the session was signed out.
-        && response.status_code() < 400
+        && answer.status < 400
     {
         let token = config.signer.token(&session);
         // A script that has only the cookie is not given the token.
         if !visitor.by_cookie {
-            set.put("Evercart-Token", &token);
+            answer.put("Evercart-Token", token.clone());
         }
         // While another device is in use the session goes on, so it is not for the browser to end it.
-        set.put("Set-Cookie", &cookie(&token, TOKEN_MS / Millis::SECOND));
+        answer.put("Set-Cookie", cookie(&token, TOKEN_MS / Millis::SECOND));
     }
 }
 
@@ -57,11 +51,10 @@ pub fn cookie(token: &str, age_s: u64) -> String {
 }
 
 /// The answer to a browser that asks before it sends.
-pub fn preflight(methods: &str) -> Result<Response, Problem> {
-    let response = answer::empty(204)?;
-    let mut set = Setter(response.headers());
-    set.put("Access-Control-Allow-Methods", methods);
-    set.put("Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, Prefer, Evercart-Context, Evercart-Region, Evercart-Clock-Skew-Ms, Evercart-Place, Evercart-Show-State, traceparent");
-    set.put("Access-Control-Max-Age", "86400");
-    Ok(response)
+pub fn preflight(methods: String) -> Answer {
+    let mut answer = answer::empty(204);
+    answer.put("Access-Control-Allow-Methods", methods);
+    answer.put("Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, Prefer, Evercart-Context, Evercart-Region, Evercart-Clock-Skew-Ms, Evercart-Place, Evercart-Show-State, traceparent");
+    answer.put("Access-Control-Max-Age", "86400");
+    answer
 }

@@ -58,18 +58,20 @@ fn pattern_of<'a, E>(table: &[Entry<E>], path: &'a str) -> Option<(&'static str,
 }
 
 fn params<'a>(pattern: &'static str, path: &'a str) -> Option<Params<'a>> {
-    if pattern.split('/').count() != path.split('/').count() {
-        return None;
-    }
+    let (mut there, mut here) = (pattern.split('/'), path.split('/'));
     let mut params = Vec::new();
-    for (there, here) in pattern.split('/').zip(path.split('/')) {
+    loop {
+        let (there, here) = match (there.next(), here.next()) {
+            (Some(there), Some(here)) => (there, here),
+            (None, None) => return Some(params),
+            _ => return None,
+        };
         match there.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
             Some(name) if !here.is_empty() => params.push((name, here)),
             None if there == here => {}
             _ => return None,
         }
     }
-    Some(params)
 }
 
 /// The refusal where there is nothing.

@@ -6,13 +6,13 @@ use std::cell::Cell;
 use cart_core::id::{CartId, IdempotencyKey, Region, SessionId};
 use cart_core::session::{Session, TokenFault};
 use cart_core::time::Millis;
-use worker::{Headers, Request};
 
 use crate::door::place::{named_region, nearest, skew};
 use crate::net::breakers::is_healthy;
 use crate::platform::clock;
 use crate::platform::config::Config;
 use crate::platform::problem::Problem;
+use crate::platform::request::{Head, Request};
 
 /// The session's cookie. The prefix makes browsers insist on Secure and Path=/.
 pub const COOKIE: &str = "__Host-evercart";
@@ -55,9 +55,8 @@ pub struct Visitor {
 impl Visitor {
     /// Checks origin and session of a request.
     pub fn of(request: &Request, config: &Config) -> Result<Self, Problem> {
-        let headers = request.headers();
-        let skew_ms = skew(headers, config)?;
-        let named = named_region(request, config)?;
+        let skew_ms = skew(&request.head, config)?;
+        let named = named_region(&request.head, config)?;
         let order = match named.or(config.here) {
             Some(region) => config.regions.nearest_to(region),
             None => nearest(request, config),
@@ -65,7 +64,7 @@ impl Visitor {
         let near = order.first().copied();
         let near = near.ok_or_else(|| Problem::misconfigured("REGIONS names no region"))?;
         let now = clock::now(skew_ms);
-        let origin = check_origin(request, config)?;
+        let origin = check_origin(&request.head, config)?;
         Ok(Self {
             now,
             skew_ms,
@@ -86,14 +85,14 @@ impl Visitor {
 
     /// Takes the session of the token, or of the ticket for `socket`, the cart of which one is asked for. Without
     /// either there is none.
-    pub fn enter(&mut self, headers: &Headers, config: &Config, socket: Option<&str>) -> Result<(), Problem> {
-        if let Some((cart, ticket)) = socket.zip(protocol(headers, "ticket.")) {
-            let session = config.signer.ticketed(&ticket, cart, self.now).map_err(|_| ticket_invalid())?;
+    pub fn enter(&mut self, head: &Head, config: &Config, socket: Option<&str>) -> Result<(), Problem> {
+        if let Some((cart, ticket)) = socket.zip(protocol(head, "ticket.")) {
+            let session = config.signer.ticketed(ticket, cart, self.now).map_err(|_| ticket_invalid())?;
             (self.session, self.by_ticket) = (Some(session), true);
             return Ok(());
         }
-        let Some(token) = self.token(headers)? else { return Ok(()) };
-        let session = config.signer.session(&token, self.now).map_err(fault)?;
+        let Some(token) = self.token(head)? else { return Ok(()) };
+        let session = config.signer.session(token, self.now).map_err(fault)?;
         // The token stays as it came for this request: dots are derived from its day. The first request of a day
         // renews it, so that the session's root cart is told of that day by this one only.
         let of_before = session.issued.day() < self.now.day();
@@ -104,9 +103,9 @@ impl Visitor {
     }
 
     /// The session of the token, also if it has been idle. Whether it lives, its root cart knows.
-    pub fn renewable(&mut self, headers: &Headers, config: &Config) -> Result<Session, Problem> {
-        let token = self.token(headers)?.ok_or_else(required)?;
-        config.signer.renewable(&token, self.now).map_err(fault)
+    pub fn renewable(&mut self, head: &Head, config: &Config) -> Result<Session, Problem> {
+        let token = self.token(head)?.ok_or_else(required)?;
+        config.signer.renewable(token, self.now).map_err(fault)
     }
 
     /// The session, or a refusal.
@@ -190,8 +189,8 @@ impl Visitor {
     }
 
     /// The token as it came: the header's before the cookie's.
-    fn token(&mut self, headers: &Headers) -> Result<Option<String>, Problem> {
-        if let Some(header) = headers.get("Authorization").ok().flatten() {
+    fn token<'a>(&mut self, head: &'a Head) -> Result<Option<&'a str>, Problem> {
+        if let Some(header) = head.header("Authorization") {
             let (scheme, token) = header.trim().split_once(' ').unwrap_or((header.trim(), ""));
             // Any other scheme is for somebody else, the guard of a staging site say.
             if scheme.eq_ignore_ascii_case("bearer") {
@@ -199,31 +198,30 @@ impl Visitor {
                     let detail = "send Authorization: Bearer and the session's token";
                     return Err(Problem::new(401, "token_invalid", detail));
                 }
-                return Ok(Some(token.trim().to_owned()));
+                return Ok(Some(token.trim()));
             }
         }
         // A browser's socket has no header of its own. Programs made before there were tickets send this.
-        if let Some(token) = protocol(headers, "token.") {
+        if let Some(token) = protocol(head, "token.") {
             return Ok(Some(token));
         }
-        let cookies = headers.get("Cookie").ok().flatten().unwrap_or_default();
+        let cookies = head.header("Cookie").unwrap_or_default();
         let mut pairs = cookies.split(';').filter_map(|pair| pair.trim().split_once('='));
-        let token = pairs.find(|(name, _)| *name == COOKIE).map(|(_, token)| token.to_owned());
+        let token = pairs.find(|(name, _)| *name == COOKIE).map(|(_, token)| token);
         self.by_cookie = token.is_some();
         Ok(token)
     }
 }
 
 /// What follows a prefix in a socket's protocols.
-fn protocol(headers: &Headers, prefix: &str) -> Option<String> {
-    let protocols = headers.get(PROTOCOLS).ok().flatten()?;
-    protocols.split(',').find_map(|name| name.trim().strip_prefix(prefix)).map(str::to_owned)
+fn protocol<'a>(head: &'a Head, prefix: &str) -> Option<&'a str> {
+    head.header(PROTOCOLS)?.split(',').find_map(|name| name.trim().strip_prefix(prefix))
 }
 
 /// The request's idempotency key, and whether the edge made it.
-pub fn idempotency_key(headers: &Headers) -> Result<(IdempotencyKey, bool), Problem> {
-    match headers.get("Idempotency-Key").ok().flatten() {
-        Some(key) => Ok((IdempotencyKey::try_from(key)?, false)),
+pub fn idempotency_key(head: &Head) -> Result<(IdempotencyKey, bool), Problem> {
+    match head.header("Idempotency-Key") {
+        Some(key) => Ok((IdempotencyKey::try_from(key.to_owned())?, false)),
         None => {
             let random = clock::random().map_err(|error| Problem::object(&error))?;
             Ok((IdempotencyKey::mint(random), true))
@@ -267,11 +265,11 @@ pub fn fault(fault: TokenFault) -> Problem {
 }
 
 /// A browser's request from another site.
-fn check_origin(request: &Request, config: &Config) -> Result<Option<String>, Problem> {
-    let Some(origin) = request.headers().get("Origin").ok().flatten() else { return Ok(None) };
-    let own = request.inner().url().strip_prefix(&origin).is_some_and(|rest| rest.starts_with('/'));
-    if own || config.allows(&origin) {
-        return Ok(Some(origin));
+fn check_origin(head: &Head, config: &Config) -> Result<Option<String>, Problem> {
+    let Some(origin) = head.header("Origin") else { return Ok(None) };
+    let own = head.url().strip_prefix(origin).is_some_and(|rest| rest.starts_with('/'));
+    if own || config.allows(origin) {
+        return Ok(Some(origin.to_owned()));
     }
     Err(Problem::new(
         403,

@@ -62,12 +62,20 @@ fn breaker<T: Default>(to: Holder, take: impl FnOnce(&mut Breaker) -> T) -> T {
     BREAKERS.with_borrow_mut(|all| all.get_mut(at).map(take).unwrap_or_default())
 }
 
-/// What a call gives, if nothing parts the regions, its breaker lets it through and it answers in time.
+/// What a call of a region gives, if it does in time.
+pub async fn in_time<T>(
+    to: Region,
+    deadline_ms: u64,
+    call: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    within(deadline_ms, call).await.unwrap_or(Err(Failure::Hung(to)))
+}
+
+/// What a call gives, if nothing parts the regions and its breaker lets it through. It ends by itself.
 pub async fn through<T>(
     config: &Config,
     from: Region,
     to: Holder,
-    deadline_ms: u64,
     call: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
     // Not the breaker's concern: when the cut is healed, nothing stays closed.
@@ -77,22 +85,22 @@ pub async fn through<T>(
     }
     CALLS.set(CALLS.get() + 1);
     let span = load(to, |load| load.called(present()));
-    let outcome = within(deadline_ms, call).await;
+    let outcome = call.await;
     load(to, |load| load.answered(span, present()));
     match &outcome {
-        Some(Ok(_)) => breaker(to, Breaker::succeeded),
-        Some(Err(failure)) if failure.answers() => breaker(to, Breaker::succeeded),
-        Some(Err(_)) => breaker(to, |breaker| breaker.failed(false, present())),
-        None => breaker(to, |breaker| breaker.failed(true, present())),
+        Ok(_) => breaker(to, Breaker::succeeded),
+        Err(failure) if failure.answers() => breaker(to, Breaker::succeeded),
+        Err(Failure::Hung(region)) => {
+            log::failed(
+                &format!("call {region}"),
+                &"no answer in time",
+                "it may have done it; after some of these nobody waits for it",
+            );
+            breaker(to, |breaker| breaker.failed(true, present()));
+        }
+        Err(_) => breaker(to, |breaker| breaker.failed(false, present())),
     }
-    outcome.unwrap_or_else(|| {
-        log::failed(
-            &format!("call {}", to.region()),
-            &"no answer in time",
-            "it may have done it; after some of these nobody waits for it",
-        );
-        Err(Failure::Hung(to.region()))
-    })
+    outcome
 }
 
 /// Counts a call to an object of this process.

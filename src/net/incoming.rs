@@ -1,41 +1,40 @@
 //! What other processes of this service send: taken only with a tag of the service's secret, whole and bounded.
 
 use cart_core::id::Region;
-use worker::Request;
 
 use crate::net::peers::{CALL_BYTES_MAX, OPENING, TAG};
+use crate::platform::body::whole;
 use crate::platform::clock::present;
 use crate::platform::config::Config;
 use crate::platform::problem::Problem;
+use crate::platform::request::{Head, Request};
 
 /// The body of a request of another process of this service.
-pub async fn verified(request: &mut Request, config: &Config) -> Result<Vec<u8>, Problem> {
+pub async fn verified(request: &Request, config: &Config) -> Result<Vec<u8>, Problem> {
     let refused = |detail| Problem::new(401, "peer_refused", detail);
-    let tag = request.headers().get(TAG).ok().flatten().ok_or_else(|| refused("this path is for regions"))?;
+    let tag = request.head.header(TAG).ok_or_else(|| refused("this path is for regions"))?;
     let too_large = || Problem::new(413, "frame_too_large", "a call between regions is at most 2 MiB");
     // No body is one of no length, and says none.
-    let is_bounded = match request.headers().get("Content-Length").ok().flatten() {
+    let is_bounded = match request.head.header("Content-Length") {
         Some(length) => length.parse().is_ok_and(|length: usize| length <= CALL_BYTES_MAX),
-        None => request.inner().body().is_none(),
+        None => request.raw.body().is_none(),
     };
     if !is_bounded {
         return Err(too_large());
     }
-    let body = request.bytes().await.map_err(|error| Problem::object(&error))?;
-    if body.len() > CALL_BYTES_MAX {
-        return Err(too_large());
-    }
-    if !config.signer.is_peer(&tag, &body, present()) {
+    let body = whole(request, CALL_BYTES_MAX).await.map_err(|error| Problem::object(&error))?;
+    let body = body.ok_or_else(too_large)?;
+    if !config.signer.is_peer(tag, &body, present()) {
         return Err(refused("the call is not one of this service, or its time is over: see both clocks"));
     }
     Ok(body)
 }
 
 /// What a request of another process says of the socket that it asks for.
-pub fn opening(request: &Request, config: &Config) -> Result<String, Problem> {
-    let header = |name: &str| request.headers().get(name).ok().flatten().unwrap_or_default();
+pub fn opening<'a>(head: &'a Head, config: &Config) -> Result<&'a str, Problem> {
+    let header = |name: &str| head.header(name).unwrap_or_default();
     let text = header(OPENING);
-    if !config.signer.is_peer(&header(TAG), text.as_bytes(), present()) {
+    if !config.signer.is_peer(header(TAG), text.as_bytes(), present()) {
         return Err(Problem::new(401, "peer_refused", "this path is for regions"));
     }
     Ok(text)

@@ -2,31 +2,36 @@
 //! dots, frames by what a join is, the rest by what they are.
 
 use cart_core::id::Region;
-use js_sys::Promise;
+use cart_core::time::Millis;
 use wasm_bindgen::prelude::*;
 use worker::wasm_bindgen_futures::JsFuture;
-use worker::{Env, Response, Result, Stub, web_sys};
+use worker::{Env, Error, Response, Result, Stub};
 
 use crate::net::breakers;
-use crate::net::peers::{bytes_of, posted, upgrade};
+use crate::net::peers::upgrade;
+use crate::platform::clock::present;
+use crate::platform::log;
 
 #[wasm_bindgen]
 extern "C" {
-    /// An object's stub as the platform has it: no request and no response are made for it that nobody looks at.
-    type RawStub;
-    #[wasm_bindgen(method, catch)]
-    fn fetch(this: &RawStub, url: &str, init: &web_sys::RequestInit)
-    -> std::result::Result<Promise, JsValue>;
+    /// Calls an object: a promise of its bytes, or of nothing where it does not answer in time. See `src/bridge.js`.
+    #[wasm_bindgen(catch, js_namespace = evercart)]
+    fn call(
+        env: &JsValue,
+        name: &str,
+        region: &str,
+        body: &[u8],
+        parent: Option<&str>,
+        reads_only: bool,
+        deadline_ms: f64,
+    ) -> std::result::Result<js_sys::Promise, JsValue>;
 }
 
 /// How often a call is tried while the platform says that trying again may help.
 pub const TRIES_MAX: u32 = 3;
 
-/// How an object is called, and how where nothing can be written.
-pub const CALL: &str = "https://cart/call";
-pub const READ_ONLY: &str = "https://cart/read-only";
-/// How it is asked for a socket.
-pub const LIVE: &str = "https://cart/live";
+/// How an object is asked for a socket.
+const LIVE: &str = "https://cart/live";
 
 /// An object, by its name and where it is to be.
 pub struct Object<'a> {
@@ -36,23 +41,28 @@ pub struct Object<'a> {
 }
 
 impl Object<'_> {
-    /// What it answers. `repeats` says that it need not know how often it was asked.
-    pub async fn call(&self, body: &[u8], repeats: bool) -> Result<Vec<u8>> {
+    /// What it answers until then, `None` if nothing. `repeats` says that it need not know how often it was asked.
+    pub async fn call(&self, body: &[u8], repeats: bool, until: Millis) -> Result<Option<Vec<u8>>> {
         let mut tries = 0;
         breakers::called();
         loop {
             tries += 1;
-            match self.once(CALL, body).await {
+            match self.once(body, false, until).await {
                 Err(error) if repeats && may_try_again(tries, &error) => {}
                 answer => return answer,
             }
         }
     }
 
-    /// The same, tried once.
-    pub async fn once(&self, url: &str, body: &[u8]) -> Result<Vec<u8>> {
-        let stub: RawStub = self.stub()?.into_rpc();
-        bytes_of(JsFuture::from(stub.fetch(url, &posted(body)?)?).await?.unchecked_into()).await
+    /// The same, tried once; `reads_only` says that nothing is to be written.
+    pub async fn once(&self, body: &[u8], reads_only: bool, until: Millis) -> Result<Option<Vec<u8>>> {
+        let left_ms = until.0.saturating_sub(present().0);
+        let (env, region) = (self.env.as_ref(), self.region.name());
+        let answer = log::with_parent(|parent| {
+            call(env, &self.name, region, body, parent, reads_only, left_ms as f64)
+        });
+        let answer = JsFuture::from(answer?).await?;
+        Ok((!answer.is_undefined()).then(|| js_sys::Uint8Array::unchecked_from_js(answer).to_vec()))
     }
 
     /// What it answers to the wish for a socket.
@@ -75,8 +85,8 @@ impl Object<'_> {
 }
 
 /// The platform marks its errors: `retryable`, and `overloaded` where another try would make it worse.
-fn may_try_again(tries: u32, error: &worker::Error) -> bool {
-    let worker::Error::UnknownJsError { original, .. } = error else { return false };
+fn may_try_again(tries: u32, error: &Error) -> bool {
+    let Error::UnknownJsError { original, .. } = error else { return false };
     let is = |name: &str| js_sys::Reflect::get(original, &name.into()).is_ok_and(|value| value.is_truthy());
     tries < TRIES_MAX && is("retryable") && !is("overloaded") && breakers::may_spend()
 }

@@ -60,10 +60,14 @@ pub async fn bytes_of(response: web_sys::Response) -> Result<Vec<u8>> {
     }
     let bytes = js_sys::Uint8Array::new(&JsFuture::from(response.array_buffer()?).await?).to_vec();
     if status != 200 {
-        let said = String::from_utf8_lossy(&bytes);
-        return Err(worker::Error::RustError(format!("the replica answered {status}: {said}")));
+        return Err(worker::Error::RustError(said(status, &bytes)));
     }
     Ok(bytes)
+}
+
+/// What an answer that is none says, as the text of an error.
+pub fn said(status: u16, body: &[u8]) -> String {
+    format!("the replica answered {status}: {}", String::from_utf8_lossy(body))
 }
 
 /// Asks the process that serves a region for a socket.

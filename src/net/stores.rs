@@ -2,20 +2,22 @@
 
 use wasm_bindgen::prelude::*;
 use worker::wasm_bindgen_futures::JsFuture;
-use worker::{Request, Response, Result, web_sys};
+use worker::{Result, web_sys};
 
 use cart_core::frame::Holder;
 use cart_core::id::Region;
 
-use crate::net::breakers::{circuit, through};
+use crate::net::breakers::{circuit, in_time, through};
 use crate::net::failure::Failure;
 use crate::net::peers::{STORE_PATH, bytes_of, post, tagged};
+use crate::platform::answer::Answer;
 use crate::platform::config::Config;
+use crate::platform::request::Request;
 
 #[wasm_bindgen]
 extern "C" {
-    /// The stores of this process: see `src/main.js`.
-    #[wasm_bindgen(catch, js_name = evercartStores)]
+    /// The stores of this process: see `src/bridge.js`.
+    #[wasm_bindgen(catch, js_namespace = evercart, js_name = stores)]
     fn stores_here(request: &web_sys::Request) -> Result<js_sys::Promise, JsValue>;
 }
 
@@ -37,29 +39,24 @@ pub async fn ask(
         };
         answer.map_err(|error| Failure::of_store(&error))
     };
-    through(config, from, Holder::Store(store), deadline_ms, way).await
+    through(config, from, Holder::Store(store), in_time(store, deadline_ms, way)).await
 }
 
 async fn here(config: &Config, body: &[u8]) -> Result<Vec<u8>> {
-    bytes_of(answered_here(&tagged(config, "https://stores", STORE_PATH, body)?).await?).await
+    bytes_of(answered_here(tagged(config, "https://stores", STORE_PATH, body)?.inner()).await?).await
 }
 
-async fn answered_here(request: &Request) -> Result<web_sys::Response> {
-    Ok(JsFuture::from(stores_here(request.inner())?).await?.unchecked_into())
+async fn answered_here(request: &web_sys::Request) -> Result<web_sys::Response> {
+    Ok(JsFuture::from(stores_here(request)?).await?.unchecked_into())
 }
 
 /// Hands an operator's request on to the stores of this process, with what this isolate knows of the regions.
-pub async fn operate(request: &Request, config: &Config) -> Result<Response> {
+pub async fn operate(request: &Request, config: &Config) -> Result<Answer> {
     let circuits = config.regions.places.iter().map(|place| {
         let region = place.region;
         format!("{region}={}", circuit(region).name())
     });
-    let request = request.clone_mut()?;
+    let request = web_sys::Request::new_with_request(&request.raw)?;
     request.headers().set(CIRCUITS, &circuits.collect::<Vec<_>>().join(" "))?;
-    let response = Response::from(answered_here(&request).await?);
-    // Its headers cannot be changed.
-    let headers = response.headers().clone();
-    Ok(Response::from_body(response.body().clone())?
-        .with_status(response.status_code())
-        .with_headers(headers))
+    answered_here(&request).await.map(Answer::made)
 }

@@ -4,9 +4,9 @@ use cart_core::cart::Cart;
 use cart_core::id::{CartId, Region};
 use cart_core::packed::unpack;
 use serde_json::Value;
-use worker::{Env, Response};
+use worker::Env;
 
-use crate::platform::answer;
+use crate::platform::answer::{self, Answer};
 use crate::platform::config::Config;
 use crate::platform::log;
 use crate::platform::problem::Problem;
@@ -83,7 +83,7 @@ pub fn object(fields: Vec<(&str, Value)>) -> Value {
 }
 
 /// The answer that is such an object.
-pub fn answer(fields: Vec<(&str, Value)>) -> Result<Response, Problem> {
+pub fn answer(fields: Vec<(&str, Value)>) -> Result<Answer, Problem> {
     answer::json_of(&object(fields), 200)
 }
 

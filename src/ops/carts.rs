@@ -10,11 +10,10 @@ use cart_core::time::Millis;
 use futures_util::future::join_all;
 use serde::Deserialize;
 use serde_json::Value;
-use worker::Response;
 
 use crate::cart::call::{Call, send};
 use crate::ops::admin::{ASK_MS, Admin, PAGE, age, answer, hex, home, object};
-use crate::platform::answer::rfc3339;
+use crate::platform::answer::{Answer, rfc3339};
 use crate::platform::clock::present;
 use crate::platform::problem::Problem;
 use crate::store::call::{Ask, Errand, Listed, Position, Report, minute};
@@ -46,7 +45,7 @@ impl Admin<'_> {
     /// Carts as the stores have them: for each home from the nearest of its stores that is fresh enough. If
     /// none is, from the freshest, which the answer says; and so if the home cannot be asked, since then nobody
     /// knows what the others lack.
-    pub async fn carts(&self) -> Result<Response, Problem> {
+    pub async fn carts(&self) -> Result<Answer, Problem> {
         let tolerance_ms = self.asked("tolerance_ms").map(str::parse::<u64>).transpose();
         let tolerance_ms = tolerance_ms
             .map_err(|_| Problem::invalid("tolerance_ms", "use a whole number of milliseconds"))?;
@@ -121,7 +120,7 @@ impl Admin<'_> {
     }
 
     /// A cart's row in the store of a region.
-    pub async fn cart(&self, cart_id: &CartId) -> Result<Response, Problem> {
+    pub async fn cart(&self, cart_id: &CartId) -> Result<Answer, Problem> {
         let region = self.region_here()?;
         let rows = open(self.env, self.config, region)?.read(std::slice::from_ref(cart_id)).await?;
         let (_, row) = rows.into_iter().next().ok_or(Reject::CartNotFound)?;
@@ -144,7 +143,7 @@ impl Admin<'_> {
     }
 
     /// Moves a cart's home: the present one hands it over, or, where that is lost, the new one takes it.
-    pub async fn move_home(&self, cart_id: &CartId, to: &NewHome) -> Result<Response, Problem> {
+    pub async fn move_home(&self, cart_id: &CartId, to: &NewHome) -> Result<Answer, Problem> {
         let region = self.place("region", &to.region)?;
         let input = match to.lost_term {
             Some(term) => Input::TakeOver { term },
@@ -191,7 +190,7 @@ impl Admin<'_> {
         send(self.env, self.config, self.here, &call).await.map(|(reply, _)| reply)
     }
 
-    pub async fn move_slot(&self, slot: &str) -> Result<Response, Problem> {
+    pub async fn move_slot(&self, slot: &str) -> Result<Answer, Problem> {
         let slot = slot.parse().ok().filter(|slot| *slot < slots::SLOTS);
         let slot = slot.ok_or_else(|| Problem::invalid("slot", "use a whole number below 1,024"))?;
         let region = self.region_here()?;
@@ -207,7 +206,7 @@ impl Admin<'_> {
     }
 }
 
-fn moved(cart_id: &CartId, reply: &Reply) -> Result<Response, Problem> {
+fn moved(cart_id: &CartId, reply: &Reply) -> Result<Answer, Problem> {
     let cart = Cart::from_bytes(&reply.cart)?;
     answer(vec![("cart_id", cart_id.as_str().into()), ("home", home(cart_id, &cart))])
 }

@@ -2,25 +2,26 @@
 //! faults.
 
 use serde_json::json;
-use worker::{Env, Method, Request, Response};
+use worker::{Env, Method};
 
 use crate::catalog;
 use crate::door::exchange::Query;
 use crate::net::stores::operate;
 use crate::ops::api::Endpoint;
 use crate::ops::faults;
-use crate::platform::answer::{self, Setter};
+use crate::platform::answer::{self, Answer};
 use crate::platform::config::Config;
 use crate::platform::problem::Problem;
+use crate::platform::request::Request;
 
 /// Answers.
 pub async fn serve(
-    request: &mut Request,
+    request: &Request,
     env: &Env,
     config: &Config,
     endpoint: Endpoint,
     query: &str,
-) -> Result<Response, Problem> {
+) -> Result<Answer, Problem> {
     match endpoint {
         Endpoint::Healthz => {
             Query::of(query)?;
@@ -47,23 +48,23 @@ pub async fn serve(
     }
 }
 
-async fn ready(env: &Env) -> Result<Response, Problem> {
+async fn ready(env: &Env) -> Result<Answer, Problem> {
     let catalog = catalog::call::is_ready(env).await;
     let status = if catalog { 200 } else { 503 };
     let word = |ok| if ok { "ok" } else { "unavailable" };
     let body = json!({"status": word(catalog), "checks": {"catalog": word(catalog)}});
-    let response = answer::json_of(&body, status)?;
+    let mut answer = answer::json_of(&body, status)?;
     if !catalog {
-        Setter(response.headers()).put("Retry-After", "1");
+        answer.put("Retry-After", "1");
     }
-    Ok(response)
+    Ok(answer)
 }
 
-async fn openapi(env: &Env) -> worker::Result<Response> {
+async fn openapi(env: &Env) -> worker::Result<Answer> {
     let assets = env.assets("ASSETS")?;
-    let path = Request::new("https://assets/openapi.json", Method::Get)?;
+    let path = worker::Request::new("https://assets/openapi.json", Method::Get)?;
     let file = assets.fetch_request(path).await?;
-    let response = Response::from_body(file.body().clone())?;
-    Setter(response.headers()).put("Content-Type", "application/json");
-    Ok(response)
+    let mut answer = Answer::made(worker::Response::from_body(file.body().clone())?.into());
+    answer.put("Content-Type", "application/json");
+    Ok(answer)
 }

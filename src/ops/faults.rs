@@ -2,14 +2,14 @@
 
 use cart_core::id::Region;
 use serde::{Deserialize, Serialize};
-use worker::{Request, Response};
 
 use crate::door::route::nothing_here;
 use crate::net::faults::{self, Catalog};
-use crate::platform::answer;
+use crate::platform::answer::{self, Answer};
 use crate::platform::body;
 use crate::platform::config::Config;
 use crate::platform::problem::Problem;
+use crate::platform::request::Request;
 
 /// Where they are shown and set.
 pub const PATH: &str = "/v1/admin/faults";
@@ -29,7 +29,7 @@ pub fn check(config: &Config) -> Result<(), Problem> {
 }
 
 /// Sets what is cut and what is wrong with the catalog.
-pub async fn set(request: &mut Request, config: &Config) -> Result<Response, Problem> {
+pub async fn set(request: &Request, config: &Config) -> Result<Answer, Problem> {
     let Faults { cut, catalog } = body::json(request).await?;
     let mut regions = Vec::new();
     for name in &cut {
@@ -43,6 +43,6 @@ pub async fn set(request: &mut Request, config: &Config) -> Result<Response, Pro
 }
 
 /// Shows it.
-pub fn show() -> Result<Response, Problem> {
+pub fn show() -> Result<Answer, Problem> {
     answer::json_of(&Faults { cut: faults::cut(), catalog: faults::catalog() }, 200)
 }

@@ -2,10 +2,9 @@
 
 use cart_core::id::Region;
 use serde_json::Value;
-use worker::Response;
 
 use crate::ops::admin::{Admin, PAGE, age, answer, object};
-use crate::platform::answer::rfc3339;
+use crate::platform::answer::{Answer, rfc3339};
 use crate::platform::problem::Problem;
 use crate::store::databases::open;
 use crate::store::dead;
@@ -13,7 +12,7 @@ use crate::store::rows::letters::{DeadLetter, DeadLetters as _};
 
 impl Admin<'_> {
     /// Dead letters, oldest first.
-    pub async fn dead_letters(&self) -> Result<Response, Problem> {
+    pub async fn dead_letters(&self) -> Result<Answer, Problem> {
         let only = self.asked("region").map(|_| self.region_here()).transpose()?;
         let after = self.asked("cursor").map(age).transpose()?.unwrap_or_default();
         let mut letters = Vec::new();

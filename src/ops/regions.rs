@@ -3,10 +3,9 @@
 use cart_core::id::Region;
 use futures_util::future::join_all;
 use serde_json::Value;
-use worker::Response;
 
 use crate::ops::admin::{Admin, answer, object};
-use crate::platform::answer::rfc3339;
+use crate::platform::answer::{Answer, rfc3339};
 use crate::platform::clock::present;
 use crate::platform::problem::Problem;
 use crate::store::call::Walked;
@@ -17,7 +16,7 @@ const SLOW_MS: u64 = 500;
 impl Admin<'_> {
     /// Each region: whether it answers, how the calls of the edge to it fare, how late its store is and what
     /// waits for it.
-    pub async fn regions(&self, circuits: &str) -> Result<Response, Problem> {
+    pub async fn regions(&self, circuits: &str) -> Result<Answer, Problem> {
         let places = &self.config.regions.places;
         let reports = join_all(places.iter().map(async |place| {
             let asked = present();

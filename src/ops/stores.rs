@@ -4,7 +4,7 @@
 
 use cart_core::id::CartId;
 use sha2::{Digest as _, Sha256};
-use worker::{Env, Request, Response};
+use worker::{Env, web_sys};
 
 use crate::door::route::{Route, nothing_here, path_and_query};
 use crate::door::visitor::Visitor;
@@ -13,30 +13,30 @@ use crate::net::stores::CIRCUITS;
 use crate::ops::admin::{Admin, parameters};
 use crate::ops::api::{Endpoint, ROUTES};
 use crate::ops::carts::NewHome;
-use crate::platform::answer;
+use crate::platform::answer::{self, Answer, refused};
 use crate::platform::body;
 use crate::platform::config::Config;
 use crate::platform::problem::Problem;
+use crate::platform::request::Request;
 use crate::store::dead;
 use crate::store::errands::receive;
 
 /// Serves what comes to the stores' module over HTTP. Refusals become problem+json.
-pub async fn serve(mut request: Request, env: &Env) -> worker::Result<Response> {
+pub async fn serve(request: &Request, env: &Env) -> worker::Result<web_sys::Response> {
     let outcome = match Config::of(env) {
-        Ok(config) => handle(&mut request, env, &config).await,
+        Ok(config) => handle(request, env, &config).await,
         Err(problem) => Err(problem),
     };
-    outcome.or_else(|problem| problem.response())
+    outcome.unwrap_or_else(|problem| refused(&problem)).response(false)
 }
 
-async fn handle(request: &mut Request, env: &Env, config: &Config) -> Result<Response, Problem> {
-    let url = request.inner().url();
-    let (path, query) = path_and_query(&url);
+async fn handle(request: &Request, env: &Env, config: &Config) -> Result<Answer, Problem> {
+    let (path, query) = path_and_query(request.head.url());
     if path == STORE_PATH {
         return receive(request, env, config).await;
     }
     check_operator(request, config)?;
-    let Route { endpoint, cart, item } = Route::find(&ROUTES, &request.inner().method(), path)?;
+    let Route { endpoint, cart, item } = Route::find(&ROUTES, request.head.method(), path)?;
     let known: &[&str] = match endpoint {
         Endpoint::StoredCarts => {
             &["home", "owner", "updated_since", "updated_before", "tolerance_ms", "cursor"]
@@ -59,10 +59,7 @@ async fn handle(request: &mut Request, env: &Env, config: &Config) -> Result<Res
     let item = item.unwrap_or_default();
     let cart = || CartId::try_from(cart.unwrap_or_default());
     match endpoint {
-        Endpoint::Regions => {
-            let circuits = request.headers().get(CIRCUITS).ok().flatten().unwrap_or_default();
-            admin.regions(&circuits).await
-        }
+        Endpoint::Regions => admin.regions(request.head.header(CIRCUITS).unwrap_or_default()).await,
         Endpoint::StoredCarts => admin.carts().await,
         Endpoint::StoredCart => admin.cart(&cart()?).await,
         Endpoint::MoveHome => {
@@ -71,8 +68,8 @@ async fn handle(request: &mut Request, env: &Env, config: &Config) -> Result<Res
         }
         Endpoint::MoveSlot => admin.move_slot(&item).await,
         Endpoint::DeadLetters => admin.dead_letters().await,
-        Endpoint::ReplayLetter => dead::replay(env, config, &item).await.and_then(|()| answer::empty(202)),
-        Endpoint::DropLetter => dead::drop_letter(env, config, &item).await.and_then(|()| answer::empty(204)),
+        Endpoint::ReplayLetter => dead::replay(env, config, &item).await.map(|()| answer::empty(202)),
+        Endpoint::DropLetter => dead::drop_letter(env, config, &item).await.map(|()| answer::empty(204)),
         // The edge answers them.
         Endpoint::ShowFaults
         | Endpoint::SetFaults
@@ -87,8 +84,8 @@ fn check_operator(request: &Request, config: &Config) -> Result<(), Problem> {
     if config.admin_token.is_empty() {
         return Err(nothing_here());
     }
-    let header = request.headers().get("Authorization").ok().flatten().unwrap_or_default();
-    let (scheme, token) = header.split_once(' ').unwrap_or((&header, ""));
+    let header = request.head.header("Authorization").unwrap_or_default();
+    let (scheme, token) = header.split_once(' ').unwrap_or((header, ""));
     let digest = |text: &str| <[u8; 32]>::from(Sha256::digest(text.as_bytes()));
     let (given, wanted) = (digest(token.trim()), digest(&config.admin_token));
     let differing = given.iter().zip(wanted).fold(0, |differing, (one, other)| differing | (one ^ other));

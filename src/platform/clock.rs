@@ -4,8 +4,7 @@ use cart_core::time::Millis;
 
 /// The present moment, moved by `skew_ms` in development.
 pub fn now(skew_ms: i64) -> Millis {
-    let now = worker::Date::now().as_millis();
-    Millis(now.saturating_add_signed(skew_ms))
+    Millis((js_sys::Date::now() as u64).saturating_add_signed(skew_ms))
 }
 
 /// The present moment that breakers, tags and deadlines go by, which no skew moves.

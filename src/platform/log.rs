@@ -10,10 +10,9 @@ use std::mem::swap;
 use std::pin::pin;
 
 use cart_core::id::{CartId, Region};
-use worker::Headers;
 
 /// The header that names a request's trace.
-const PARENT: &str = "traceparent";
+pub const PARENT: &str = "traceparent";
 
 thread_local! {
     static PRESENT: RefCell<Work> = RefCell::default();
@@ -28,10 +27,10 @@ pub struct Work {
 }
 
 impl Work {
-    /// That of a request.
-    pub fn of(headers: &Headers) -> Self {
-        let parent = headers.get(PARENT).ok().flatten();
-        Self { parent: parent.filter(|parent| trace_of(parent).is_some()), ..Self::default() }
+    /// That of a request with this `traceparent`.
+    pub fn of(parent: Option<&str>) -> Self {
+        let parent = parent.filter(|parent| trace_of(parent).is_some()).map(str::to_owned);
+        Self { parent, ..Self::default() }
     }
 
     /// That which is at its turn.
@@ -63,6 +62,14 @@ pub async fn within<T>(mut work: Work, future: impl Future<Output = T>) -> T {
     .await
 }
 
+/// The same of what is done in one go.
+pub fn at_once<T>(mut work: Work, done: impl FnOnce() -> T) -> T {
+    PRESENT.with_borrow_mut(|present| swap(present, &mut work));
+    let done = done();
+    PRESENT.with_borrow_mut(|present| swap(present, &mut work));
+    done
+}
+
 /// From here on the present work is that of a region and a cart.
 pub fn here(region: Region, cart: Option<&CartId>) {
     PRESENT.with_borrow_mut(|work| {
@@ -76,6 +83,11 @@ pub fn here(region: Region, cart: Option<&CartId>) {
 /// The header that names the trace of the present work to whom is called in its course, if it has one.
 pub fn parent() -> Option<(&'static str, String)> {
     PRESENT.with_borrow(|work| Some((PARENT, work.parent.clone()?)))
+}
+
+/// The same, to be used on the spot.
+pub fn with_parent<T>(used: impl FnOnce(Option<&str>) -> T) -> T {
+    PRESENT.with_borrow(|work| used(work.parent.as_deref()))
 }
 
 /// Says what was tried in vain, why, and what happens next.

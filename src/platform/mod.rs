@@ -11,4 +11,5 @@ pub mod deadline;
 pub mod json;
 pub mod log;
 pub mod problem;
+pub mod request;
 pub mod sql;

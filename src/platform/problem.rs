@@ -1,13 +1,11 @@
-//! Refusals as `application/problem+json` (RFC 9457): the only place where one becomes HTTP.
+//! Refusals, and their JSON as `application/problem+json` (RFC 9457).
 
 use std::fmt;
 
+use crate::platform::log;
 use cart_core::id::Region;
 use cart_core::reject::Reject;
 use serde::{Deserialize, Serialize};
-use worker::{Response, Result};
-
-use crate::platform::log;
 
 /// After what time the operator may have mended something, in seconds.
 const OPERATOR_S: u32 = 30;
@@ -208,7 +206,7 @@ impl Problem {
     }
 
     /// The JSON.
-    pub fn body(&self) -> Result<Vec<u8>> {
+    pub fn body(&self) -> Vec<u8> {
         let title = match self.status {
             400 => "Bad request",
             401 => "Session required",
@@ -233,30 +231,7 @@ impl Problem {
             "detail": self.detail,
             "code": self.code,
         });
-        Ok(serde_json::to_vec(&body)?)
-    }
-
-    pub fn response(&self) -> Result<Response> {
-        let response = Response::from_bytes(self.body()?)?.with_status(self.status);
-        let headers = response.headers();
-        headers.set("Content-Type", "application/problem+json")?;
-        headers.set("Cache-Control", "no-store")?;
-        if let Some(seconds) = self.retry_after_s {
-            headers.set("Retry-After", &seconds.to_string())?;
-        }
-        if let Some(sequence) = self.sequence {
-            headers.set("Evercart-Sequence", &sequence.to_string())?;
-        }
-        if let Some(key) = &self.idempotency_key {
-            headers.set("Idempotency-Key", key)?;
-        }
-        if let Some(allow) = &self.allow {
-            headers.set("Allow", allow)?;
-        }
-        if self.status == 401 {
-            headers.set("WWW-Authenticate", "Bearer")?;
-        }
-        Ok(response)
+        body.to_string().into_bytes()
     }
 }
 
@@ -303,7 +278,7 @@ mod tests {
     #[test]
     fn another_build_is_told_by_the_code_of_a_refusal() {
         let is = |problem: &Problem| {
-            let body = String::from_utf8(problem.body().expect("JSON")).expect("text");
+            let body = String::from_utf8(problem.body()).expect("text");
             matches!(Said::of(&format!("the replica answered {}: {body}", problem.status)), Said::OtherBuild)
         };
         let others = [
@@ -314,7 +289,7 @@ mod tests {
             Problem::new(503, "frame_too_new", "deploy it"),
         ];
         others.iter().for_each(|problem| assert!(is(problem), "{problem:?}"));
-        let said = Problem::other_build().body().expect("JSON");
+        let said = Problem::other_build().body();
         for problem in [
             Problem::catalog(),
             Problem::new(422, "invalid_field", "\"of a later format\" is no parameter here"),

@@ -6,13 +6,12 @@ use cart_core::session::Session;
 use futures_util::StreamExt as _;
 use futures_util::stream;
 use serde::Serialize;
-use worker::Response;
 
 use crate::cart::call::odd_reply;
 use crate::door::exchange::Exchange;
 use crate::door::headers::cookie;
 use crate::door::route::Entry;
-use crate::platform::answer::{self, Setter, rfc3339};
+use crate::platform::answer::{self, Answer, refused, rfc3339};
 use crate::platform::body::{self, Empty};
 use crate::platform::config::Config;
 use crate::platform::problem::Problem;
@@ -34,7 +33,7 @@ pub const ROUTES: [Entry<Endpoint>; 3] = [
 ];
 
 /// Answers.
-pub async fn serve(exchange: &mut Exchange<'_>, endpoint: Endpoint) -> Result<Response, Problem> {
+pub async fn serve(exchange: &mut Exchange<'_>, endpoint: Endpoint) -> Result<Answer, Problem> {
     match endpoint {
         Endpoint::Open => exchange.open_session().await,
         Endpoint::Renew => exchange.renew_session().await,
@@ -46,15 +45,15 @@ pub async fn serve(exchange: &mut Exchange<'_>, endpoint: Endpoint) -> Result<Re
 const SIGN_OUTS_AT_ONCE: usize = 6;
 
 impl Exchange<'_> {
-    async fn open_session(&mut self) -> Result<Response, Problem> {
+    async fn open_session(&mut self) -> Result<Answer, Problem> {
         let Empty {} = body::json(self.request).await?;
         let session = self.visitor.open(self.config)?.clone();
         shown(self.config, &session, &session.root)
     }
 
-    async fn renew_session(&mut self) -> Result<Response, Problem> {
+    async fn renew_session(&mut self) -> Result<Answer, Problem> {
         let Empty {} = body::json(self.request).await?;
-        let session = self.visitor.renewable(self.request.headers(), self.config)?;
+        let session = self.visitor.renewable(&self.request.head, self.config)?;
         // Whoever renews may have travelled: what was shown elsewhere is asked for there.
         (self.visitor.session, self.visitor.travels) = (Some(session.clone()), true);
         let newest = match self.newest(&session).await {
@@ -70,24 +69,22 @@ impl Exchange<'_> {
 
     /// Ends the session, whose token may have been idle. A cookie that opens nothing any more goes as well, so that a
     /// browser is not left with it.
-    async fn end_session(&mut self) -> Result<Response, Problem> {
+    async fn end_session(&mut self) -> Result<Answer, Problem> {
         let signed_out = self.sign_out().await;
         self.visitor.session = None;
-        let response = match signed_out {
-            Ok(()) => answer::empty(204)?,
-            Err(problem) if problem.status == 401 => {
-                problem.response().map_err(|error| Problem::object(&error))?
-            }
+        let mut answer = match signed_out {
+            Ok(()) => answer::empty(204),
+            Err(problem) if problem.status == 401 => refused(&problem),
             Err(problem) => return Err(problem),
         };
-        Setter(response.headers()).put("Set-Cookie", &cookie("", 0));
-        Ok(response)
+        answer.put("Set-Cookie", cookie("", 0));
+        Ok(answer)
     }
 
     /// Once the root has it, it is done: it is what renewal asks, and it tells the others by itself until each has
     /// answered. That they are told here as well is for who looks on, so nothing fails by it.
     async fn sign_out(&mut self) -> Result<(), Problem> {
-        let session = self.visitor.renewable(self.request.headers(), self.config)?;
+        let session = self.visitor.renewable(&self.request.head, self.config)?;
         self.visitor.session = Some(session.clone());
         let (reply, _) = self.call_as(&session, &session.root, Input::SignOut).await?;
         let ReplyKind::Carts(carts) = reply.kind else { return Err(odd_reply()) };
@@ -99,7 +96,7 @@ impl Exchange<'_> {
 }
 
 /// A session as JSON.
-fn shown(config: &Config, session: &Session, cart_id: &CartId) -> Result<Response, Problem> {
+fn shown(config: &Config, session: &Session, cart_id: &CartId) -> Result<Answer, Problem> {
     #[derive(Serialize)]
     struct Body<'a> {
         session_id: &'a str,

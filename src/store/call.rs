@@ -17,6 +17,7 @@ pub struct Letter {
     pub cart_id: CartId,
     pub sent: Millis,
     /// The bytes of a [`cart_core::frame::Frame`].
+    #[serde(with = "serde_bytes")]
     pub frame: Vec<u8>,
 }
 

@@ -3,14 +3,16 @@
 use cart_core::id::{CartId, Region};
 use cart_core::packed::{Format, pack_as, unpack};
 use cart_core::sweep::Rooted;
-use worker::{Env, Request, Response};
+use worker::Env;
 
 use crate::net::incoming::verified;
+use crate::platform::answer::Answer;
 use crate::platform::clock;
 use crate::platform::config::Config;
 use crate::platform::deadline::within;
 use crate::platform::log;
 use crate::platform::problem::Problem;
+use crate::platform::request::Request;
 use crate::store::call::{Errand, Report, run};
 use crate::store::databases::{self, open};
 use crate::store::intake::{arrival, enqueue, take_in};
@@ -33,14 +35,13 @@ pub async fn ask(env: &Env, config: &Config, errand: Errand, deadline_ms: u64) -
 }
 
 /// An errand of another process, or of the edge of this one, for a store that is served here.
-pub async fn receive(request: &mut Request, env: &Env, config: &Config) -> Result<Response, Problem> {
+pub async fn receive(request: &Request, env: &Env, config: &Config) -> Result<Answer, Problem> {
     let body = verified(request, config).await?;
     let errand: Errand = unpack(&body)?;
     if config.peer(errand.store()).is_some() {
         return Err(Problem::new(421, "misdirected", "the region is not served here: see PEERS"));
     }
-    let answer = carry_out(env, config, errand, Format::answering(&body)).await?;
-    Response::from_bytes(answer).map_err(|error| Problem::store(&error))
+    carry_out(env, config, errand, Format::answering(&body)).await.map(Answer::of_bytes)
 }
 
 /// What is answered is packed in a format: that of the question.

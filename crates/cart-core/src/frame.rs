@@ -90,6 +90,7 @@ pub struct Frame {
     /// The ties, where they changed after `base`.
     pub ties: Option<Ties>,
     /// The canonical bytes of the changes joined, or of the whole state.
+    #[serde(with = "serde_bytes")]
     pub state: Vec<u8>,
 }
 

@@ -87,7 +87,8 @@ pub enum TokenFault {
 /// The secret that signs.
 #[derive(Clone)]
 pub struct Signer {
-    secret: Vec<u8>,
+    /// With the secret as its key.
+    keyed: Hmac<Sha256>,
 }
 
 impl Signer {
@@ -96,7 +97,8 @@ impl Signer {
 
     /// From a secret of at least 32 bytes; `None` if it is shorter.
     pub fn new(secret: &[u8]) -> Option<Self> {
-        (secret.len() >= Self::SECRET_BYTES_MIN).then(|| Self { secret: secret.to_vec() })
+        let keyed = Hmac::new_from_slice(secret).ok()?;
+        (secret.len() >= Self::SECRET_BYTES_MIN).then_some(Self { keyed })
     }
 
     /// The token of a session.
@@ -194,7 +196,7 @@ impl Signer {
     }
 
     fn mac(&self, purpose: &str, payload: &[u8]) -> Hmac<Sha256> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.secret).expect("any length is a key");
+        let mut mac = self.keyed.clone();
         mac.update(&(purpose.len() as u64).to_be_bytes());
         mac.update(purpose.as_bytes());
         mac.update(payload);

@@ -10,6 +10,7 @@ use crate::line::{LineKey, Location};
 use crate::meta::Field;
 use crate::money::Money;
 use crate::ordered::{Ordered, sorted_by};
+use crate::wire::Version;
 
 /// What the catalog says of a product.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -66,6 +67,8 @@ pub struct Occasion<'a> {
     pub cart_id: &'a CartId,
     /// The region that serves it.
     pub region: Region,
+    /// The cart's version.
+    pub version: Version,
     /// The authenticated context of this state.
     pub context: String,
     /// Whether edits made elsewhere may be missing.
@@ -171,7 +174,7 @@ pub fn view(cart: &Cart, occasion: Occasion<'_>, offers: &Offers, limits: &Limit
     let money = |amount_minor| Money { amount_minor, currency: currency.clone() };
     View {
         cart_id: occasion.cart_id.clone(),
-        version: cart.version().to_hex(),
+        version: occasion.version.to_hex(),
         context: occasion.context,
         region: occasion.region,
         prices: offers.prices(),

@@ -13,8 +13,7 @@ use cart_core::limits::Limits;
 use cart_core::line::{Contributions, LineKey, Location};
 use cart_core::meta::{Code, Field};
 use cart_core::replica::{
-    Caller, Effect, Input, LEASE_MS, LEASES_MANY, LEASES_MAX, RETRY_DAYS, Reply, ReplyKind,
-    SESSION_CARTS_MAX, seen_of,
+    Caller, Effect, Input, LEASE_MS, LEASES_MANY, LEASES_MAX, RETRY_DAYS, Reply, ReplyKind, SESSION_CARTS_MAX,
 };
 use cart_core::sync::SyncRequest;
 use cart_core::time::{HybridClock, HybridTime, Millis};
@@ -547,7 +546,7 @@ fn what_is_not_there_is_refused() {
     no_edit(shop, "k", Command::RemoveCoupon { code: "C".to_owned() }, BEGIN, "coupon_not_found");
     // By its context, a caller saw only X.
     let mut edit = shop.edit_of("k", vec![Command::Remove { line_id: key("Y").line_id(), at }], BEGIN);
-    edit.seen = Some(seen_of(&Cart::default().change(&add("X", 5), stamp(OTHER, 1, 0))));
+    edit.seen = Some(Cart::default().change(&add("X", 5), stamp(OTHER, 1, 0)).seen());
     let caller = shop.shopper();
     refused(shop, &caller, Input::Edit(edit), BEGIN, "line_not_found");
 }
@@ -593,7 +592,7 @@ fn a_key_stands_for_one_edit() {
     no_edit(shop, "k", order("X", 2), BEGIN, "key_reused");
     no_edit(shop, "k", Command::Clear {}, BEGIN, "key_reused");
     let mut edit = shop.edit_of("k", vec![order("X", 1)], BEGIN);
-    edit.seen = Some(seen_of(&Cart::default()));
+    edit.seen = Some(Cart::default().seen());
     let caller = shop.shopper();
     assert!(replayed(shop.ask(&caller, Input::Edit(edit), BEGIN)), "what was seen is no part of the body");
     // From the page put aside, when 64 others came since.

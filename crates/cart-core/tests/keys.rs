@@ -7,7 +7,7 @@ use cart_core::cart::Cart;
 use cart_core::command::{self, Command, Place};
 use cart_core::id::Region;
 use cart_core::reject::Reject;
-use cart_core::replica::{Caller, Edit, Input, ReplyKind, Tried, seen_of};
+use cart_core::replica::{Caller, Edit, Input, ReplyKind, Tried};
 use cart_core::time::Millis;
 use data_encoding::HEXLOWER;
 use shop::{BEGIN, Shop, key, order};
@@ -123,7 +123,7 @@ fn a_retry_with_the_context_of_a_newer_view_is_the_same_edit() {
     shop.edit("first", order("X", 2), at(0)).expect("an edit");
     let edit = |shop: &Shop| {
         let mut edit = shop.edit_of("K", vec![order("Y", 1)], at(2));
-        edit.seen = Some(seen_of(shop.cart()));
+        edit.seen = Some(shop.cart().seen());
         edit
     };
     let caller = shop.shopper();
@@ -180,7 +180,7 @@ fn what_acts_on_what_is_held_is_not_made_where_its_outcome_is_unknown() {
         assert_eq!(enam.row == before, acts, "{command:?}: a refused edit changes nothing");
         // What its caller saw says what it is meant for.
         let mut with_context = edit.clone();
-        with_context.seen = Some(seen_of(enam.cart()));
+        with_context.seen = Some(enam.cart().seen());
         enam.ask(&caller, Input::Edit(with_context), at(2)).expect("made, or made already");
         // Where it is known to be done it is answered.
         weur.arrive(&enam.cart().clone());
@@ -236,7 +236,7 @@ fn an_edit_of_the_build_before_is_found_under_its_key() {
     let (mut weur, _) = regions();
     let caller = weur.shopper();
     let mut made = weur.edit_of("K", vec![remove("X")], at(1));
-    made.seen = Some(seen_of(weur.cart()));
+    made.seen = Some(weur.cart().seen());
     made.actors.clone_from(&made.keys);
     weur.ask(&caller, Input::Edit(made.clone()), at(1)).expect("an edit");
     let body = serde_json::to_vec(&(&made.commands, made.seen.as_deref())).expect("JSON");

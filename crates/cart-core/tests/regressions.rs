@@ -65,7 +65,7 @@ fn the_context_of_a_view_of_two_lines_can_be_sent_back() {
     shop.edit("a", order("X", 1), BEGIN).expect("an edit");
     shop.edit("b", order("Y", 1), BEGIN).expect("an edit");
     let mut edit = shop.edit_of("c", vec![Command::Clear {}], BEGIN);
-    edit.seen = Some(replica::seen_of(shop.cart()));
+    edit.seen = Some(shop.cart().seen());
     shop.ask(&shop.shopper(), Input::Edit(edit), BEGIN).expect("an edit with a context");
     assert_eq!((shop.shown("X"), shop.shown("Y")), (0, 0));
 }

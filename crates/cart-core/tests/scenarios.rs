@@ -17,7 +17,7 @@ use cart_core::line::{LineKey, Location};
 use cart_core::meta::{Code, Field};
 use cart_core::money::Money;
 use cart_core::reject::Reject;
-use cart_core::replica::{self, Caller, Input, Reply, ReplyKind};
+use cart_core::replica::{Caller, Input, Reply, ReplyKind};
 use cart_core::sync::Learned;
 use cart_core::time::{HybridClock, Millis};
 use cart_core::transplant::Transplant;
@@ -346,7 +346,7 @@ fn on_carts(scenario: &Scenario) {
 /// A step as a plain HTTP edit.
 fn take(shop: &mut Shop, step: &Step, views: &mut BTreeMap<String, Vec<u8>>) -> Result<Reply, Reject> {
     if let Action::View(name) = &step.action {
-        views.insert(name.clone(), replica::seen_of(shop.cart()));
+        views.insert(name.clone(), shop.cart().seen());
         return shop.ask(&shop.shopper(), Input::Read, BEGIN);
     }
     let key = step.key.clone().unwrap_or_else(|| shop.mint());
@@ -442,6 +442,7 @@ fn shown(cart: &Cart) -> Shown {
     let occasion = Occasion {
         cart_id: &cart_id(1),
         region: Region::Weur,
+        version: cart.version(),
         context: String::new(),
         partial: false,
         updated_at: String::new(),

@@ -3,11 +3,11 @@
 mod shop;
 
 use cart_core::cart::Cart;
-use cart_core::command::Command;
+use cart_core::command::{Command, Fields, Place};
 use cart_core::id::Region;
 use cart_core::replica::{Caller, Effect, Input, Reply};
 use cart_core::time::Millis;
-use shop::{BEGIN, Shop, order};
+use shop::{BEGIN, Shop, key, order};
 
 fn at(seconds: u64) -> Millis {
     BEGIN.plus(seconds * Millis::SECOND)
@@ -93,4 +93,34 @@ fn all_that_shoppers_change_is_in_the_version() {
     versions.sort();
     versions.dedup();
     assert_eq!(versions.len(), count, "each is another");
+}
+
+/// A browser keeps an `ETag`, and sends its version to any build.
+#[test]
+fn a_version_is_what_it_was_for_the_build_before() {
+    let mut shop = Shop::new(1);
+    let mut check = |key: &str, command: Command, version: &str| {
+        shop.edit(key, command, at(1)).expect("an edit");
+        assert_eq!(shop.cart().version().to_hex(), version, "{key}");
+    };
+    check("x", order("X", 1), "6bbea9ca046b57f4dbb0c45175752ab1");
+    check("y", order("17", 12), "bca3d3766ae62c2c4619f0eafac51589");
+    check(
+        "set",
+        Command::Set { line_id: key("X").line_id(), quantity: 4, at: Place::Cart },
+        "de8c717c857b1b862d906df970936061",
+    );
+    check(
+        "less",
+        Command::Decrement { line_id: key("17").line_id(), quantity: 5, at: Place::Cart },
+        "1b506fe83ea0200f8b5fc104da6f336c",
+    );
+    check(
+        "gone",
+        Command::Remove { line_id: key("17").line_id(), at: Place::Cart },
+        "7de7d703eca573239ba98493b233565e",
+    );
+    check("coupon", Command::ApplyCoupon { code: "SPRING".to_owned() }, "e3046a6c98aa28934df4455789077668");
+    let note = Fields { note: Some(Some("at the door".to_owned())), ..Fields::default() };
+    check("note", Command::Update(note), "8ea6bc763be8590f805513b1fa272458");
 }

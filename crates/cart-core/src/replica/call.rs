@@ -44,6 +44,7 @@ pub enum Input {
     /// A device's delta and context.
     Sync {
         /// The bytes of a [`SyncRequest`].
+        #[serde(with = "serde_bytes")]
         request: Vec<u8>,
     },
     /// An actor for a replica instance of a device.
@@ -99,6 +100,7 @@ pub enum Input {
     /// Joins what a guest's cart sends.
     Join {
         /// Its canonical bytes.
+        #[serde(with = "serde_bytes")]
         state: Vec<u8>,
         /// The carts it has come through: where it comes a second time, it goes no further.
         path: Vec<CartId>,
@@ -106,6 +108,7 @@ pub enum Input {
     /// What was forwarded has arrived.
     Forwarded {
         /// The canonical bytes that were sent.
+        #[serde(with = "serde_bytes")]
         delta: Vec<u8>,
     },
     /// The cart goes for ever (privacy).
@@ -115,6 +118,7 @@ pub enum Input {
     /// What another holder tells, pushed or as the answer to a pull.
     Frame {
         /// The bytes of a [`crate::frame::Frame`].
+        #[serde(with = "serde_bytes")]
         bytes: Vec<u8>,
     },
     /// Holders have taken in what was sent.
@@ -181,6 +185,7 @@ pub struct Edit {
     #[serde(with = "json")]
     pub commands: Vec<Command>,
     /// What the caller saw: the verified bytes of a view's context. Absent: what the replica holds.
+    #[serde(with = "serde_bytes")]
     pub seen: Option<Vec<u8>>,
     /// Refuse unless the state has one of these versions, with commas between (`If-Match`).
     pub if_version: Option<String>,
@@ -325,6 +330,7 @@ pub struct Reply {
     /// The replica has not yet heard of what was there before it.
     pub partial: bool,
     /// The cart's canonical bytes, where the answer shows the state.
+    #[serde(with = "serde_bytes")]
     pub cart: Vec<u8>,
 }
 
@@ -346,9 +352,9 @@ pub enum ReplyKind {
         before: Vec<CartId>,
     },
     /// What the device lacks: the bytes of a [`SyncResponse`].
-    Synced(Vec<u8>),
+    Synced(#[serde(with = "serde_bytes")] Vec<u8>),
     /// The guest's cart is sealed: what the user's cart is to join.
-    Sealed(Vec<u8>),
+    Sealed(#[serde(with = "serde_bytes")] Vec<u8>),
     /// A lease.
     Leased(Lease),
     /// The session's carts, oldest first.
@@ -358,8 +364,10 @@ pub enum ReplyKind {
     /// A frame was taken in.
     Taken {
         /// The bytes of a [`crate::frame::Receipt`].
+        #[serde(with = "serde_bytes")]
         receipt: Vec<u8>,
         /// The bytes of a [`crate::frame::Frame`], if the sender asked for what it lacks.
+        #[serde(with = "serde_bytes")]
         frame: Option<Vec<u8>>,
     },
     /// Only the cart's home can do that.

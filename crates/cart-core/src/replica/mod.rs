@@ -35,7 +35,6 @@ use crate::regions::{Place, Regions};
 use crate::reject::Reject;
 use crate::ties::Ties;
 use crate::time::{Day, HybridClock, Millis};
-use crate::wire;
 use exchange::Pace;
 
 /// How late an alarm may be before it counts as lost, in milliseconds.
@@ -546,16 +545,4 @@ impl Replica {
         let book = pack_as(self.format, &self.book);
         Row { cart: self.bytes().to_vec(), book, ledger: self.ledger.to_bytes() }
     }
-}
-
-/// What a view's context holds: lines and coupons as shown, with which a change sent back is computed.
-pub fn seen_of(cart: &Cart) -> Vec<u8> {
-    let mut seen = Cart {
-        lines: cart.lines.clone(),
-        details: cart.details.clone(),
-        coupons: cart.coupons.clone(),
-        ..Cart::default()
-    };
-    seen.context.extend(wire::live_dots(cart));
-    seen.to_bytes()
 }

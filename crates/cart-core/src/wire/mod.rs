@@ -18,7 +18,7 @@
 use sha2::{Digest as _, Sha256};
 
 use crate::cart::Cart;
-use crate::id::Dot;
+use crate::id::{Actor, Dot};
 use crate::reject::Reject;
 
 mod key;
@@ -27,8 +27,7 @@ mod writer;
 
 pub(crate) use key::{key_from_bytes, key_to_bytes};
 use reader::Reader;
-pub(crate) use writer::actors_of;
-use writer::encode_cart;
+use writer::{Part, encode_cart};
 
 /// The first byte of every message.
 pub const FORMAT: u8 = 1;
@@ -84,7 +83,7 @@ impl Version {
 impl Cart {
     /// The canonical bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
-        encode_cart(self)
+        encode_cart(self, Part::Whole)
     }
 
     /// Reads canonical bytes.
@@ -114,18 +113,27 @@ impl Cart {
     /// taken. That a replica has come, that the home has moved or that an actor is forgotten does not change it. Whether
     /// two replicas are equal is told by all their bytes: see [`crate::frame::digest`].
     pub fn version(&self) -> Version {
-        let mut changed = Self {
-            lines: self.lines.clone(),
-            details: self.details.clone(),
-            coupons: self.coupons.clone(),
-            meta: self.meta.clone(),
-            fences: self.fences.clone(),
-            erased: self.erased,
-            ..Self::default()
-        };
-        changed.context.extend(live_dots(self));
-        Version::of_bytes(&changed.to_bytes())
+        Version::of_bytes(&encode_cart(self, Part::Changed))
     }
+
+    /// What a view's context holds: lines and coupons as shown, with which a change sent back is computed. The canonical
+    /// bytes of a cart that has nothing else.
+    pub fn seen(&self) -> Vec<u8> {
+        encode_cart(self, Part::Seen)
+    }
+
+    /// What a view's context holds, and the version, which most often is its digest.
+    pub fn seen_and_version(&self) -> (Vec<u8>, Version) {
+        let seen = self.seen();
+        let is_all = self.meta.is_empty() && self.fences.is_empty() && !self.erased;
+        let version = if is_all { Version::of_bytes(&seen) } else { self.version() };
+        (seen, version)
+    }
+}
+
+/// All actors that a cart names, sorted.
+pub(crate) fn actors_of(cart: &Cart) -> Vec<Actor> {
+    writer::actors_of(cart, Part::Whole)
 }
 
 /// The dots that are in the context because a line or coupon has them.

@@ -20,23 +20,34 @@ pub(super) struct Writer {
     scopes: Vec<Scope>,
 }
 
-pub(super) fn encode_cart(cart: &Cart) -> Vec<u8> {
-    let mut writer = Writer { actors: actors_of(cart), scopes: scopes_of(cart), ..Writer::default() };
-    let context = cart.context();
-    let cloud = cloud_to_write(cart);
-    let clock = clock_to_write(cart, &writer.actors);
+/// How much of a cart is written.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Part {
+    /// What a view's context holds: lines and coupons. All dots are live, so that the causal context is implied.
+    Seen,
+    /// What shoppers change: fields and fences too.
+    Changed,
+    Whole,
+}
+
+pub(super) fn encode_cart(cart: &Cart, part: Part) -> Vec<u8> {
+    let whole = part == Part::Whole;
+    let mut writer = Writer { actors: actors_of(cart, part), scopes: scopes_of(cart), ..Writer::default() };
+    let horizon = if whole { cart.context().horizon() } else { Day(0) };
+    let cloud = if whole { cloud_to_write(cart) } else { Vec::new() };
+    let clock = if whole { clock_to_write(cart, &writer.actors) } else { Vec::new() };
     let sections = [
         (CLOCK, !clock.is_empty()),
         (LINES, !cart.lines.is_empty()),
         (CLOUD, !cloud.is_empty()),
         (SCOPES, !writer.scopes.is_empty()),
-        (HORIZON, context.horizon() > Day(0)),
+        (HORIZON, horizon > Day(0)),
         (COUPONS, !cart.coupons.is_empty()),
-        (META, !cart.meta.is_empty()),
-        (FENCES, !cart.fences.is_empty()),
-        (REPLICAS, !cart.replicas.is_empty()),
-        (HOME, cart.home.is_some()),
-        (ERASED, cart.erased),
+        (META, part >= Part::Changed && !cart.meta.is_empty()),
+        (FENCES, part >= Part::Changed && !cart.fences.is_empty()),
+        (REPLICAS, whole && !cart.replicas.is_empty()),
+        (HOME, whole && cart.home.is_some()),
+        (ERASED, part >= Part::Changed && cart.erased),
     ];
     let present: u64 = sections.iter().filter(|(_, present)| *present).map(|(bit, _)| bit).sum();
     writer.out.reserve(64 + cart.lines.len() * 40 + writer.actors.len() * 9);
@@ -49,7 +60,7 @@ pub(super) fn encode_cart(cart: &Cart) -> Vec<u8> {
         cloud.iter().for_each(|dot| writer.dot(*dot));
     }
     if present & HORIZON != 0 {
-        writer.number(u64::from(context.horizon().0));
+        writer.number(u64::from(horizon.0));
     }
     if present & SCOPES != 0 {
         writer.number(writer.scopes.len() as u64);
@@ -92,7 +103,7 @@ pub(super) fn encode_cart(cart: &Cart) -> Vec<u8> {
             writer.number(u64::from(presence.epoch) << 1 | u64::from(presence.left));
         }
     }
-    if let Some(home) = cart.home {
+    if let Some(home) = cart.home.filter(|_| whole) {
         writer.number(u64::from(home.term));
         writer.out.push(home.region as u8);
     }
@@ -134,10 +145,13 @@ fn cloud_to_write(cart: &Cart) -> Vec<Dot> {
     cloud.iter().filter(|dot| !implied(dot)).copied().collect()
 }
 
-/// All actors that a cart names, sorted: the table of its message.
-pub(crate) fn actors_of(cart: &Cart) -> Vec<Actor> {
-    let mut actors: Vec<Actor> = cart.context.clock().dots.keys().copied().collect();
-    actors.extend(cart.context.cloud().iter().map(|dot| dot.actor));
+/// All actors that a part of a cart names, sorted: the table of its message.
+pub(super) fn actors_of(cart: &Cart, part: Part) -> Vec<Actor> {
+    let mut actors = Vec::new();
+    if part == Part::Whole {
+        actors.extend(cart.context.clock().dots.keys());
+        actors.extend(cart.context.cloud().iter().map(|dot| dot.actor));
+    }
     for (_, line) in &cart.lines {
         for (dot, contribution) in line.iter() {
             actors.push(dot.actor);
@@ -146,7 +160,9 @@ pub(crate) fn actors_of(cart: &Cart) -> Vec<Actor> {
         }
     }
     actors.extend(cart.coupons.values().flatten().map(|dot| dot.actor));
-    actors.extend(cart.meta.values().map(|register| register.actor));
+    if part >= Part::Changed {
+        actors.extend(cart.meta.values().map(|register| register.actor));
+    }
     actors.sort_unstable();
     actors.dedup();
     actors

@@ -7,7 +7,6 @@ use cart_core::cart::{Cart, Delta};
 use cart_core::id::{Actor, Dot};
 use cart_core::ingress::{self, Sender};
 use cart_core::limits::Limits;
-use cart_core::replica;
 use cart_core::time::{HybridClock, HybridTime, Millis};
 
 use crate::catalog::Catalog;
@@ -85,7 +84,7 @@ impl Site {
 
     /// What a caller is shown now, to be sent back with a later change.
     pub fn view(&self) -> Result<View, Fault> {
-        let cart = Cart::from_bytes(&replica::seen_of(&self.cart)).map_err(|reject| Fault {
+        let cart = Cart::from_bytes(&self.cart.seen()).map_err(|reject| Fault {
             invariant: Invariant::I5EqualBytes,
             text: format!("a view's context cannot be read: {reject}"),
         })?;
