@@ -10,7 +10,7 @@ use cart_core::limits::Limits;
 use cart_core::line::Location;
 use cart_core::meta::{Code, Field};
 use cart_core::reject::Reject;
-use cart_core::replica::{self, Caller, EXPECT_MS, EXPECTED_MAX, Effect, Input, ReplyKind};
+use cart_core::replica::{Caller, EXPECT_MS, EXPECTED_MAX, Effect, Input, ReplyKind};
 use cart_core::sync::{Device, Learned, SyncRequest};
 use cart_core::time::Millis;
 use shop::{BEGIN, Shop, actor, add, cart_id, engraved, key, order, remove, stamp};
