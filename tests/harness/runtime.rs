@@ -42,6 +42,8 @@ pub struct Options {
     /// Another tree whose objects serve, built already: of a Worker that is being deployed edges and objects are of two
     /// builds for a while.
     pub objects: Option<PathBuf>,
+    /// What is made of the script before it is served: to look into it.
+    pub script: Option<fn(String) -> String>,
     /// Keep the state in this folder instead of a temporary one.
     pub state: Option<PathBuf>,
     /// Whether its disk can be filled: see [`Runtime::fill_disk`].
@@ -90,6 +92,11 @@ impl Runtime {
         if let Some(objects) = &options.objects {
             std::fs::create_dir(scratch.path().join("objects")).expect("a folder");
             deploy(objects, &scratch.path().join("objects"));
+        }
+        if let Some(make) = options.script {
+            let script = scratch.path().join("served/script/main.js");
+            let text = std::fs::read_to_string(&script).expect("a script");
+            std::fs::write(&script, make(text)).expect("it is written");
         }
         let log = scratch.path().join("log");
         Self { options, port: free_port(), state, log, child: None, scratch }
