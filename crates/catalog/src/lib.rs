@@ -7,6 +7,7 @@
 
 pub mod demo;
 pub mod index;
+pub mod limits;
 pub mod product;
 pub mod query;
 pub mod refusal;

@@ -3,7 +3,7 @@
 
 use thiserror::Error;
 
-use crate::product as limits;
+use crate::limits;
 
 /// A refusal of one product.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

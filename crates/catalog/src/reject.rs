@@ -1,4 +1,4 @@
-//! Why a query or an index was refused: closed, with a stable code, the HTTP status that fits, and a message that says
+//! Why a query was refused: closed, with a stable code, the HTTP status that fits, and a message that says
 //! what to do.
 
 use thiserror::Error;
@@ -10,10 +10,10 @@ pub enum Reject {
     #[error("the query is not UTF-8; send text as UTF-8, percent-encoded")]
     NotText,
     /// A page of nothing, or of too much.
-    #[error("limit is {0}, and is from 1 to {max}; choose such a one", max = crate::query::LIMIT_MAX)]
+    #[error("limit is {0}, and is from 1 to {max}; choose such a one", max = crate::limits::LIMIT_MAX)]
     Limit(usize),
     /// More values than a filter may have.
-    #[error("a filter names {0} values, and may name {max}; name fewer", max = crate::query::FILTER_VALUES_MAX)]
+    #[error("a filter names {0} values, and may name {max}; name fewer", max = crate::limits::FILTER_VALUES_MAX)]
     FilterValues(usize),
     /// A cursor that this service did not make for this query.
     #[error(
@@ -46,59 +46,10 @@ impl Reject {
     }
 }
 
-/// An index that cannot be read. The one before goes on serving.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum Unreadable {
-    /// Bytes of something else.
-    #[error("this is no search index; fetch it again, by its digest")]
-    Foreign,
-    /// Written by a later build.
-    #[error("the index is of format {0}, and the build here reads {reads}; deploy the later one", reads = crate::index::FORMAT)]
-    Newer(u16),
-    /// Written by an earlier build.
-    #[error("the index is of format {0}, and the build here reads {reads}; import the catalog again", reads = crate::index::FORMAT)]
-    Older(u16),
-    /// Cut off or changed.
-    #[error("the index is damaged in {0}; fetch it again, by its digest")]
-    Damaged(&'static str),
-}
-
-impl Unreadable {
-    /// The stable word for programs and logs. It never changes once published.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Foreign => "index_foreign",
-            Self::Newer(_) => "index_newer",
-            Self::Older(_) => "index_older",
-            Self::Damaged(_) => "index_damaged",
-        }
-    }
-}
-
-/// Products of which no index can be made. The one before goes on serving.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum Unbuildable {
-    /// Two products with one key.
-    #[error("two products have the SKU {0:?}; remove one of them")]
-    DuplicateSku(String),
-    /// More than an isolate may load.
-    #[error("the index would have more than {max} bytes; split the catalog, or shorten its descriptions", max = crate::index::INDEX_BYTES_MAX)]
-    TooLarge,
-}
-
-impl Unbuildable {
-    /// The stable word for programs. It never changes once published.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::DuplicateSku(_) => "sku_twice",
-            Self::TooLarge => "index_too_large",
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::index::Unreadable;
 
     /// Words that programs go by never change.
     #[test]

@@ -1,5 +1,6 @@
 //! What a product may be: each bound from both sides, each refusal with its word and a message that says what to do.
 
+use catalog::limits::*;
 use catalog::product::*;
 use catalog::refusal::Refusal;
 

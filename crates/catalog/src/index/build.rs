@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use fst::MapBuilder;
 
 use super::bytes::{Ids, SECTIONS, Section, Strings, Values, framed};
+use super::unreadable::Unbuildable;
 use super::{Edition, Field, Posting, Postings, SKU_NUMBER_MAX, Sku};
 use crate::product::Product;
-use crate::reject::Unbuildable;
 use crate::synonyms::Synonyms;
 use crate::words::{Kind, Token, sizes, stem, tokens};
 
@@ -35,7 +35,7 @@ pub fn build(products: &[Product], synonyms: &Synonyms, edition: &Edition) -> Re
     building.firsts.push(rows.len() as u32);
     building
         .bytes(&rows, synonyms, edition)
-        .filter(|bytes| bytes.len() <= super::INDEX_BYTES_MAX)
+        .filter(|bytes| bytes.len() <= crate::limits::INDEX_BYTES_MAX)
         .ok_or(Unbuildable::TooLarge)
 }
 

@@ -5,12 +5,10 @@
 //! "EVCI"  format u16  sections u16  (offset u32, length u32) of each section  sections
 //! ```
 
-use crate::reject::Unreadable;
+use super::unreadable::{FORMAT, Unreadable};
 
 /// What every index begins with.
 pub const MAGIC: &[u8; 4] = b"EVCI";
-/// The format that this build writes and reads.
-pub const FORMAT: u16 = 1;
 const HEADER_BYTES: usize = 8;
 const ENTRY_BYTES: usize = 8;
 

@@ -9,19 +9,17 @@
 mod build;
 mod bytes;
 mod postings;
+mod unreadable;
 
 use fst::Map;
 
+pub use crate::limits::INDEX_BYTES_MAX;
 pub use build::build;
-pub use bytes::FORMAT;
 pub use postings::{Field, Posting, Postings};
+pub use unreadable::{FORMAT, Unbuildable, Unreadable};
 
-use crate::reject::Unreadable;
 use crate::synonyms::Synonyms;
 use bytes::{Ids, SECTIONS, Section, Strings, Values, long, sections, word};
-
-/// The most bytes of an index.
-pub const INDEX_BYTES_MAX: usize = 16 << 20;
 
 /// What an index is of.
 #[derive(Clone, PartialEq, Eq, Debug)]

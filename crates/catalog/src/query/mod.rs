@@ -13,6 +13,7 @@ mod page;
 mod suggested;
 mod understood;
 
+pub use crate::limits::{FILTER_VALUES_MAX, LIMIT_MAX};
 use std::ops::Range;
 
 pub use asked::{QUERY_BYTES_MAX, QUERY_WORDS_MAX, text_of};
@@ -22,12 +23,8 @@ pub use suggested::{SUGGESTIONS_MAX, Suggestions};
 use crate::index::Index;
 use crate::reject::Reject;
 
-/// The most hits of a page.
-pub const LIMIT_MAX: usize = 100;
 /// How deep pages go, in hits.
 pub const DEPTH_MAX: usize = 50_000;
-/// The most values of one filter.
-pub const FILTER_VALUES_MAX: usize = 50;
 /// The most values of a facet that are listed, those with most products first.
 pub const FACET_VALUES_MAX: usize = 50;
 

@@ -4,9 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use catalog::index::{Index, build};
+use catalog::index::{Unbuildable, Unreadable};
 use catalog::product::{Availability, Choice, Draft, Product};
 use catalog::query::{Query, Search as _};
-use catalog::reject::{Unbuildable, Unreadable};
 use catalog::synonyms::Synonyms;
 
 use crate::demo::{Numbers, bytes, demo, edition};

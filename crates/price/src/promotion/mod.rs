@@ -6,6 +6,7 @@ pub mod index;
 pub mod off;
 pub mod outcome;
 pub mod select;
+pub mod table;
 pub mod take;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -3,7 +3,7 @@
 use super::buy_get::{Units, give};
 use super::index::{Candidate, Promotions};
 use super::outcome::Reason;
-use super::take::{Holding, Occasion, Table};
+use super::table::{Holding, Occasion, Table};
 use super::{Amounts, BuyGet, Kind, Promotion, Spread, Step, StepOff, Target};
 use crate::money::{Ppm, minor, sum, times};
 use crate::order::sort_by_key;

@@ -8,7 +8,7 @@ use super::request::{Line, Product, Request};
 use crate::list::Origin;
 use crate::order::sort_by;
 use crate::promotion::select::Traits;
-use crate::promotion::take::Goods;
+use crate::promotion::table::Goods;
 use crate::rates::Freshness;
 use crate::refusal::Refusal;
 use crate::share::{Share, spread};

@@ -9,7 +9,8 @@ pub mod shown;
 
 use crate::gift_card;
 use crate::money::sum;
-use crate::promotion::take::{self, Occasion, Table};
+use crate::promotion::table::{Occasion, Sent, Table};
+use crate::promotion::take::take;
 use crate::refusal::Refusal;
 use crate::tax::{Component, Taxable};
 
@@ -33,7 +34,7 @@ pub fn price(request: &Request<'_>) -> Result<Priced, Refusal> {
     let sending = Sending::of(request, address, &grouped.groups)?;
     let mut table = Table {
         goods: grouped.groups.iter().map(goods::Group::goods).collect(),
-        shipping: sending.chosen().map(|option| take::Sent { left: option.price_minor, holding: Vec::new() }),
+        shipping: sending.chosen().map(|option| Sent { left: option.price_minor, holding: Vec::new() }),
     };
     let occasion = Occasion {
         currency: request.currency,
@@ -45,7 +46,7 @@ pub fn price(request: &Request<'_>) -> Result<Priced, Refusal> {
         rounding,
         limits: request.limits,
     };
-    let taken = take::take(request.promotions, request.coupons, &mut table, &occasion)?;
+    let taken = take(request.promotions, request.coupons, &mut table, &occasion)?;
 
     let rates = |class: &str| -> &[Component] {
         if request.customer.exemption.is_some() { &[] } else { area.rates(class) }

@@ -16,7 +16,7 @@ use crate::gift_card::CardPaid;
 use crate::money::sum;
 use crate::order::sort_by;
 use crate::promotion::Gift;
-use crate::promotion::take::{Holding, Table};
+use crate::promotion::table::{Holding, Table};
 use crate::refusal::Refusal;
 use crate::share::{Share, spread};
 use crate::tax::{Component, TaxArea, Taxable, Taxes};
