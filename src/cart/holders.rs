@@ -28,10 +28,10 @@ impl CartObject {
         match self.need(call, rows) {
             None => return true,
             Some(Need::Nothing) => {}
-            Some(need @ Need::Fresh) => self.ask(call, &config, need).await,
-            Some(need @ Need::Holders) => {
+            Some(Need::Fresh) => self.ask(call, &config, Need::Fresh).await,
+            Some(Need::Holders) => {
                 let _one = self.one_asks.lock().await;
-                self.ask(call, &config, need).await;
+                self.ask(call, &config, Need::Holders).await;
             }
         }
         let pull = |region: &Region| self.pull(call, &config, Holder::Replica(*region));
