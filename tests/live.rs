@@ -400,7 +400,7 @@ async fn a_cart_has_so_many_sockets_and_no_more() {
 /// Readers that close the connection without a word, and such as keep it and read nothing of it.
 #[tokio::test(flavor = "multi_thread")]
 async fn readers_that_have_vanished_end_no_honest_stream() {
-    const VANISHED: usize = 80;
+    const VANISHED: usize = 500;
     let shop = Runtime::shared().await.shop();
     let session = shop.open().await;
     shop.add(&session, SKUS[0], 1).await.expect(200);

@@ -30,9 +30,14 @@ use crate::platform::deadline::within;
 use crate::platform::problem::Problem;
 use crate::platform::request::Request;
 
+/// What a replica asks the edge of a stream, for which it sends a line: of a reader that goes while the first event is on
+/// its way the platform tells nobody, but what is sent next is not taken.
+pub(super) const ASKED: &str = "read?";
 /// The protocol of sockets.
 const PROTOCOL: &str = "evercart.v1";
-/// After what silence a line is sent that means nothing, in milliseconds: what is in between closes what is idle.
+/// A line that means nothing.
+const NOTHING: &str = ":\n\n";
+/// After what silence it is sent, in milliseconds: what is in between closes what is idle.
 const SILENCE_MS: u64 = 15_000;
 /// After what time a browser whose events have ended asks for them again, in milliseconds.
 const RETRY_MS: u64 = 2_000;
@@ -219,16 +224,18 @@ impl Watch {
             loop {
                 match within(SILENCE_MS, select(nudges.next(), &mut gone)).await {
                     Some(Either::Left((Some(Ok(WebsocketEvent::Message(said))), _))) => {
-                        // Else it is the answer to a `ping`.
-                        if said.text().is_none() {
-                            break;
+                        match said.text().as_deref() {
+                            Some(ASKED) => self.lines.borrow_mut().push_back(NOTHING.to_owned()),
+                            // The answer to a `ping`.
+                            Some(_) => {}
+                            None => break,
                         }
                     }
                     Some(_) => return,
                     None if self.is_over(began) => return,
                     None => {
                         self.prove(&mut proved);
-                        self.lines.borrow_mut().push_back(":\n\n".to_owned());
+                        self.lines.borrow_mut().push_back(NOTHING.to_owned());
                     }
                 }
             }

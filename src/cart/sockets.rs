@@ -13,6 +13,7 @@ use worker::worker_sys::WebSocketRequestResponsePair;
 use worker::{Response, Result, State, WebSocket, WebSocketPair, web_sys};
 
 use crate::cart::call::{Opening, opening_of};
+use crate::cart::events::ASKED;
 use crate::platform::clock;
 use crate::platform::problem::Problem;
 
@@ -119,9 +120,14 @@ impl Speakers {
     }
 }
 
-/// Room for a stream of events, by ending the one that nobody reads, if there is one; else why there is none.
+/// Room for a stream of events, by ending the one that nobody reads, if there is one; else why there is none. From the
+/// half on all are asked whether they are read, so that who has gone is known of before there is no room.
 pub fn make_room(state: &State) -> Option<Problem> {
     let edge = state.get_websockets_with_tag(NUDGED);
+    if edge.len() >= SOCKETS_MAX / 2 {
+        // One that is closing already need not be asked.
+        edge.iter().for_each(|socket| _ = socket.send_with_str(ASKED));
+    }
     if edge.len() < SOCKETS_MAX {
         return None;
     }
