@@ -97,7 +97,7 @@ export default async function Page() {
   await cart.settled();
   const { quantity } = cart.view.lines[0];
   await cart.close();
-  return <EvercartProvider><p>{quantity} on the server</p></EvercartProvider>;
+  return <EvercartProvider url={${WORKER}}><p>{quantity} on the server</p></EvercartProvider>;
 }
 `;
 at("next", () => place(["next@16.4.6", ...REACT], {
